@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a backend's data path needs of the other domain: its granted memory and
+ * its event channels. Two implementations: transport_xen.c (libxengnttab,
+ * libxenevtchn) and loopback.c (memfd and eventfd, any Linux). Nothing above
+ * this header knows which one it runs on.
+ *
+ * Kept narrow on purpose: gntdev cannot be restricted to one domain, so that a
+ * broker process may stand behind these calls one day.
+ */
+#ifndef XYLEM_TRANSPORT_H
+#define XYLEM_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <xengnttab.h>
+
+#define XEN_PAGE_SIZE 4096u
+
+/*
+ * The granted memory of one frontend domain. Shared by all threads of a worker;
+ * every call is thread-safe.
+ */
+struct grants {
+	const struct grants_ops *ops;
+	uint32_t domid; /* of the frontend */
+};
+
+struct grants_ops {
+	void *(*map)(struct grants *g, const uint32_t *refs, unsigned int n, int prot);
+	int (*unmap)(struct grants *g, void *addr, unsigned int n);
+	int (*copy)(struct grants *g, xengnttab_grant_copy_segment_t *segs, unsigned int n);
+	void (*close)(struct grants *g);
+};
+
+/*
+ * Map @n grant references of the domain side by side.
+ * @prot: PROT_READ, or PROT_READ|PROT_WRITE.
+ * Returns the first page's address, or NULL with errno set; never a part.
+ */
+static inline void *grants_map(struct grants *g, const uint32_t *refs, unsigned int n,
+			       int prot)
+{
+	return g->ops->map(g, refs, n, prot);
+}
+
+/* Unmap what one grants_map() of the same @n returned. 0, or -1 with errno. */
+static inline int grants_unmap(struct grants *g, void *addr, unsigned int n)
+{
+	return g->ops->unmap(g, addr, n);
+}
+
+/*
+ * Copy @n segments in one call (one ioctl). Exactly one side of each segment is
+ * a grant of this domain: its foreign.domid is g->domid, its flag
+ * GNTCOPY_source_gref or GNTCOPY_dest_gref. No segment may cross a page, on
+ * either side. Returns 0 when the call was made: then each segment's status is
+ * GNTST_okay or the error of that segment alone. -1 with errno: nothing is known
+ * to have been copied.
+ */
+static inline int grants_copy(struct grants *g, xengnttab_grant_copy_segment_t *segs,
+			      unsigned int n)
+{
+	return g->ops->copy(g, segs, n);
+}
+
+static inline void grants_close(struct grants *g)
+{
+	g->ops->close(g);
+}
+
+/* The real one; opens /dev/xen/gntdev, so call it before privileges are dropped. */
+struct grants *grants_open_xen(uint32_t domid);
+
+/*
+ * A set of event-channel ports behind one pollable descriptor, owned by one
+ * thread (a queue has its own).
+ */
+struct events {
+	const struct events_ops *ops;
+	int fd; /* readable when a port has fired */
+};
+
+#define EVENTS_READ_SIZE 64
+
+struct events_ops {
+	int (*bind)(struct events *e, uint32_t remote_port);
+	int (*unbind)(struct events *e, int port);
+	int (*notify)(struct events *e, int port);
+	unsigned int (*parse)(struct events *e, const void *buf, unsigned int len,
+			      int *ports, unsigned int max);
+	int (*unmask)(struct events *e, int port);
+	void (*close)(struct events *e);
+	/* the write() to ->fd that does unmask(), for batching in an io_uring; 0: none needed */
+	unsigned int unmask_size;
+};
+
+/* Bind to the frontend's unbound @remote_port. Local port (> 0), or -1 with errno. */
+static inline int events_bind(struct events *e, uint32_t remote_port)
+{
+	return e->ops->bind(e, remote_port);
+}
+
+static inline int events_unbind(struct events *e, int port)
+{
+	return e->ops->unbind(e, port);
+}
+
+/* Send an event to the other end. 0, or -1 with errno. */
+static inline int events_notify(struct events *e, int port)
+{
+	return e->ops->notify(e, port);
+}
+
+/*
+ * What a read() of up to EVENTS_READ_SIZE bytes from ->fd means: fills @ports
+ * with the local ports that fired and returns how many. Such a port stays masked
+ * until events_unmask(): unmask, then look at the ring once more, then sleep.
+ */
+static inline unsigned int events_parse(struct events *e, const void *buf,
+					unsigned int len, int *ports, unsigned int max)
+{
+	return e->ops->parse(e, buf, len, ports, max);
+}
+
+static inline int events_unmask(struct events *e, int port)
+{
+	return e->ops->unmask(e, port);
+}
+
+static inline void events_close(struct events *e)
+{
+	e->ops->close(e);
+}
+
+/*
+ * Take over an event-channel descriptor that was restricted to one domain by
+ * whoever opened it (events_open_restricted_fd). Owns @fd from here on, also on
+ * failure. NULL with errno.
+ */
+struct events *events_fdopen_xen(int fd);
+
+/* A new event-channel descriptor that can only bind to @domid; -1 with errno. */
+int events_open_restricted_fd(uint32_t domid);
+
+#endif

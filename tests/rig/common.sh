@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Names and helpers that every script of the rig shares; sourced, never run.
+# The caller sets RIG to the folder this file is in.
+
+TOP=$(cd "$RIG/../.." && pwd)
+BUILD=${BUILD:-$TOP/build}
+RIG_CACHE=${RIG_CACHE:-$BUILD/rig}
+LOGS=${LOGS:-$BUILD/logs}
+STAGE=${STAGE:-$BUILD/stage}
+PKG=$RIG_CACHE/pkg
+XEN_BIN=usr/lib/xen-4.17/bin
+
+die()
+{
+	echo "${0##*/}: $*" >&2
+	exit 1
+}
+
+need()
+{
+	for tool in "$@"; do
+		command -v "$tool" >/dev/null ||
+			die "$tool is missing: run tests/rig/setup (as root or with sudo)"
+	done
+}
+
+# Holds a lock on a file of the cache until the script ends: lock FD FILE
+lock()
+{
+	mkdir -p "$RIG_CACHE"
+	eval "exec $1>\"\$RIG_CACHE/$2\""
+	flock -n "$1" || {
+		echo "${0##*/}: waiting for another user of the rig ($2)" >&2
+		flock "$1"
+	}
+}
+
+kernel_version()
+{
+	basename "$(ls -d "$PKG"/lib/modules/6.1.*)"
+}
