@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What scenarios share: checks, backends, bridge, guests. Sourced in dom0, by
+# busybox ash as well as dash. Variables: BACKEND, HV, OUT (files left there
+# come back to build/logs/NAME/out).
+
+RUN=/run/rig
+CONSOLES=/var/log/xen/console
+BRIDGE=xenbr0
+DOM0_IP=10.9.0.1
+mkdir -p $RUN
+failures=0
+
+# --- checks: one line each, counted by run-all ---
+
+ok()
+{
+	echo "ok $1"
+}
+
+fail()
+{
+	failures=$((failures + 1))
+	echo "FAIL $*"
+}
+
+skip()
+{
+	echo "skip $*"
+}
+
+# check NAME COMMAND...: ok when the command succeeds, else its last lines.
+check()
+{
+	check_name=$1
+	shift
+	if "$@" >$RUN/check 2>&1; then
+		ok "$check_name"
+	else
+		fail "$check_name" "status $?: $(tail -n 3 $RUN/check | tr '\n' ' ')"
+		return 1
+	fi
+}
+
+# The last command of a scenario: success when nothing failed.
+finish()
+{
+	[ $failures = 0 ]
+	exit $?
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds.
+wait_for()
+{
+	wait_end=$(($(cut -d. -f1 /proc/uptime) + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "$(cut -d. -f1 /proc/uptime)" -lt $wait_end ] || return 1
+		sleep 0.2
+	done
+}
+
+# --- dom0 ---
+
+# rig_disk N: the device of dom0's real disk N (0 the rig's own, 1 from run -d).
+rig_disk()
+{
+	grep -q '^ahci ' /proc/modules || { modprobe ahci; modprobe sd_mod; }
+	rig_disk_path="*/ata*/host$1/*"
+	wait_for 10 rig_disk_name "$1" && rig_disk_name "$1"
+}
+
+rig_disk_name()
+{
+	for rig_disk_entry in /sys/block/sd*; do
+		case $(readlink $rig_disk_entry) in
+		*/host$1/*) echo /dev/${rig_disk_entry##*/}; return 0 ;;
+		esac
+	done
+	return 1
+}
+
+bridge_up()
+{
+	[ ! -e /sys/class/net/$BRIDGE ] || return 0
+	modprobe bridge
+	ip link add $BRIDGE type bridge
+	ip addr add $DOM0_IP/24 dev $BRIDGE
+	ip link set $BRIDGE up
+}
+
+# null_disk: /dev/nullb0, a disk that costs nothing. ram_disk N MB: /dev/ramN.
+null_disk()
+{
+	modprobe null_blk "$@"
+}
+
+ram_disk()
+{
+	modprobe brd rd_nr=4 rd_size=$((${1:-64} * 1024))
+}
+
+# The backends under test. Ours are started with no arguments, as a user would.
+backends_start()
+{
+	modprobe tun
+	case $BACKEND in
+	kernel)
+		modprobe xen-blkback && modprobe xen-netback
+		;;
+	xylem)
+		mkdir -p /run/xylem
+		for backend in blkback netback; do
+			/usr/lib/xylem/bin/$backend >>$OUT/$backend.log 2>&1 &
+			echo $! >$RUN/$backend.pid
+		done
+		;;
+	esac
+}
+
+backends_stop()
+{
+	case $BACKEND in
+	kernel) rmmod xen-blkback xen-netback ;;
+	xylem) kill $(cat $RUN/blkback.pid $RUN/netback.pid) ;;
+	esac
+}
+
+# --- guests ---
+
+# guest_create NAME pv|pvh|hvm [LINE...]: starts a guest and waits for it.
+# Each LINE is added to its xl configuration. GUEST_TOOLS=io: fio and iperf3.
+# GUEST_ARGS: added to its kernel command line. GUEST_IP: its address on eth0.
+guest_create()
+{
+	guest_name=$1
+	guest_config "$@" >$RUN/$guest_name.cfg || return 1
+	rm -f $CONSOLES/guest-$guest_name.log
+	xl create $RUN/$guest_name.cfg >$RUN/$guest_name.create 2>&1 || {
+		cat $RUN/$guest_name.create
+		return 1
+	}
+	guest_wait $guest_name @@ready ${GUEST_TIMEOUT:-60}
+}
+
+guest_config()
+{
+	guest_ramdisk=/rig/guest.cpio
+	if [ "${GUEST_TOOLS:-}" = io ]; then
+		guest_ramdisk=$RUN/guest-all.cpio
+		[ -e $guest_ramdisk ] || cat /rig/guest.cpio /rig/guest-io.cpio >$guest_ramdisk
+	fi
+	cat <<-END
+		name = "$1"
+		type = "$2"
+		kernel = "/rig/vmlinux"
+		ramdisk = "$guest_ramdisk"
+		cmdline = "console=hvc0 quiet loglevel=4 ${GUEST_IP:+rigip=$GUEST_IP} ${GUEST_ARGS:-}"
+		memory = 512
+		vcpus = 1
+		tsc_mode = "native"
+		on_reboot = "destroy"
+		on_crash = "preserve"
+	END
+	[ "$2" != hvm ] || cat <<-END
+		device_model_override = "/usr/libexec/xen-qemu-system-i386"
+		vga = "none"
+		vnc = 0
+		serial = "none"
+	END
+	shift 2
+	for guest_line in "$@"; do
+		echo "$guest_line"
+	done
+}
+
+# guest_wait NAME TEXT SECONDS: for a line of its console that starts with TEXT.
+guest_wait()
+{
+	wait_for "$3" grep -q "^$2" $CONSOLES/guest-$1.log && return
+	echo "guest $1: no '$2' in $3 s; last lines of its console:"
+	tail -n 5 $CONSOLES/guest-$1.log
+	return 1
+}
+
+guest_serial=0
+
+# guest_send NAME SCRIPT: has the guest run the script; does not wait.
+guest_send()
+{
+	guest_serial=$(($(cat $RUN/serial 2>/dev/null || echo 0) + 1))
+	echo $guest_serial >$RUN/serial
+	guest_tty=$(xenstore-read /local/domain/$(xl domid "$1")/console/tty) || return 1
+	echo "$guest_serial $(echo "$2" | base64 | tr -d '\n')" >"$guest_tty"
+}
+
+# guest_sh NAME SCRIPT [SECONDS]: runs the script in the guest, prints what it
+# printed, and returns its status (124 when it is not done in time).
+guest_sh()
+{
+	guest_send "$1" "$2" || return 1
+	guest_wait "$1" "@@done $guest_serial " ${3:-60} || return 124
+	sed -n "/^@@begin $guest_serial\$/,/^@@done $guest_serial /p" $CONSOLES/guest-$1.log |
+		sed '1d;$d'
+	return "$(sed -n "s/^@@done $guest_serial //p" $CONSOLES/guest-$1.log)"
+}
+
+guest_destroy()
+{
+	xl destroy "$1"
+}
+
+guest_gone()
+{
+	! xl domid "$1"
+}
+
+# guest_shutdown NAME: an orderly end, waited for.
+guest_shutdown()
+{
+	guest_send "$1" "poweroff -f"
+	wait_for 30 guest_gone "$1"
+}
