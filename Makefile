@@ -6,9 +6,11 @@
 all:
 
 ifneq ($(filter help,$(MAKECMDGOALS)),help)
+# The goals of the README set a fresh machine up; a plain build only says what is missing.
+SETUP_GOALS := check run shell system bench soak fuzz
 -include build/config.mk
 build/config.mk: configure VERSION
-	./configure
+	./configure $(if $(filter $(SETUP_GOALS),$(MAKECMDGOALS)),--install-missing)
 endif
 
 V ?= 0
@@ -98,6 +100,15 @@ include $(sort $(wildcard */module.mk) $(wildcard */*/module.mk))
 all: $(PROGRAMS) $(BENCHES)
 
 install: $(PROGRAMS)
+
+UNIT_TIMEOUT ?= 300
+unit: $(UNIT_TESTS)
+	UNIT_TIMEOUT=$(UNIT_TIMEOUT) tests/unit/run $(sort $(UNIT_TESTS))
+
+# Each stage prints its own counts; tests/check adds them up.
+CHECK_STAGES := unit fuzz-brief system
+check: all $(UNIT_TESTS)
+	MAKE="$(MAKE)" tests/check $(CHECK_STAGES)
 
 help:
 	@echo 'make              build the daemons and tools'
