@@ -105,6 +105,15 @@ UNIT_TIMEOUT ?= 300
 unit: $(UNIT_TESTS)
 	UNIT_TIMEOUT=$(UNIT_TIMEOUT) tests/unit/run $(sort $(UNIT_TESTS))
 
+# Bounded in make check, long by itself; both engines share the entry points.
+FUZZ_SECONDS ?= 600
+FUZZ_BRIEF_SECONDS ?= 15
+fuzz-brief: $(FUZZERS:%=build/fuzz/%)
+	tests/fuzz/run $(FUZZ_BRIEF_SECONDS) libfuzzer $(FUZZERS)
+fuzz: $(FUZZERS:%=build/fuzz/%) $(FUZZERS:%=build/afl/%)
+	tests/fuzz/run $(FUZZ_SECONDS) libfuzzer $(FUZZERS)
+	tests/fuzz/run $(FUZZ_SECONDS) afl $(FUZZERS)
+
 # Each stage prints its own counts; tests/check adds them up.
 CHECK_STAGES := unit fuzz-brief system
 check: all $(UNIT_TESTS)
@@ -128,7 +137,7 @@ clean:
 distclean:
 	rm -rf build
 
-.PHONY: all install help clean distclean unit system check run shell fuzz soak bench
+.PHONY: all install help clean distclean unit system check run shell fuzz fuzz-brief soak bench
 .DELETE_ON_ERROR:
 .SECONDARY:
 
