@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# backends/common: tests of the shared parts. What others link is in vars.mk.
+
+include backends/common/vars.mk
+include $(wildcard backends/common/process.mk)
+
+$(eval $(call unit_test,log,tests/unit/log.c backends/common/log.c,))
+#$(eval $(call unit_test,loopback,tests/unit/loopback.c $(LOOPBACK_SRCS),-luring))
