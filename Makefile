@@ -32,7 +32,7 @@ export HV
 
 WARN := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wundef \
 	-Wpointer-arith -Wvla
-BASE := -std=gnu11 $(WARN) -I. -Ibuild -D_GNU_SOURCE -D__XEN_INTERFACE_VERSION__=0x00041100 -pthread
+BASE := -std=gnu11 $(WARN) -I. -Ibuild -D_GNU_SOURCE -D__XEN_INTERFACE_VERSION__=0x00040e00 -pthread
 HARDEN := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2
 HARDEN_LD := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 CFLAGS ?= -O2 -g
