@@ -19,9 +19,6 @@
 #define VBD_DEFAULT_PERSISTENT 1056 /* persistent grants a queue by default: 32 * 33 */
 #define VBD_MAX_PERSISTENT     16384
 
-/* "protocol" in xenstore: the layout of ring slots. */
-enum vbd_abi { VBD_ABI_NATIVE, VBD_ABI_X86_32, VBD_ABI_X86_64 };
-
 enum vbd_engine { VBD_ENGINE_URING, VBD_ENGINE_AIO, VBD_ENGINE_NULL };
 
 enum vbd_flags {
@@ -47,7 +44,7 @@ struct vbd_queue_attach {
  */
 struct vbd_attach {
 	uint32_t flags;       /* enum vbd_flags */
-	uint32_t abi;         /* enum vbd_abi */
+	uint32_t abi;         /* enum blkif_abi (ring/blkif.h) */
 	uint32_t engine;      /* enum vbd_engine */
 	uint32_t nr_queues;   /* 1 to VBD_MAX_QUEUES */
 	uint32_t ring_order;  /* 0 to VBD_MAX_RING_ORDER */

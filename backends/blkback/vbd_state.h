@@ -20,9 +20,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <xen/io/blkif.h>
 
 #include "backends/common/state.h"
+#include "ring/blkif.h"
 
 struct vbd_state_ring {
 	uint32_t req_cons, rsp_prod_pvt;
@@ -31,20 +31,10 @@ struct vbd_state_ring {
 } __attribute__((aligned(64)));
 
 struct vbd_inflight {
-	uint64_t id;
-	uint64_t sector;      /* in the unit of the frontend's sector fields */
-	uint64_t nr_sectors;  /* discard only */
-	uint32_t sequence;    /* its request index: the order in which requests came */
+	uint32_t sequence; /* its request index: the order in which requests came */
 	uint8_t busy;
-	uint8_t operation;    /* BLKIF_OP_*, BLKIF_OP_INDIRECT resolved to read or write */
-	uint8_t indirect;     /* the segments are in the pages of indirect_gref */
-	uint8_t flag;         /* discard only */
-	uint32_t nr_segments;
-	uint32_t reserved;
-	union {
-		struct blkif_request_segment seg[BLKIF_MAX_SEGMENTS_PER_REQUEST];
-		uint32_t indirect_gref[BLKIF_MAX_INDIRECT_PAGES_PER_REQUEST];
-	};
+	uint8_t reserved[11];
+	struct blkif_req req; /* as fetched: nothing in it has been checked */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct vbd_state_ring) == 64, "one cache line");
