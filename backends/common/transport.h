@@ -78,7 +78,11 @@ struct grants *grants_open_xen(uint32_t domid);
  */
 struct events {
 	const struct events_ops *ops;
-	int fd; /* readable when a port has fired */
+	/*
+	 * Readable when a port has fired; non-blocking. A read armed in an io_uring waits
+	 * all the same, and needs no thread of the kernel because of O_NONBLOCK.
+	 */
+	int fd;
 };
 
 #define EVENTS_READ_SIZE 64
@@ -91,7 +95,11 @@ struct events_ops {
 			      int *ports, unsigned int max);
 	int (*unmask)(struct events *e, int port);
 	void (*close)(struct events *e);
-	/* the write() to ->fd that does unmask(), for batching in an io_uring; 0: none needed */
+	/*
+	 * Non-zero (4): a write() of the local port as a uint32_t to ->fd does what unmask()
+	 * does, so that it can travel in an io_uring batch. 0: there is no such write; call
+	 * unmask(), which then costs no system call.
+	 */
 	unsigned int unmask_size;
 };
 
