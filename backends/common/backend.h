@@ -45,6 +45,8 @@ struct backend_class {
 	const char *kernel_driver; /* /sys/bus/xen-backend/drivers/NAME, e.g. "vbd" */
 	const char *conf_path;
 	const struct conf_key *conf_keys;
+	/* A worker's uid and gid are this + domid (0: 700000). Each daemon has its own. */
+	uint32_t uid_base;
 
 	/*
 	 * A new backend directory: read what the toolstack wrote and publish features.
@@ -61,6 +63,17 @@ struct backend_class {
 	 * @out, size the state. Nothing is mapped here: the worker does that. 0 or -errno.
 	 */
 	int (*connect)(struct backend *be, struct backend_attach *out, size_t *state_size);
+	/*
+	 * Optional. be->state is mapped, zero but for magic, version and size: fill
+	 * nr_queues, queue_size and the limits before the worker sees it.
+	 */
+	void (*prepare)(struct backend *be);
+	/*
+	 * Optional. A supervisor that was started anew found the device Connected and its
+	 * worker alive (be->state is mapped): build priv again and publish nothing. NULL:
+	 * probe() and ready() are called instead. 0, or -errno: the device is closed.
+	 */
+	int (*resume)(struct backend *be);
 	/* The worker has attached: publish what the frontend reads in Connected. */
 	int (*publish)(struct backend *be);
 	/* The worker has detached; the frontend may connect again (InitWait). */

@@ -19,6 +19,12 @@ struct worker_device; /* defined by the class */
 
 struct worker_class {
 	const char *type; /* "vbd" or "vif" */
+	/* io_urings made at start: how many (0: 16, negative: none), of how many entries
+	 * (0: 128), with which more IORING_SETUP flags */
+	int uring_pool;
+	unsigned int uring_entries, uring_flags;
+	/* NULL: grants_open_xen(). Tests give a loopback's. */
+	struct grants *(*open_grants)(uint32_t domid);
 	/*
 	 * A device to serve. @msg's payload (class-specific, @size bytes) and @fds are
 	 * owned by the callee from here on, also on failure. @state is the device's
@@ -42,13 +48,22 @@ struct grants *worker_grants(struct worker *w);
 
 /*
  * An io_uring from the pool that was made before the sandbox closed: restricted
- * to read, write, fsync, fallocate and poll on registered files, and disabled
- * until the caller has registered its files. NULL when the pool is empty: use an
- * engine without one. Give it back with worker_put_uring().
+ * to read, write, fsync, fallocate, poll, timeout and cancel on registered files,
+ * and disabled until the caller has registered its files (and buffers) and called
+ * worker_enable_uring(). EVERY request needs IOSQE_FIXED_FILE, also those that
+ * have no file (timeout, cancel, nop); others end with -EACCES. NULL when the pool
+ * is empty: use an engine without one. Give it back with worker_put_uring() once
+ * nothing is in flight: that unregisters files and buffers, and the ring may be
+ * handed to another queue later. Any thread.
  */
 struct io_uring;
 struct io_uring *worker_get_uring(struct worker *w);
 void worker_put_uring(struct worker *w, struct io_uring *ring);
+/* liburing 2.3 has no io_uring_enable_rings(). 0 (also when already enabled) or -errno. */
+int worker_enable_uring(struct io_uring *ring);
+
+/* The guest's domid. */
+uint32_t worker_domid(const struct worker *w);
 
 /*
  * Called from any thread when the frontend breaks the protocol: logs the text
