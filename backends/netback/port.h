@@ -13,6 +13,13 @@
 
 struct port;
 
+/* What the guest can do by itself, so that the host need not do it before. */
+enum port_offload {
+	PORT_OFFLOAD_CSUM = 1u << 0, /* fill in a TCP or UDP checksum */
+	PORT_OFFLOAD_TSO4 = 1u << 1, /* take TCP/IPv4 packets longer than the MTU */
+	PORT_OFFLOAD_TSO6 = 1u << 2,
+};
+
 struct port_ops {
 	const char *name;
 	/*
@@ -25,7 +32,10 @@ struct port_ops {
 	 * there is none, or -errno.
 	 */
 	int (*receive)(struct port *p, const struct iovec *iov, unsigned int nr_iov);
-	/* Tell the host what may be left to the guest (TUNSETOFFLOAD): VIF_OFFLOAD_* */
+	/*
+	 * Tell the host what may be left to the guest (TUNSETOFFLOAD): enum port_offload.
+	 * 0 or -errno. It holds for the interface, thus for all of its queues.
+	 */
 	int (*set_offload)(struct port *p, unsigned int offload);
 	void (*close)(struct port *p);
 };
@@ -35,11 +45,38 @@ struct port {
 	int fd; /* to poll for readable and writable */
 };
 
-/* One queue of a tap opened by the supervisor with IFF_VNET_HDR|IFF_MULTI_QUEUE. */
+static inline int port_send(struct port *p, const struct iovec *iov, unsigned int nr_iov)
+{
+	return p->ops->send(p, iov, nr_iov);
+}
+
+static inline int port_receive(struct port *p, const struct iovec *iov, unsigned int nr_iov)
+{
+	return p->ops->receive(p, iov, nr_iov);
+}
+
+static inline int port_set_offload(struct port *p, unsigned int offload)
+{
+	return p->ops->set_offload(p, offload);
+}
+
+static inline void port_close(struct port *p)
+{
+	p->ops->close(p);
+}
+
+/* The most parts a packet may come in: the header, and a page a slot of the ring. */
+#define PORT_IOV_MAX 32
+
+/*
+ * One queue of a tap opened by the supervisor with IFF_VNET_HDR|IFF_MULTI_QUEUE.
+ * Owns @fd from here on, also on failure. NULL with errno. Makes the ioctls
+ * TUNGETVNETHDRSZ here and TUNSETOFFLOAD in set_offload().
+ */
 struct port *port_tap_open(int fd);
-/* An AF_PACKET socket bound by the supervisor, PACKET_VNET_HDR on. */
+/* An AF_PACKET socket bound by the supervisor, PACKET_VNET_HDR on. As above. */
 struct port *port_packet_open(int fd);
-/* tests and benchmarks: packets come back to a memory queue */
+/* tests and benchmarks: packets go to and come from memory, see port_loop.h */
 struct port *port_loop_open(void);
 
 #endif
