@@ -123,7 +123,9 @@ static inline int events_notify(struct events *e, int port)
 /*
  * What a read() of up to EVENTS_READ_SIZE bytes from ->fd means: fills @ports
  * with the local ports that fired and returns how many. Such a port stays masked
- * until events_unmask(): unmask, then look at the ring once more, then sleep.
+ * until events_unmask(): unmask, then look at the ring once more, then sleep. So a
+ * read never has more ports than the set has bound; @max must be as many (more than
+ * EVENTS_READ_SIZE / 4 come in several reads).
  */
 static inline unsigned int events_parse(struct events *e, const void *buf,
 					unsigned int len, int *ports, unsigned int max)
@@ -143,12 +145,15 @@ static inline void events_close(struct events *e)
 
 /*
  * Take over an event-channel descriptor that was restricted to one domain by
- * whoever opened it (events_open_restricted_fd). Owns @fd from here on, also on
- * failure. NULL with errno.
+ * whoever opened it (events_open_restricted_fd); @domid says which, since a bind
+ * names it. Owns @fd from here on, also on failure. NULL with errno.
  */
-struct events *events_fdopen_xen(int fd);
+struct events *events_fdopen_xen(int fd, uint32_t domid);
 
-/* A new event-channel descriptor that can only bind to @domid; -1 with errno. */
+/*
+ * A new event-channel descriptor that can only bind to @domid, non-blocking and
+ * close-on-exec; -1 with errno.
+ */
 int events_open_restricted_fd(uint32_t domid);
 
 #endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The real transport: /dev/xen/gntdev and /dev/xen/evtchn through libxengnttab
+ * and libxenevtchn. Both libraries only make system calls on the descriptor here,
+ * so the grant handle may be used by all threads at once.
+ */
+#include "backends/common/transport.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xenevtchn.h>
+#include <xentoollog.h>
+
+/*
+ * libxengnttab writes a line for each map that fails, and a guest can make maps
+ * fail as fast as it likes: errno tells the caller, who logs with a limit.
+ */
+static void quiet_vmessage(struct xentoollog_logger *l, xentoollog_level level, int errnoval,
+			   const char *context, const char *format, va_list al)
+{
+	(void)l;
+	(void)level;
+	(void)errnoval;
+	(void)context;
+	(void)format;
+	(void)al;
+}
+
+static void quiet_progress(struct xentoollog_logger *l, const char *context, const char *doing,
+			   int percent, unsigned long done, unsigned long total)
+{
+	(void)l;
+	(void)context;
+	(void)doing;
+	(void)percent;
+	(void)done;
+	(void)total;
+}
+
+static void quiet_destroy(struct xentoollog_logger *l)
+{
+	(void)l; /* static */
+}
+
+static struct xentoollog_logger quiet = {
+	.vmessage = quiet_vmessage,
+	.progress = quiet_progress,
+	.destroy = quiet_destroy,
+};
+
+/* ---- grants ---- */
+
+struct xen_grants {
+	struct grants grants;
+	xengnttab_handle *handle;
+};
+
+static xengnttab_handle *gnttab(struct grants *g)
+{
+	return ((struct xen_grants *)g)->handle;
+}
+
+static void *xen_map(struct grants *g, const uint32_t *refs, unsigned int n, int prot)
+{
+	if (!n) {
+		errno = EINVAL;
+		return NULL;
+	}
+	/* The library's prototype lacks a const; it only reads the array. */
+	return xengnttab_map_domain_grant_refs(gnttab(g), n, g->domid,
+					       (uint32_t *)(uintptr_t)refs, prot);
+}
+
+static int xen_unmap(struct grants *g, void *addr, unsigned int n)
+{
+	return xengnttab_unmap(gnttab(g), addr, n) ? -1 : 0;
+}
+
+static int xen_copy(struct grants *g, xengnttab_grant_copy_segment_t *segs, unsigned int n)
+{
+	return xengnttab_grant_copy(gnttab(g), n, segs) ? -1 : 0;
+}
+
+static void xen_grants_close(struct grants *g)
+{
+	xengnttab_close(gnttab(g));
+	free(g);
+}
+
+static const struct grants_ops xen_grants_ops = {
+	.map = xen_map, .unmap = xen_unmap, .copy = xen_copy, .close = xen_grants_close,
+};
+
+struct grants *grants_open_xen(uint32_t domid)
+{
+	struct xen_grants *x = calloc(1, sizeof(*x));
+	int err;
+
+	if (!x)
+		return NULL;
+	x->handle = xengnttab_open(&quiet, 0);
+	if (!x->handle) {
+		err = errno;
+		free(x);
+		errno = err;
+		return NULL;
+	}
+	x->grants.ops = &xen_grants_ops;
+	x->grants.domid = domid;
+	return &x->grants;
+}
+
+/* ---- event channels ---- */
+
+struct xen_events {
+	struct events events;
+	xenevtchn_handle *handle;
+	uint32_t domid;
+};
+
+static xenevtchn_handle *evtchn(struct events *e)
+{
+	return ((struct xen_events *)e)->handle;
+}
+
+static int xen_bind(struct events *e, uint32_t remote_port)
+{
+	return xenevtchn_bind_interdomain(evtchn(e), ((struct xen_events *)e)->domid, remote_port);
+}
+
+static int xen_unbind(struct events *e, int port)
+{
+	return xenevtchn_unbind(evtchn(e), (evtchn_port_t)port) ? -1 : 0;
+}
+
+static int xen_notify(struct events *e, int port)
+{
+	return xenevtchn_notify(evtchn(e), (evtchn_port_t)port) ? -1 : 0;
+}
+
+/* A read of /dev/xen/evtchn gives an array of ports, 32 bits each. */
+static unsigned int xen_parse(struct events *e, const void *buf, unsigned int len, int *ports,
+			      unsigned int max)
+{
+	unsigned int n;
+	uint32_t port;
+
+	(void)e;
+	for (n = 0; n < max && (n + 1) * sizeof(port) <= len; n++) {
+		memcpy(&port, (const char *)buf + n * sizeof(port), sizeof(port));
+		ports[n] = (int)port;
+	}
+	return n;
+}
+
+static int xen_unmask(struct events *e, int port)
+{
+	return xenevtchn_unmask(evtchn(e), (evtchn_port_t)port) ? -1 : 0;
+}
+
+static void xen_events_close(struct events *e)
+{
+	xenevtchn_close(evtchn(e)); /* the kernel unbinds what is still bound */
+	free(e);
+}
+
+static const struct events_ops xen_events_ops = {
+	.bind = xen_bind, .unbind = xen_unbind, .notify = xen_notify,
+	.parse = xen_parse, .unmask = xen_unmask, .close = xen_events_close,
+	.unmask_size = sizeof(uint32_t),
+};
+
+struct events *events_fdopen_xen(int fd, uint32_t domid)
+{
+	struct xen_events *x = calloc(1, sizeof(*x));
+	int err;
+
+	if (!x) {
+		close(fd);
+		errno = ENOMEM;
+		return NULL;
+	}
+	x->handle = xenevtchn_fdopen(&quiet, fd, 0);
+	if (!x->handle) {
+		err = errno;
+		close(fd);
+		free(x);
+		errno = err;
+		return NULL;
+	}
+	x->events.ops = &xen_events_ops;
+	x->events.fd = fd;
+	x->domid = domid;
+	return &x->events;
+}
+
+/* A descriptor of @handle's device that outlives it, non-blocking and close-on-exec. */
+static int take_fd(xenevtchn_handle *handle)
+{
+	int flags, err, fd = fcntl(xenevtchn_fd(handle), F_DUPFD_CLOEXEC, 3);
+
+	if (fd < 0)
+		return -1;
+	flags = fcntl(fd, F_GETFL);
+	if (flags >= 0 && !fcntl(fd, F_SETFL, flags | O_NONBLOCK))
+		return fd;
+	err = errno;
+	close(fd);
+	errno = err;
+	return -1;
+}
+
+int events_open_restricted_fd(uint32_t domid)
+{
+	xenevtchn_handle *handle = xenevtchn_open(&quiet, 0);
+	int fd = -1, err;
+
+	if (!handle)
+		return -1;
+	if (!xenevtchn_restrict(handle, (domid_t)domid))
+		fd = take_fd(handle);
+	err = errno;
+	xenevtchn_close(handle);
+	errno = err;
+	return fd;
+}
