@@ -20,16 +20,31 @@ struct store {
 #define STORE_PATH_MAX 1024
 typedef uint32_t store_txn; /* 0: none */
 
+/*
+ * Called as s->ops->NAME(s, ...). What fails sets errno. As in xenstored, a write
+ * makes the missing parents; rm takes the subtree along and succeeds for a node that
+ * is not there if its parent is; a watch fires once when it is set (whether or not
+ * its node exists) and then for its node and everything below; it may still fire once
+ * after unwatch.
+ */
 struct store_ops {
+	/* The value, NUL-terminated (it may have NULs inside: @len), freed by the caller. */
 	char *(*read)(struct store *s, store_txn t, const char *path, unsigned int *len);
 	bool (*write)(struct store *s, store_txn t, const char *path, const char *value);
 	bool (*rm)(struct store *s, store_txn t, const char *path);
+	/* Names of the children: one free() for all. */
 	char **(*list)(struct store *s, store_txn t, const char *path, unsigned int *n);
+	/* @path may be "@introduceDomain" or "@releaseDomain". EEXIST: path and token are set. */
 	bool (*watch)(struct store *s, const char *path, const char *token);
 	bool (*unwatch)(struct store *s, const char *path, const char *token);
+	/* { path, token } of the next event, one free() for both; NULL with EAGAIN: no more.
+	 * When ->fd becomes readable, call it until then. */
 	char **(*next_event)(struct store *s);
 	store_txn (*begin)(struct store *s);
+	/* EAGAIN: something read or written in it changed meanwhile; begin again. The
+	 * transaction is over whatever comes back. */
 	bool (*end)(struct store *s, store_txn t, bool abort);
+	/* Whether xenstored still knows the domain: it does not once it is dead. */
 	bool (*domain_alive)(struct store *s, uint32_t domid);
 	void (*close)(struct store *s);
 };
