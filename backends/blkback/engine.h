@@ -8,6 +8,7 @@
 #define XYLEM_ENGINE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
@@ -26,7 +27,7 @@ enum engine_op { ENGINE_READ, ENGINE_WRITE, ENGINE_FLUSH, ENGINE_DISCARD, ENGINE
 struct engine_io {
 	enum engine_op op;
 	bool fua;               /* write: durable before it completes */
-	int buffer;             /* index of a registered pool buffer, or -1: iov is anywhere */
+	bool pooled;            /* nr_iov is 1 and iov lies inside engine_setup.pool */
 	uint64_t offset, length;
 	const struct iovec *iov;
 	unsigned int nr_iov;
@@ -38,7 +39,10 @@ struct engine_io {
 
 struct engine_ops {
 	const char *name;
-	/* Queue an I/O; nothing need happen before commit(). 0, or -EAGAIN when full. */
+	/*
+	 * Queue an I/O; nothing need happen before commit(). 0; -EAGAIN when as many are
+	 * in flight as the engine takes: submit again after something was reaped.
+	 */
 	int (*submit)(struct engine *e, struct engine_io *io);
 	/* Hand all queued I/O to the kernel (at most one system call). */
 	void (*commit)(struct engine *e);
@@ -46,9 +50,10 @@ struct engine_ops {
 	struct engine_io *(*reap)(struct engine *e);
 	/*
 	 * commit(), then sleep until I/O completes, an event fires, @wake_fd is readable
-	 * or @timeout_ns has passed (UINT64_MAX: none). @ports: local ports that fired;
-	 * the engine unmasks the ones the caller names in the next wait (@unmask), in the
-	 * same system call where it can. Returns the number of ports.
+	 * or @timeout_ns has passed (UINT64_MAX: none; 0: do not sleep, only collect what
+	 * has completed). Does not sleep while reap() has something to give. The @nr_unmask
+	 * ports are unmasked before it sleeps, in the same system call where that can be.
+	 * @ports: local ports that fired, at most @max. Returns how many.
 	 */
 	unsigned int (*wait)(struct engine *e, const int *unmask, unsigned int nr_unmask,
 			     int *ports, unsigned int max, uint64_t timeout_ns);
@@ -60,7 +65,9 @@ struct engine_ops {
 struct engine {
 	const struct engine_ops *ops;
 	struct metrics_queue *metrics;
-	unsigned int inflight;
+	unsigned int inflight; /* submitted and not yet given back by reap() */
+	unsigned int depth;    /* I/Os it takes at a time */
+	bool moves_data;       /* false: buffers are never looked at, so nothing need be copied */
 };
 
 struct engine_setup {
@@ -69,18 +76,28 @@ struct engine_setup {
 	unsigned int depth;      /* I/Os at a time */
 	struct events *events;   /* of this queue */
 	int wake_fd;             /* eventfd by which the main thread calls the queue */
-	void *pool;              /* this queue's bounce buffers, page-aligned */
-	unsigned int pool_buffers;
-	unsigned int pool_buffer_size;
+	void *pool;              /* this queue's bounce buffers, page-aligned, or NULL */
+	size_t pool_size;
 	struct metrics_queue *metrics;
-	struct io_uring *ring;   /* for io_uring: from worker_get_uring() */
+	/*
+	 * For io_uring: from worker_get_uring(), disabled; the engine registers files and
+	 * the pool, and enables it, which binds it to the calling thread. close() leaves
+	 * nothing armed in it. NULL (tests, benchmarks): the engine makes one of its own.
+	 */
+	struct io_uring *ring;
+	bool null_skips_data;    /* for null: see engine.moves_data */
+	struct volatile_disk *disk; /* for volatile: engine_volatile.h */
 };
+
+/* How long an engine may be asked to wait: none at all, and until something happens. */
+#define ENGINE_POLL  0ull
+#define ENGINE_SLEEP UINT64_MAX
 
 /* NULL with errno. */
 struct engine *engine_uring_open(const struct engine_setup *s);
 struct engine *engine_aio_open(const struct engine_setup *s);
 struct engine *engine_null_open(const struct engine_setup *s);
-/* tests only: a disk with a volatile write cache that can lose power */
+/* Tests only: a disk with a volatile write cache that can lose power. */
 struct engine *engine_volatile_open(const struct engine_setup *s);
 
 #endif

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The default engine. One io_uring_enter() a batch submits the I/O, unmasks the
+ * event channel (a write to its descriptor), re-arms the read of it, and sleeps.
+ * Image, event and wake descriptors are registered, and so is the pool.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backends/blkback/engine_common.h"
+#include "backends/common/log.h"
+
+enum { FILE_IMAGE, FILE_EVENT, FILE_WAKE, FILES };
+
+/* user_data of what is not an I/O; those are pointers. */
+enum { TAG_EVENT = 1, TAG_WAKE, TAG_UNMASK, TAG_CANCEL, TAGS };
+
+#define PORTS_FIRED 8
+#define UNMASKS     8
+#define CONTROL_SQES (2 + UNMASKS) /* both reads and the unmasking writes of one wait() */
+
+struct engine_uring {
+	struct engine base;
+	struct engine_setup setup;
+	struct io_uring *ring, own;
+	struct engine_done done;
+	bool pool_registered, plain_discard, ring_fd_registered;
+	bool event_armed, wake_armed;
+	unsigned int nr_fired;
+	int fired[PORTS_FIRED];
+	uint32_t unmask[UNMASKS]; /* what the writes write: in place until they complete */
+	unsigned int unmasking;
+	uint64_t wake_count;
+	unsigned char event_buf[EVENTS_READ_SIZE];
+};
+
+static struct engine_uring *uring_of(struct engine *e)
+{
+	return (struct engine_uring *)e;
+}
+
+static void count_syscall(struct engine_uring *u)
+{
+	metric_add(u->base.metrics, METRIC_SYSCALLS, 1);
+}
+
+/* A submission entry. Hands what is queued to the kernel when there is none free. */
+static struct io_uring_sqe *get_sqe(struct engine_uring *u)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(u->ring);
+
+	if (!sqe) {
+		count_syscall(u);
+		io_uring_submit(u->ring);
+		sqe = io_uring_get_sqe(u->ring);
+	}
+	return sqe;
+}
+
+static void file_sqe(struct io_uring_sqe *sqe, uint64_t data)
+{
+	sqe->flags |= IOSQE_FIXED_FILE;
+	sqe->user_data = data;
+}
+
+static void prep_rw(struct engine_uring *u, struct io_uring_sqe *sqe, const struct engine_io *io,
+		    struct iovec *one)
+{
+	uint64_t at = io->offset + io->private[ENGINE_DONE_BYTES];
+	bool write = io->op == ENGINE_WRITE;
+	unsigned int n;
+	const struct iovec *iov = engine_rest(io, one, &n);
+
+	if (n > 1) {
+		io_uring_prep_rw(write ? IORING_OP_WRITEV : IORING_OP_READV, sqe, FILE_IMAGE, iov,
+				 n, at);
+	} else {
+		bool fixed = io->pooled && u->pool_registered;
+		int op = write ? (fixed ? IORING_OP_WRITE_FIXED : IORING_OP_WRITE)
+			       : (fixed ? IORING_OP_READ_FIXED : IORING_OP_READ);
+
+		io_uring_prep_rw(op, sqe, FILE_IMAGE, iov->iov_base, (unsigned int)iov->iov_len, at);
+		sqe->buf_index = 0;
+	}
+	if (write && io->fua)
+		sqe->rw_flags = RWF_DSYNC;
+}
+
+/* Queue what is left of @io. 0, or -EAGAIN when there is no room. */
+static int issue(struct engine_uring *u, struct engine_io *io)
+{
+	struct io_uring_sqe *sqe = get_sqe(u);
+	struct iovec one;
+
+	if (!sqe)
+		return -EAGAIN;
+	switch (io->op) {
+	case ENGINE_FLUSH:
+		io_uring_prep_fsync(sqe, FILE_IMAGE, IORING_FSYNC_DATASYNC);
+		break;
+	case ENGINE_DISCARD:
+		io_uring_prep_fallocate(sqe, FILE_IMAGE,
+					engine_discard_mode(u->setup.block_device, u->plain_discard),
+					(off_t)io->offset, (off_t)io->length);
+		break;
+	default:
+		prep_rw(u, sqe, io, &one);
+		break;
+	}
+	file_sqe(sqe, (uint64_t)(uintptr_t)io);
+	return 0;
+}
+
+static int uring_submit(struct engine *e, struct engine_io *io)
+{
+	struct engine_uring *u = uring_of(e);
+
+	if (e->inflight >= e->depth)
+		return -EAGAIN;
+	memset(io->private, 0, sizeof(io->private));
+	if (io->op == ENGINE_SECURE_DISCARD) { /* only an ioctl can: rare, and it may block */
+		e->inflight++;
+		engine_done_add(&u->done, io, engine_discard_sync(&u->setup, io));
+		return 0;
+	}
+	if (issue(u, io))
+		return -EAGAIN;
+	e->inflight++;
+	return 0;
+}
+
+static void uring_commit(struct engine *e)
+{
+	struct engine_uring *u = uring_of(e);
+
+	if (!io_uring_sq_ready(u->ring))
+		return;
+	count_syscall(u);
+	io_uring_submit(u->ring);
+}
+
+static void io_completed(struct engine_uring *u, struct engine_io *io, int res)
+{
+	int64_t result = res;
+
+	if (io->op == ENGINE_DISCARD && (res == -EOPNOTSUPP || res == -EINVAL) &&
+	    u->setup.block_device && !u->plain_discard) {
+		u->plain_discard = true; /* a kernel that no longer knows the hint */
+		if (!issue(u, io))
+			return;
+	}
+	if ((io->op == ENGINE_READ || io->op == ENGINE_WRITE) &&
+	    !engine_progress(io, res, &result)) {
+		if (!issue(u, io))
+			return;
+		result = -EIO;
+	}
+	engine_done_add(&u->done, io, result);
+}
+
+static void event_completed(struct engine_uring *u, int res)
+{
+	u->event_armed = false;
+	if (res > 0)
+		u->nr_fired += events_parse(u->setup.events, u->event_buf, (unsigned int)res,
+					    u->fired + u->nr_fired, PORTS_FIRED - u->nr_fired);
+}
+
+static void unmask_completed(struct engine_uring *u, int res)
+{
+	u->unmasking--;
+	if (res < 0) /* a port left masked would never fire again */
+		log_error("unmasking an event channel through io_uring: %s", strerror(-res));
+}
+
+/* Take all completions. No system call. */
+static void collect(struct engine_uring *u)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head, n = 0;
+
+	io_uring_for_each_cqe(u->ring, head, cqe) {
+		n++;
+		switch (cqe->user_data) {
+		case TAG_EVENT:
+			event_completed(u, cqe->res);
+			break;
+		case TAG_WAKE:
+			u->wake_armed = false;
+			break;
+		case TAG_UNMASK:
+			unmask_completed(u, cqe->res);
+			break;
+		case TAG_CANCEL:
+			break;
+		default:
+			io_completed(u, (struct engine_io *)(uintptr_t)cqe->user_data, cqe->res);
+			break;
+		}
+	}
+	io_uring_cq_advance(u->ring, n);
+}
+
+static struct engine_io *uring_reap(struct engine *e)
+{
+	struct engine_uring *u = uring_of(e);
+
+	collect(u);
+	return engine_done_take(e, &u->done);
+}
+
+/* Queue the reads by which the event and wake descriptors wake the sleeper. */
+static void arm(struct engine_uring *u)
+{
+	struct io_uring_sqe *sqe;
+
+	if (!u->event_armed && u->setup.events && (sqe = get_sqe(u))) {
+		io_uring_prep_read(sqe, FILE_EVENT, u->event_buf, sizeof(u->event_buf), 0);
+		file_sqe(sqe, TAG_EVENT);
+		u->event_armed = true;
+	}
+	if (!u->wake_armed && (sqe = get_sqe(u))) {
+		io_uring_prep_read(sqe, FILE_WAKE, &u->wake_count, sizeof(u->wake_count), 0);
+		file_sqe(sqe, TAG_WAKE);
+		u->wake_armed = true;
+	}
+}
+
+static void unmask_port(struct engine_uring *u, int port)
+{
+	struct events *ev = u->setup.events;
+	struct io_uring_sqe *sqe = NULL;
+
+	if (ev->ops->unmask_size == sizeof(u->unmask[0]) && u->unmasking < UNMASKS)
+		sqe = get_sqe(u);
+	if (!sqe) {
+		events_unmask(ev, port);
+		return;
+	}
+	/* Slots are reused only when no write is under way: see uring_wait(). */
+	u->unmask[u->unmasking] = (uint32_t)port;
+	io_uring_prep_write(sqe, FILE_EVENT, &u->unmask[u->unmasking], sizeof(u->unmask[0]), 0);
+	file_sqe(sqe, TAG_UNMASK);
+	u->unmasking++;
+}
+
+static unsigned int take_fired(struct engine_uring *u, int *ports, unsigned int max)
+{
+	unsigned int n = u->nr_fired < max ? u->nr_fired : max;
+
+	memcpy(ports, u->fired, n * sizeof(*ports));
+	u->nr_fired -= n;
+	memmove(u->fired, u->fired + n, u->nr_fired * sizeof(*ports));
+	return n;
+}
+
+static void enter(struct engine_uring *u, unsigned int want, uint64_t timeout_ns)
+{
+	struct __kernel_timespec ts = { (int64_t)(timeout_ns / 1000000000),
+					(long long)(timeout_ns % 1000000000) };
+	struct io_uring_cqe *cqe;
+
+	count_syscall(u);
+	if (timeout_ns == ENGINE_POLL)
+		io_uring_submit_and_get_events(u->ring);
+	else if (timeout_ns == ENGINE_SLEEP)
+		io_uring_submit_and_wait(u->ring, want);
+	else
+		io_uring_submit_and_wait_timeout(u->ring, &cqe, want, &ts, NULL);
+}
+
+static unsigned int uring_wait(struct engine *e, const int *unmask, unsigned int nr_unmask,
+			       int *ports, unsigned int max, uint64_t timeout_ns)
+{
+	struct engine_uring *u = uring_of(e);
+
+	collect(u);
+	if (u->done.head || u->nr_fired)
+		timeout_ns = ENGINE_POLL;
+	if (u->unmasking) /* the last ones are not through yet: do not reuse their slots */
+		while (nr_unmask)
+			events_unmask(u->setup.events, unmask[--nr_unmask]);
+	if (timeout_ns != ENGINE_POLL)
+		arm(u);
+	while (nr_unmask)
+		unmask_port(u, unmask[--nr_unmask]);
+	/* An unmasking write completes at once, and must not count as a reason to wake. */
+	if (timeout_ns != ENGINE_POLL || io_uring_sq_ready(u->ring) || e->inflight)
+		enter(u, 1 + u->unmasking, timeout_ns);
+	collect(u);
+	return take_fired(u, ports, max);
+}
+
+static void uring_drain(struct engine *e)
+{
+	struct engine_uring *u = uring_of(e);
+	unsigned int done = 0;
+	int ret;
+
+	for (;;) {
+		collect(u);
+		done = 0;
+		for (struct engine_io *io = u->done.head; io; io = io->next)
+			done++;
+		if (done == e->inflight)
+			return;
+		count_syscall(u);
+		ret = io_uring_submit_and_wait(u->ring, 1);
+		if (ret < 0 && ret != -EINTR && ret != -EAGAIN && ret != -EBUSY)
+			log_error("io_uring_enter: %s", strerror(-ret));
+	}
+}
+
+/* End the armed reads: the kernel must not write into this engine after it is freed. */
+static bool disarm(struct engine_uring *u)
+{
+	struct io_uring_sqe *sqe;
+	uint64_t one = 1;
+
+	if (u->wake_armed && write(u->setup.wake_fd, &one, sizeof(one)) < 0)
+		log_error("wake descriptor: %s", strerror(errno));
+	if (u->event_armed && (sqe = get_sqe(u))) {
+		io_uring_prep_cancel64(sqe, TAG_EVENT, 0);
+		sqe->user_data = TAG_CANCEL;
+	}
+	for (int tries = 0; (u->event_armed || u->wake_armed || u->unmasking) && tries < 100; tries++) {
+		struct __kernel_timespec ts = { .tv_nsec = 10000000 };
+		struct io_uring_cqe *cqe;
+
+		io_uring_submit_and_wait_timeout(u->ring, &cqe, 1, &ts, NULL);
+		collect(u);
+	}
+	return !u->event_armed && !u->wake_armed && !u->unmasking;
+}
+
+static void uring_close(struct engine *e)
+{
+	struct engine_uring *u = uring_of(e);
+	bool quiet = disarm(u);
+
+	if (u->ring_fd_registered)
+		io_uring_unregister_ring_fd(u->ring);
+	if (u->ring == &u->own)
+		io_uring_queue_exit(&u->own);
+	if (quiet)
+		free(u);
+	else /* a small leak is better than a stray write */
+		log_error("io_uring: an armed read could not be cancelled");
+}
+
+static const struct engine_ops uring_ops = {
+	.name = "io_uring", .submit = uring_submit, .commit = uring_commit, .reap = uring_reap,
+	.wait = uring_wait, .drain = uring_drain, .close = uring_close,
+};
+
+/* A ring for tests and benchmarks; the worker's own come from its pool. 0 or -errno. */
+static int own_ring(struct engine_uring *u, unsigned int depth)
+{
+	unsigned int base = IORING_SETUP_R_DISABLED | IORING_SETUP_CLAMP;
+	int ret;
+
+	ret = io_uring_queue_init(depth + CONTROL_SQES, &u->own,
+				  base | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+	if (ret == -EINVAL) /* before Linux 6.1 */
+		ret = io_uring_queue_init(depth + CONTROL_SQES, &u->own,
+					  base | IORING_SETUP_COOP_TASKRUN);
+	if (!ret)
+		u->ring = &u->own;
+	return ret;
+}
+
+/* io_uring retries a read of a descriptor that would block only if it says so. */
+static int set_nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return -errno;
+	if (flags & O_NONBLOCK)
+		return 0;
+	return fcntl(fd, F_SETFL, flags | O_NONBLOCK) ? -errno : 0;
+}
+
+/* Register files and pool, and enable the ring. 0 or -errno. */
+static int bring_up(struct engine_uring *u)
+{
+	const struct engine_setup *s = &u->setup;
+	struct iovec pool = { s->pool, s->pool_size };
+	int files[FILES] = { s->fd, s->events ? s->events->fd : -1, s->wake_fd };
+	int ret;
+
+	for (int i = FILE_EVENT; i < FILES; i++) {
+		ret = files[i] < 0 ? 0 : set_nonblocking(files[i]);
+		if (ret)
+			return ret;
+	}
+	ret = io_uring_register_files(u->ring, files, FILES);
+	if (ret)
+		return ret;
+	if (s->pool) /* not to be had (locked memory is limited): plain reads and writes do */
+		u->pool_registered = !io_uring_register_buffers(u->ring, &pool, 1);
+	u->ring_fd_registered = io_uring_register_ring_fd(u->ring) == 1;
+	ret = io_uring_enable_rings(u->ring);
+	return ret == -EBADFD ? 0 : ret; /* enabled already */
+}
+
+struct engine *engine_uring_open(const struct engine_setup *s)
+{
+	struct engine_uring *u = calloc(1, sizeof(*u));
+	int ret = 0;
+
+	if (!u)
+		return NULL;
+	u->base.ops = &uring_ops;
+	u->base.metrics = s->metrics;
+	u->base.moves_data = true;
+	u->setup = *s;
+	u->ring = s->ring;
+	engine_done_init(&u->done);
+	if (!u->ring)
+		ret = own_ring(u, s->depth);
+	if (!ret)
+		ret = bring_up(u);
+	if (!ret && u->ring->cq.ring_entries <= 2 * CONTROL_SQES)
+		ret = -EINVAL;
+	if (ret) {
+		if (u->ring == &u->own)
+			io_uring_queue_exit(&u->own);
+		free(u);
+		errno = -ret;
+		return NULL;
+	}
+	/* Completions never overflow the ring. */
+	u->base.depth = u->ring->cq.ring_entries - CONTROL_SQES - 1;
+	if (u->base.depth > s->depth)
+		u->base.depth = s->depth;
+	return &u->base;
+}
