@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Names and helpers that every script of the rig shares; sourced, never run.
 # The caller sets RIG to the folder this file is in.
+set -o pipefail
 
 TOP=$(cd "$RIG/../.." && pwd)
 BUILD=${BUILD:-$TOP/build}
@@ -38,4 +39,33 @@ lock()
 kernel_version()
 {
 	basename "$(ls -d "$PKG"/lib/modules/6.1.*)"
+}
+
+library_path=$PKG/lib/x86_64-linux-gnu:$PKG/usr/lib/x86_64-linux-gnu:$PKG/usr/lib/x86_64-linux-gnu/ceph
+
+# The libraries of one program, from the packages or else from this machine.
+libraries()
+{
+	"$PKG/lib64/ld-linux-x86-64.so.2" --inhibit-cache \
+		--library-path "$library_path" --list "$1" |
+		awk '/=> \//{print $3} /not found/{exit 1}' ||
+		die "a library of $1 is missing"
+}
+
+# Copies libraries of the programs given to where the loader looks: TREE PROGRAM...
+copy_libraries()
+{
+	local tree=$1 program library
+	shift
+	mkdir -p "$tree/lib/x86_64-linux-gnu" "$tree/lib64"
+	cp -L "$PKG/lib64/ld-linux-x86-64.so.2" "$tree/lib64/"
+	for program in "$@"; do
+		libraries "$program"
+	done | sort -u | while read -r library; do
+		case $library in
+		*/ceph/*) cp -Ln "$library" "$tree/lib/x86_64-linux-gnu/" ;;
+		*/ld-linux*) ;;
+		*) cp -Ln "$library" "$tree/lib/x86_64-linux-gnu/" ;;
+		esac
+	done
 }
