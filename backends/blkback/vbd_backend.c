@@ -1,0 +1,613 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The class of blkback's supervisor: what a disk offers, how a connection with a
+ * frontend is put together for the worker, and what changes while it is in use.
+ * Nodes: io/blkif.h, "Feature and Parameter Negotiation".
+ */
+#include "backends/blkback/vbd_backend.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xen/io/xenbus.h>
+
+#include "backends/blkback/vbd_medium.h"
+#include "backends/common/limit.h"
+#include "backends/common/transport.h"
+
+#define DEFAULT_QUEUES 4
+#define WHY_MAX        256
+#define STORE_TRIES    16 /* of a transaction that others interfere with */
+
+static const struct conf_key vbd_conf_keys[] = {
+	{ .name = "engine", .kind = CONF_CHOICE, .choices = "io_uring libaio null" },
+	{ .name = "sector-size", .kind = CONF_CHOICE, .choices = "512 4096" },
+	{ .name = "discard", .kind = CONF_BOOL },
+	{ .name = "max-queues", .kind = CONF_NUMBER, .min = 1, .max = VBD_MAX_QUEUES },
+	{ .name = "max-ring-page-order", .kind = CONF_NUMBER, .max = VBD_MAX_RING_ORDER },
+	{ .name = "indirect-segments", .kind = CONF_NUMBER, .max = VBD_MAX_SEGMENTS },
+	{ .name = "persistent-grants", .kind = CONF_BOOL },
+	{ .name = "persistent-grants-max", .kind = CONF_NUMBER, .max = VBD_MAX_PERSISTENT },
+	{ .name = "direct-min", .kind = CONF_SIZE, .max = UINT32_MAX },
+	{ .name = "read-bytes", .kind = CONF_SIZE, .max = UINT64_MAX },
+	{ .name = "read-bytes-burst", .kind = CONF_SIZE, .max = UINT64_MAX },
+	{ .name = "read-ops", .kind = CONF_NUMBER, .max = UINT64_MAX },
+	{ .name = "read-ops-burst", .kind = CONF_NUMBER, .max = UINT64_MAX },
+	{ .name = "write-bytes", .kind = CONF_SIZE, .max = UINT64_MAX },
+	{ .name = "write-bytes-burst", .kind = CONF_SIZE, .max = UINT64_MAX },
+	{ .name = "write-ops", .kind = CONF_NUMBER, .max = UINT64_MAX },
+	{ .name = "write-ops-burst", .kind = CONF_NUMBER, .max = UINT64_MAX },
+	{ .name = NULL },
+};
+
+struct vbd {
+	char dev[32], id[16];
+	const char *names[3]; /* what the configuration may call it */
+	bool readonly, cdrom, removable;
+	bool discard;         /* neither toolstack nor configuration forbids it */
+	struct vbd_offer offer;
+	uint32_t engine, max_persistent, direct_min;
+	uint32_t conf_sector_size;
+	struct medium medium;
+	/* of the connection */
+	bool connected;
+	bool connected_here;  /* once at least: not taken over from another supervisor */
+	uint32_t sector_size, sector_unit;
+	uint32_t physical; /* as published */
+	uint64_t size;     /* bytes, as worker and frontend know it */
+};
+
+#define LOG_NAME "guest %u vbd %u: "
+#define LOG_ARGS(be) (be)->domid, (be)->devid
+
+/* ---- configuration ---- */
+
+static uint64_t conf_u64(const struct backend *be, const char *key, uint64_t fallback)
+{
+	const struct vbd *v = be->priv;
+
+	return conf_number(be->conf, be->guest, v->names, key, fallback);
+}
+
+static uint32_t conf_engine(const struct backend *be)
+{
+	const struct vbd *v = be->priv;
+	const char *e = conf_string(be->conf, be->guest, v->names, "engine", "io_uring");
+
+	if (!strcmp(e, "libaio"))
+		return VBD_ENGINE_AIO;
+	return strcmp(e, "null") ? VBD_ENGINE_URING : VBD_ENGINE_NULL;
+}
+
+/* More queues than processors only cost memory. */
+static uint32_t default_queues(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : n > DEFAULT_QUEUES ? DEFAULT_QUEUES : (uint32_t)n;
+}
+
+/* Taken once before a frontend may look: an offer must hold until it has connected. */
+static void read_conf(struct backend *be)
+{
+	struct vbd *v = be->priv;
+	uint64_t enable = 1;
+
+	v->engine = conf_engine(be);
+	v->conf_sector_size = strcmp(conf_string(be->conf, be->guest, v->names, "sector-size",
+						 "512"), "4096") ? 512 : 4096;
+	v->offer.max_queues = (uint32_t)conf_u64(be, "max-queues", default_queues());
+	v->offer.max_ring_order = (uint32_t)conf_u64(be, "max-ring-page-order",
+						     VBD_MAX_RING_ORDER);
+	v->offer.max_segments = (uint32_t)conf_u64(be, "indirect-segments", VBD_MAX_SEGMENTS);
+	v->offer.persistent = conf_bool(be->conf, be->guest, v->names, "persistent-grants", true);
+	v->max_persistent = (uint32_t)conf_u64(be, "persistent-grants-max",
+					       VBD_DEFAULT_PERSISTENT);
+	v->direct_min = (uint32_t)conf_u64(be, "direct-min", 0);
+	store_get_u64(be->store, 0, be->path, "discard-enable", 0, 1, &enable);
+	v->discard = enable && conf_bool(be->conf, be->guest, v->names, "discard", true);
+}
+
+static void set_limit(const struct backend *be, struct limit_bucket *b, const char *direction)
+{
+	char bytes[24], bytes_burst[24], ops[24], ops_burst[24];
+	struct limit_rate r;
+
+	snprintf(bytes, sizeof(bytes), "%s-bytes", direction);
+	snprintf(bytes_burst, sizeof(bytes_burst), "%s-bytes-burst", direction);
+	snprintf(ops, sizeof(ops), "%s-ops", direction);
+	snprintf(ops_burst, sizeof(ops_burst), "%s-ops-burst", direction);
+	r.bytes_per_s = conf_u64(be, bytes, 0);
+	r.bytes_burst = conf_u64(be, bytes_burst, 0);
+	r.ops_per_s = conf_u64(be, ops, 0);
+	r.ops_burst = conf_u64(be, ops_burst, 0);
+	limit_set(b, &r);
+}
+
+static void set_limits(const struct backend *be)
+{
+	struct state_head *h = be->state;
+
+	if (!h || be->state_size < sizeof(*h))
+		return;
+	set_limit(be, &h->limit[0], "read");
+	set_limit(be, &h->limit[1], "write");
+}
+
+/* ---- nodes ---- */
+
+struct node {
+	const char *name;
+	uint64_t value;
+};
+
+static bool write_nodes(struct backend *be, store_txn t, const struct node *n, unsigned int count)
+{
+	char *there = store_read(be->store, t, "%s/frontend", be->path);
+
+	free(there);
+	if (!there)
+		return false;
+	for (; count; count--, n++)
+		if (!store_put_u64(be->store, t, be->path, n->name, n->value))
+			return false;
+	return true;
+}
+
+/*
+ * All or none, and none when the toolstack has removed the directory: a node
+ * written a moment too late would bring the device of a dead guest back.
+ */
+static int put_nodes(struct backend *be, const struct node *n, unsigned int count)
+{
+	const struct store_ops *ops = be->store->ops;
+	unsigned int tries;
+	int err = EAGAIN;
+
+	for (tries = 0; err == EAGAIN && tries < STORE_TRIES; tries++) {
+		store_txn t = ops->begin(be->store);
+
+		err = 0;
+		if (!t) {
+			err = errno ? errno : EIO;
+		} else if (!write_nodes(be, t, n, count)) {
+			err = errno ? errno : EIO;
+			ops->end(be->store, t, true);
+		} else if (!ops->end(be->store, t, false)) {
+			err = errno ? errno : EIO;
+		}
+	}
+	if (err)
+		log_warn(LOG_NAME "cannot write %s: %s", LOG_ARGS(be), be->path, strerror(err));
+	return -err;
+}
+
+static int publish_offer(struct backend *be)
+{
+	const struct vbd *v = be->priv;
+	const struct node n[] = {
+		{ "feature-barrier", 1 },
+		{ "feature-flush-cache", 1 },
+		{ "feature-persistent", v->offer.persistent },
+		{ "max-ring-page-order", v->offer.max_ring_order },
+		{ "max-ring-pages", 1u << v->offer.max_ring_order },
+		{ "multi-queue-max-queues", v->offer.max_queues },
+		/* must not exist when indirect requests are unknown: last, left out when 0 */
+		{ "feature-max-indirect-segments", v->offer.max_segments },
+	};
+
+	return put_nodes(be, n, sizeof(n) / sizeof(n[0]) - !v->offer.max_segments);
+}
+
+static bool offers_discard(const struct vbd *v)
+{
+	return v->discard && !v->readonly && v->medium.image.discard;
+}
+
+/* The physical size must divide the disk (io/blkif.h, "sectors"). */
+static uint32_t physical_size(const struct vbd *v)
+{
+	uint32_t p = v->medium.image.physical;
+
+	while (p > v->sector_size && v->size % p)
+		p /= 2;
+	return p > v->sector_size ? p : v->sector_size;
+}
+
+static int publish_disk(struct backend *be)
+{
+	struct vbd *v = be->priv;
+	const struct image *img = &v->medium.image;
+	bool discard = offers_discard(v);
+	uint32_t granularity = img->discard_granularity > v->sector_size ?
+			       img->discard_granularity : v->sector_size;
+	const struct node n[] = {
+		{ "sector-size", v->sector_size },
+		{ "physical-sector-size", v->physical = physical_size(v) },
+		{ "sectors", v->size / v->sector_unit },
+		{ "info", (v->cdrom ? VDISK_CDROM : 0) | (v->removable ? VDISK_REMOVABLE : 0) |
+			  (v->readonly ? VDISK_READONLY : 0) },
+		{ "feature-discard", discard },
+		{ "discard-granularity", granularity },
+		{ "discard-alignment", img->discard_alignment },
+		{ "discard-secure", discard && img->discard_secure },
+	};
+
+	return put_nodes(be, n, discard ? 8 : 5);
+}
+
+/* ---- probe, ready ---- */
+
+static char *read_text(struct backend *be, const char *node)
+{
+	char *text = store_read(be->store, 0, "%s/%s", be->path, node);
+
+	return text || errno != ENOENT ? text : strdup("");
+}
+
+static int read_identity(struct backend *be)
+{
+	struct vbd *v = be->priv;
+	char *mode = read_text(be, "mode"), *type = read_text(be, "device-type");
+	char *dev = read_text(be, "dev");
+	uint64_t removable = 0;
+	int err = 0;
+
+	if (!mode || !type || !dev) {
+		err = -(errno ? errno : ENOMEM);
+		backend_error(be, err, "reading %s", be->path);
+	} else if (!mode[0]) {
+		err = -EINVAL;
+		backend_error(be, err, "mode is missing");
+	} else {
+		v->cdrom = !strcmp(type, "cdrom");
+		v->readonly = v->cdrom || !strchr(mode, 'w');
+		snprintf(v->dev, sizeof(v->dev), "%s", dev);
+	}
+	store_get_u64(be->store, 0, be->path, "removable", 0, 1, &removable);
+	v->removable = removable;
+	snprintf(v->id, sizeof(v->id), "%u", be->devid);
+	v->names[0] = v->dev[0] ? v->dev : v->id;
+	v->names[1] = v->dev[0] ? v->id : NULL;
+	free(mode);
+	free(type);
+	free(dev);
+	return err;
+}
+
+static void vbd_remove(struct backend *be)
+{
+	struct vbd *v = be->priv;
+
+	if (v)
+		medium_close(&v->medium);
+	free(v);
+	be->priv = NULL;
+}
+
+static int vbd_probe(struct backend *be)
+{
+	struct vbd *v = calloc(1, sizeof(*v));
+	int err;
+
+	if (!v)
+		return -ENOMEM;
+	be->priv = v;
+	medium_init(&v->medium);
+	err = read_identity(be);
+	if (!err) {
+		read_conf(be);
+		err = publish_offer(be);
+	}
+	if (err)
+		vbd_remove(be);
+	return err;
+}
+
+/* Open what the guest gets. An empty CD-ROM drive is no error. */
+static int open_medium(struct backend *be)
+{
+	struct vbd *v = be->priv;
+	int err;
+
+	if (v->medium.image.fd >= 0)
+		return 0;
+	err = medium_open(&v->medium, be->store, be->path, v->readonly);
+	if (err == -ENOMEDIUM && v->cdrom)
+		return 0;
+	if (!err && !v->medium.image.size && !v->cdrom) {
+		err = -EINVAL;
+		snprintf(v->medium.image.error, sizeof(v->medium.image.error), "%s is empty",
+			 v->medium.params);
+		image_close(&v->medium.image);
+	}
+	if (err)
+		backend_error(be, err, "%s", v->medium.image.error);
+	return err;
+}
+
+static int vbd_ready(struct backend *be)
+{
+	return open_medium(be);
+}
+
+/* ---- connect ---- */
+
+static uint64_t medium_size(const struct vbd *v)
+{
+	return v->medium.image.fd >= 0 ? v->medium.image.size : 0;
+}
+
+/* The disk's size in whole @unit; says what is left over. */
+static uint64_t whole(const struct backend *be, uint64_t size, uint32_t unit)
+{
+	uint64_t rest = size % unit;
+
+	if (rest)
+		log_warn(LOG_NAME "the last %" PRIu64 " of %" PRIu64 " bytes make no sector of %u:"
+			 " the guest does not see them", LOG_ARGS(be), rest, size, unit);
+	return size - rest;
+}
+
+static uint32_t attach_flags(const struct vbd *v, const struct vbd_frontend *f)
+{
+	uint32_t flags = VBD_BARRIER | VBD_FLUSH;
+
+	if (v->readonly)
+		flags |= VBD_READONLY;
+	if (v->medium.image.fd >= 0 && v->medium.image.block_device)
+		flags |= VBD_BLOCK_DEVICE;
+	if (f->persistent)
+		flags |= VBD_PERSISTENT;
+	if (offers_discard(v))
+		flags |= VBD_DISCARD | (v->medium.image.discard_secure ? VBD_SECURE : 0);
+	return flags;
+}
+
+static int fill_attach(struct backend *be, struct vbd_attach *a)
+{
+	struct vbd *v = be->priv;
+	const struct image *img = &v->medium.image;
+	char why[WHY_MAX];
+	struct vbd_frontend f;
+	int err;
+
+	memset(a, 0, sizeof(*a));
+	v->connected_here = true;
+	err = vbd_frontend_read(be->store, be->frontend, &v->offer, a, &f, why, sizeof(why));
+	if (err) {
+		backend_error(be, err, "frontend: %s", why);
+		return err;
+	}
+	v->sector_size = v->conf_sector_size;
+	v->sector_unit = f.large_sectors ? v->sector_size : 512;
+	v->size = whole(be, medium_size(v), v->sector_size);
+	a->flags = attach_flags(v, &f);
+	/* an empty drive has no file to do I/O on; every request is out of range */
+	a->engine = img->fd >= 0 ? v->engine : VBD_ENGINE_NULL;
+	a->sector_size = v->sector_size;
+	a->sector_unit = v->sector_unit;
+	a->offset_align = img->fd >= 0 ? img->offset_align : 1;
+	a->memory_align = img->fd >= 0 ? img->memory_align : 1;
+	a->max_segments = v->offer.max_segments;
+	a->max_persistent = f.persistent ? v->max_persistent : 0;
+	a->direct_min = v->direct_min;
+	a->size = v->size;
+	return 0;
+}
+
+static int add_fd(struct backend *be, struct backend_attach *out, int fd, const char *what)
+{
+	if (fd < 0) {
+		int err = errno ? errno : EIO;
+
+		backend_error(be, -err, "%s: %s", what, strerror(err));
+		return -err;
+	}
+	out->fds[out->nfds++] = fd;
+	return 0;
+}
+
+/* The image, then one event-channel descriptor a queue (vbd_proto.h). */
+static int fill_fds(struct backend *be, struct backend_attach *out, uint32_t queues)
+{
+	const struct vbd *v = be->priv;
+	int err, fd;
+
+	out->nfds = 0;
+	if (v->medium.image.fd >= 0)
+		fd = fcntl(v->medium.image.fd, F_DUPFD_CLOEXEC, 0);
+	else
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	err = add_fd(be, out, fd, "image");
+	for (; !err && queues; queues--)
+		err = add_fd(be, out, events_open_restricted_fd(be->domid), "event channels");
+	while (err && out->nfds)
+		close(out->fds[--out->nfds]);
+	return err;
+}
+
+static void log_connection(const struct backend *be, const struct vbd_attach *a)
+{
+	static const char *const engines[] = { "io_uring", "libaio", "null" };
+	const struct vbd *v = be->priv;
+
+	log_info(LOG_NAME "%s (%s): %" PRIu64 " bytes, %s, %u queues of %u pages%s%s%s",
+		 LOG_ARGS(be), v->dev, v->medium.params ? v->medium.params : "", a->size,
+		 engines[a->engine], a->nr_queues, 1u << a->ring_order,
+		 a->flags & VBD_PERSISTENT ? ", persistent grants" : "",
+		 a->flags & VBD_DISCARD ? ", discard" : "",
+		 a->flags & VBD_READONLY ? ", read-only" : "");
+}
+
+static int vbd_connect(struct backend *be, struct backend_attach *out, size_t *state_size)
+{
+	struct vbd_attach a;
+	int err;
+
+	err = open_medium(be);
+	if (!err)
+		err = fill_attach(be, &a);
+	if (!err)
+		err = fill_fds(be, out, a.nr_queues);
+	if (err)
+		return err;
+	out->size = vbd_attach_size(a.nr_queues);
+	memcpy(out->payload, &a, out->size);
+	*state_size = vbd_state_size(a.nr_queues, a.ring_order);
+	log_connection(be, &a);
+	return 0;
+}
+
+/* ---- in use ---- */
+
+static int vbd_publish(struct backend *be)
+{
+	struct vbd *v = be->priv;
+	int err;
+
+	set_limits(be);
+	err = publish_disk(be);
+	v->connected = !err;
+	return err;
+}
+
+/*
+ * Whether a worker serves the disk. One that outlived the last supervisor was
+ * connected by that one: what it agreed on stands in the nodes it published.
+ */
+static bool in_use(struct backend *be)
+{
+	struct vbd *v = be->priv;
+	uint64_t size = 512, physical = 512, sectors = 0, large = 0;
+
+	if (v->connected || v->connected_here || !be->state)
+		return v->connected;
+	if (store_get_u64(be->store, 0, be->path, "sector-size", 512, 4096, &size) ||
+	    store_get_u64(be->store, 0, be->path, "physical-sector-size", 512,
+			  IMAGE_PHYSICAL_MAX, &physical) ||
+	    store_get_u64(be->store, 0, be->path, "sectors", 0, UINT64_MAX / 4096, &sectors))
+		return false;
+	store_get_u64(be->store, 0, be->frontend, "feature-large-sector-size", 0, UINT32_MAX,
+		      &large);
+	v->sector_size = (uint32_t)size;
+	v->sector_unit = large ? v->sector_size : 512;
+	v->physical = (uint32_t)physical;
+	v->size = sectors * v->sector_unit;
+	v->connected = true;
+	open_medium(be);
+	return true;
+}
+
+/*
+ * A new size: first the worker, so that what the guest is told it can use. A
+ * frontend reads `sectors` again when it sees the state written again.
+ */
+static void resize(struct backend *be, uint64_t size)
+{
+	struct vbd *v = be->priv;
+	const struct vbd_update update = { .size = size };
+	const struct node n[] = {
+		{ "sectors", size / v->sector_unit },
+		{ "state", XenbusStateConnected },
+	};
+	int err;
+
+	log_info(LOG_NAME "size changes from %" PRIu64 " to %" PRIu64 " bytes", LOG_ARGS(be),
+		 v->size, size);
+	v->size = size; /* also if it fails: not again every second */
+	err = backend_update(be, &update, sizeof(update), NULL, 0);
+	if (err)
+		log_error(LOG_NAME "cannot tell the worker: %s", LOG_ARGS(be), strerror(-err));
+	else
+		put_nodes(be, n, 2);
+}
+
+static void vbd_tick(struct backend *be)
+{
+	struct vbd *v = be->priv;
+	uint64_t size;
+
+	if (!in_use(be) || !image_resized(&v->medium.image))
+		return;
+	size = whole(be, medium_size(v), v->physical);
+	if (size != v->size)
+		resize(be, size);
+}
+
+/*
+ * Another disc, or none. A frontend that is not connected finds it when it connects.
+ * One that is cannot be given another file under way: it sees an empty drive until
+ * then.
+ */
+static void change_disc(struct backend *be)
+{
+	struct vbd *v = be->priv;
+
+	medium_close(&v->medium);
+	if (!in_use(be)) {
+		open_medium(be);
+		return;
+	}
+	if (v->size)
+		resize(be, 0);
+}
+
+static void vbd_changed(struct backend *be)
+{
+	struct vbd *v = be->priv;
+
+	if (v->cdrom && medium_changed(&v->medium, be->store, be->path))
+		change_disc(be);
+	if (in_use(be))
+		set_limits(be);
+}
+
+static bool online(const struct backend *be)
+{
+	uint64_t v = 0;
+
+	return !store_get_u64(be->store, 0, be->path, "online", 0, 1, &v) && v;
+}
+
+static bool same_offer(const struct vbd_offer *a, const struct vbd_offer *b)
+{
+	return a->max_queues == b->max_queues && a->max_ring_order == b->max_ring_order &&
+	       a->max_segments == b->max_segments && a->persistent == b->persistent;
+}
+
+/*
+ * The medium is closed with the connection: after the last one the toolstack wants
+ * to take the device away, and the next one shall find what is there then.
+ */
+static void vbd_disconnected(struct backend *be)
+{
+	struct vbd *v = be->priv;
+	struct vbd_offer before = v->offer;
+
+	v->connected = false;
+	medium_close(&v->medium);
+	read_conf(be);
+	if (!same_offer(&before, &v->offer) && online(be))
+		publish_offer(be);
+}
+
+const struct backend_class vbd_backend_class = {
+	.name = "blkback",
+	.type = "vbd",
+	.kernel_driver = "vbd",
+	.conf_path = "/etc/xylem/blkback.conf",
+	.conf_keys = vbd_conf_keys,
+	.probe = vbd_probe,
+	.ready = vbd_ready,
+	.connect = vbd_connect,
+	.publish = vbd_publish,
+	.disconnected = vbd_disconnected,
+	.changed = vbd_changed,
+	.tick = vbd_tick,
+	.remove = vbd_remove,
+};
