@@ -15,7 +15,8 @@
 /* Room for descriptors and for the sender's credentials. */
 union ancillary {
 	struct cmsghdr align;
-	char bytes[CMSG_SPACE(CONTROL_MAX_FDS * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
+	char bytes[CMSG_SPACE(CONTROL_MAX_FDS * sizeof(int)) +
+		   CMSG_SPACE(sizeof(struct ucred))];
 };
 
 int control_send(int fd, const struct control_msg *what, const void *payload, size_t size,
@@ -105,7 +106,8 @@ int control_recv(int fd, struct control_packet *p)
 		return errno == ECONNRESET ? -EPIPE : -errno;
 	take_ancillary(p, &msg);
 	if (n == 0) {
-		/* An empty packet cannot be told from the end: either way there is no more. */
+		/* An empty packet cannot be told from the end: either way there is no
+		 * more. */
 		control_close_fds(p);
 		return -EPIPE;
 	}

@@ -20,16 +20,19 @@ enum control_type {
 	/* supervisor to worker */
 	CONTROL_ATTACH = 1, /* a device: class-specific payload and descriptors; the last
 			     * descriptor is the state memfd */
-	CONTROL_UPDATE,     /* class-specific change of a live device (size, media, carrier) */
-	CONTROL_DETACH,     /* drain, release every grant and port, answer DETACHED */
-	CONTROL_HELLO,      /* a new supervisor asks what is attached; answer: ATTACHED a device */
-	CONTROL_EXIT,       /* no device left: end */
+	CONTROL_UPDATE, /* class-specific change of a live device (size, media, carrier)
+			 */
+	CONTROL_DETACH, /* drain, release every grant and port, answer DETACHED */
+	CONTROL_HELLO,  /* a new supervisor asks what is attached; answer: ATTACHED a
+			   device */
+	CONTROL_EXIT,   /* no device left: end */
 	/* worker to supervisor */
-	CONTROL_READY,      /* start-up and sandbox done */
-	CONTROL_ATTACHED,   /* status 0 or -errno; after HELLO it carries the state memfd */
+	CONTROL_READY,    /* start-up and sandbox done */
+	CONTROL_ATTACHED, /* status 0 or -errno; after HELLO it carries the state memfd */
 	CONTROL_DETACHED,
-	CONTROL_BROKEN,     /* the frontend broke the protocol: text says how; device is stopped */
-	CONTROL_LOG,        /* text; status is the log level */
+	CONTROL_BROKEN, /* the frontend broke the protocol: text says how; device is
+			   stopped */
+	CONTROL_LOG,    /* text; status is the log level */
 	/* supervisor to worker, the first message: struct control_start */
 	CONTROL_START,
 };
@@ -39,10 +42,10 @@ struct control_msg {
 	uint16_t version, type;
 	uint32_t devid;
 	int32_t status;
-	uint32_t size; /* of payload */
-	uint32_t nfds; /* attached */
+	uint32_t size;   /* of payload */
+	uint32_t nfds;   /* attached */
 	uint64_t cookie; /* of ATTACH, echoed: tells a late answer from a new one */
-	/* the payload follows */
+			 /* the payload follows */
 };
 
 _Static_assert(sizeof(struct control_msg) == 32, "the same in every build of a version");
