@@ -59,7 +59,8 @@ struct grants *worker_grants(struct worker *w);
 struct io_uring;
 struct io_uring *worker_get_uring(struct worker *w);
 void worker_put_uring(struct worker *w, struct io_uring *ring);
-/* liburing 2.3 has no io_uring_enable_rings(). 0 (also when already enabled) or -errno. */
+/* liburing 2.3 has no io_uring_enable_rings(). 0 (also when already enabled) or -errno.
+ */
 int worker_enable_uring(struct io_uring *ring);
 
 /* The guest's domid. */

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A worker's io_urings. All are made before the sandbox closes, since
+ * io_uring_setup() kills afterwards; each is mapped when a queue first takes it,
+ * so that a ring nobody uses costs the worker no memory.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "backends/common/log.h"
+#include "backends/common/sandbox.h"
+#include "backends/common/worker_internal.h"
+
+#define DEFAULT_POOL    16
+#define DEFAULT_ENTRIES 128
+
+static int make_ring(struct pool_ring *r, const struct worker_class *class)
+{
+	unsigned int entries =
+		class->uring_entries ? class->uring_entries : DEFAULT_ENTRIES;
+
+	/* Linux 5.19 and later do not interrupt a running thread for a completion it will
+	 * see at its next system call; ask for that where it is known. */
+	r->params.flags = class->uring_flags | IORING_SETUP_COOP_TASKRUN;
+	r->fd = sandbox_uring(entries, &r->params);
+	if (r->fd == -EINVAL) {
+		memset(&r->params, 0, sizeof(r->params));
+		r->params.flags = class->uring_flags;
+		r->fd = sandbox_uring(entries, &r->params);
+	}
+	return r->fd < 0 ? r->fd : 0;
+}
+
+void worker_uring_make(struct worker *w)
+{
+	int n = w->class->uring_pool ? w->class->uring_pool : DEFAULT_POOL, i, rc;
+
+	if (n < 0)
+		return;
+	w->rings = calloc((size_t)n, sizeof(*w->rings));
+	if (!w->rings)
+		return;
+	for (i = 0; i < n; i++) {
+		rc = make_ring(&w->rings[i], w->class);
+		if (rc) {
+			log_warn("no io_uring: %s", strerror(-rc));
+			break;
+		}
+		w->nr_rings++;
+	}
+}
+
+struct io_uring *worker_get_uring(struct worker *w)
+{
+	struct pool_ring *r = NULL;
+	unsigned int i;
+
+	pthread_mutex_lock(&w->uring_lock);
+	for (i = 0; i < w->nr_rings && !r; i++) {
+		if (w->rings[i].busy)
+			continue;
+		r = &w->rings[i];
+		if (!r->mapped && io_uring_queue_mmap(r->fd, &r->params, &r->ring))
+			r = NULL;
+		else
+			r->mapped = r->busy = true;
+	}
+	pthread_mutex_unlock(&w->uring_lock);
+	return r ? &r->ring : NULL;
+}
+
+/* The ring keeps its restrictions; files and buffers must not outlive the device. */
+void worker_put_uring(struct worker *w, struct io_uring *ring)
+{
+	struct pool_ring *r = (struct pool_ring *)ring;
+
+	io_uring_unregister_files(ring);
+	io_uring_unregister_buffers(ring);
+	io_uring_cq_advance(ring, io_uring_cq_ready(ring));
+	/* A registered ring descriptor was the thread's that used it, and ended with it. */
+	ring->enter_ring_fd = ring->ring_fd;
+	ring->int_flags = 0;
+	pthread_mutex_lock(&w->uring_lock);
+	r->busy = false;
+	pthread_mutex_unlock(&w->uring_lock);
+}
+
+int worker_enable_uring(struct io_uring *ring)
+{
+	if (!syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_ENABLE_RINGS,
+		     NULL, 0))
+		return 0;
+	return errno == EBADFD ? 0 : -errno; /* EBADFD: enabled by an earlier queue */
+}
