@@ -6,3 +6,4 @@ include $(wildcard backends/common/process.mk)
 
 $(eval $(call unit_test,log,tests/unit/log.c backends/common/log.c,))
 $(eval $(call unit_test,loopback,tests/unit/loopback.c $(LOOPBACK_SRCS),-luring))
+$(eval $(call unit_test,store,tests/unit/store.c $(STORE_MEM_SRCS),))

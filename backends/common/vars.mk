@@ -17,7 +17,7 @@ PROCESS_SRCS = $(wildcard $(addprefix backends/common/,xenbus*.c supervisor*.c c
 
 # The make-believe guest, and the in-memory xenstore, for tests and benchmarks.
 LOOPBACK_SRCS := backends/common/loopback.c
-STORE_MEM_SRCS := $(addprefix backends/common/,store.c store_mem.c)
+STORE_MEM_SRCS := $(addprefix backends/common/,store.c store_mem.c store_tree.c)
 
 # Only what is used is linked: a worker's memory is counted in pages.
 COMMON_LIBS := -Wl,--as-needed -lxengnttab -lxenevtchn -lxenstore -linih -lev -lcjson \
