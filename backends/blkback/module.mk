@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # blkback: the daemon, and the tests of its supervisor's side. The data path
-# (worker's side) names its sources in BLKBACK_DATA_SRCS: data.mk.
+# (worker's side) names its sources in data.mk.
 
 include backends/common/vars.mk
 include $(wildcard backends/blkback/data.mk)
 
+VBD_BACKEND_SRCS := $(addprefix backends/blkback/,vbd_backend.c vbd_frontend.c vbd_medium.c image.c)
+
+$(eval $(call program,blkback,backends/blkback/blkback.c $(VBD_BACKEND_SRCS) $(BLK_DATA_SRCS) \
+	$(COMMON_SRCS) $(PROCESS_SRCS),$(COMMON_LIBS)))
 $(eval $(call unit_test,image,tests/unit/image.c backends/blkback/image.c \
 	backends/common/log.c,))
+$(eval $(call unit_test,vbd_backend,tests/unit/vbd_backend.c $(VBD_BACKEND_SRCS) \
+	$(STORE_MEM_SRCS) $(addprefix backends/common/,conf.c limit.c log.c),-linih))

@@ -55,7 +55,7 @@ struct vbd {
 	struct medium medium;
 	/* of the connection */
 	bool connected;
-	bool connected_here;  /* once at least: not taken over from another supervisor */
+	uint32_t nr_queues, ring_order;
 	uint32_t sector_size, sector_unit;
 	uint32_t physical; /* as published */
 	uint64_t size;     /* bytes, as worker and frontend know it */
@@ -289,7 +289,8 @@ static void vbd_remove(struct backend *be)
 	be->priv = NULL;
 }
 
-static int vbd_probe(struct backend *be)
+/* be->priv from what toolstack and configuration say. */
+static int make_vbd(struct backend *be)
 {
 	struct vbd *v = calloc(1, sizeof(*v));
 	int err;
@@ -299,10 +300,20 @@ static int vbd_probe(struct backend *be)
 	be->priv = v;
 	medium_init(&v->medium);
 	err = read_identity(be);
-	if (!err) {
+	if (err)
+		vbd_remove(be);
+	else
 		read_conf(be);
-		err = publish_offer(be);
-	}
+	return err;
+}
+
+static int vbd_probe(struct backend *be)
+{
+	int err = make_vbd(be);
+
+	if (err)
+		return err;
+	err = publish_offer(be);
 	if (err)
 		vbd_remove(be);
 	return err;
@@ -377,12 +388,13 @@ static int fill_attach(struct backend *be, struct vbd_attach *a)
 	int err;
 
 	memset(a, 0, sizeof(*a));
-	v->connected_here = true;
 	err = vbd_frontend_read(be->store, be->frontend, &v->offer, a, &f, why, sizeof(why));
 	if (err) {
 		backend_error(be, err, "frontend: %s", why);
 		return err;
 	}
+	v->nr_queues = a->nr_queues;
+	v->ring_order = a->ring_order;
 	v->sector_size = v->conf_sector_size;
 	v->sector_unit = f.large_sectors ? v->sector_size : 512;
 	v->size = whole(be, medium_size(v), v->sector_size);
@@ -465,42 +477,69 @@ static int vbd_connect(struct backend *be, struct backend_attach *out, size_t *s
 
 /* ---- in use ---- */
 
+static void vbd_prepare(struct backend *be)
+{
+	const struct vbd *v = be->priv;
+	struct state_head *h = be->state;
+
+	h->nr_queues = v->nr_queues;
+	h->queue_size = vbd_state_queue_size(v->ring_order);
+	set_limits(be);
+}
+
 static int vbd_publish(struct backend *be)
 {
 	struct vbd *v = be->priv;
-	int err;
+	int err = publish_disk(be);
 
-	set_limits(be);
-	err = publish_disk(be);
 	v->connected = !err;
 	return err;
 }
 
-/*
- * Whether a worker serves the disk. One that outlived the last supervisor was
- * connected by that one: what it agreed on stands in the nodes it published.
- */
-static bool in_use(struct backend *be)
+/* What the last supervisor agreed on stands in the nodes it published. */
+static int read_published(struct backend *be)
 {
 	struct vbd *v = be->priv;
 	uint64_t size = 512, physical = 512, sectors = 0, large = 0;
+	int err;
 
-	if (v->connected || v->connected_here || !be->state)
-		return v->connected;
-	if (store_get_u64(be->store, 0, be->path, "sector-size", 512, 4096, &size) ||
-	    store_get_u64(be->store, 0, be->path, "physical-sector-size", 512,
-			  IMAGE_PHYSICAL_MAX, &physical) ||
-	    store_get_u64(be->store, 0, be->path, "sectors", 0, UINT64_MAX / 4096, &sectors))
-		return false;
+	err = store_get_u64(be->store, 0, be->path, "sector-size", 512, 4096, &size);
+	if (!err)
+		err = store_get_u64(be->store, 0, be->path, "physical-sector-size", 512,
+				    IMAGE_PHYSICAL_MAX, &physical);
+	if (!err)
+		err = store_get_u64(be->store, 0, be->path, "sectors", 0, UINT64_MAX / 4096,
+				    &sectors);
+	if (err)
+		return err;
 	store_get_u64(be->store, 0, be->frontend, "feature-large-sector-size", 0, UINT32_MAX,
 		      &large);
 	v->sector_size = (uint32_t)size;
 	v->sector_unit = large ? v->sector_size : 512;
 	v->physical = (uint32_t)physical;
 	v->size = sectors * v->sector_unit;
+	return 0;
+}
+
+/* Without its medium the disk is served all the same: only its size is not followed. */
+static int vbd_resume(struct backend *be)
+{
+	struct vbd *v;
+	int err = make_vbd(be);
+
+	if (err)
+		return err;
+	v = be->priv;
+	err = read_published(be);
+	if (err) {
+		backend_error(be, err, "%s does not say what was connected", be->path);
+		vbd_remove(be);
+		return err;
+	}
 	v->connected = true;
 	open_medium(be);
-	return true;
+	set_limits(be);
+	return 0;
 }
 
 /*
@@ -532,7 +571,7 @@ static void vbd_tick(struct backend *be)
 	struct vbd *v = be->priv;
 	uint64_t size;
 
-	if (!in_use(be) || !image_resized(&v->medium.image))
+	if (!v->connected || !image_resized(&v->medium.image))
 		return;
 	size = whole(be, medium_size(v), v->physical);
 	if (size != v->size)
@@ -549,11 +588,9 @@ static void change_disc(struct backend *be)
 	struct vbd *v = be->priv;
 
 	medium_close(&v->medium);
-	if (!in_use(be)) {
+	if (!v->connected)
 		open_medium(be);
-		return;
-	}
-	if (v->size)
+	else if (v->size)
 		resize(be, 0);
 }
 
@@ -563,8 +600,7 @@ static void vbd_changed(struct backend *be)
 
 	if (v->cdrom && medium_changed(&v->medium, be->store, be->path))
 		change_disc(be);
-	if (in_use(be))
-		set_limits(be);
+	set_limits(be);
 }
 
 static bool online(const struct backend *be)
@@ -605,6 +641,8 @@ const struct backend_class vbd_backend_class = {
 	.probe = vbd_probe,
 	.ready = vbd_ready,
 	.connect = vbd_connect,
+	.prepare = vbd_prepare,
+	.resume = vbd_resume,
 	.publish = vbd_publish,
 	.disconnected = vbd_disconnected,
 	.changed = vbd_changed,

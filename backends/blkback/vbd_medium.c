@@ -39,20 +39,15 @@ int medium_parse_device(const char *text, dev_t *dev)
 {
 	unsigned int part[2];
 	const char *p = text;
-	char *end;
 	int i;
 
 	for (i = 0; i < 2; i++) {
-		unsigned long v;
+		size_t n = strspn(p, "0123456789abcdefABCDEF"); /* no sign, no 0x */
 
-		if (!strchr("0123456789abcdefABCDEF", *p) || !*p)
+		if (n < 1 || n > 5 || p[n] != (i ? '\0' : ':'))
 			return -EINVAL;
-		errno = 0;
-		v = strtoul(p, &end, 16);
-		if (errno || v > 0xfffff || end == p || *end != (i ? '\0' : ':'))
-			return -EINVAL;
-		part[i] = (unsigned int)v;
-		p = end + 1;
+		part[i] = (unsigned int)strtoul(p, NULL, 16);
+		p += n + 1;
 	}
 	*dev = makedev(part[0], part[1]);
 	return 0;
