@@ -83,7 +83,8 @@ struct backend_class {
 	void (*changed)(struct backend *be);
 	/* Once a second while connected: image size, carrier. May be NULL. */
 	void (*tick)(struct backend *be);
-	/* The device goes away: close images and taps, free priv. */
+	/* The device goes away: close images and taps, free priv. Called once for each
+	 * device whose probe() or resume() has succeeded (one that fails cleans up itself). */
 	void (*remove)(struct backend *be);
 };
 

@@ -12,11 +12,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Room for descriptors and for the sender's credentials. */
+/* Room for descriptors. */
 union ancillary {
 	struct cmsghdr align;
-	char bytes[CMSG_SPACE(CONTROL_MAX_FDS * sizeof(int)) +
-		   CMSG_SPACE(sizeof(struct ucred))];
+	char bytes[CMSG_SPACE(CONTROL_MAX_FDS * sizeof(int))];
 };
 
 int control_send(int fd, const struct control_msg *what, const void *payload, size_t size,
@@ -70,20 +69,10 @@ static void take_rights(struct control_packet *p, struct cmsghdr *c)
 static void take_ancillary(struct control_packet *p, struct msghdr *msg)
 {
 	struct cmsghdr *c;
-	struct ucred cred;
 
-	for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		if (c->cmsg_level != SOL_SOCKET)
-			continue;
-		if (c->cmsg_type == SCM_RIGHTS) {
+	for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c))
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
 			take_rights(p, c);
-		} else if (c->cmsg_type == SCM_CREDENTIALS &&
-			   c->cmsg_len == CMSG_LEN(sizeof(cred))) {
-			memcpy(&cred, CMSG_DATA(c), sizeof(cred));
-			p->pid = (uint32_t)cred.pid;
-			p->uid = cred.uid;
-		}
-	}
 }
 
 int control_recv(int fd, struct control_packet *p)
@@ -94,8 +83,6 @@ int control_recv(int fd, struct control_packet *p)
 	ssize_t n;
 
 	p->nfds = 0;
-	p->pid = 0;
-	p->uid = UINT32_MAX;
 	memset(&anc, 0, sizeof(anc));
 	msg.msg_control = anc.bytes;
 	msg.msg_controllen = sizeof(anc.bytes);
@@ -129,11 +116,4 @@ void control_close_fds(struct control_packet *p)
 		if (p->fds[i] >= 0)
 			close(p->fds[i]);
 	p->nfds = 0;
-}
-
-int control_ask_sender(int fd)
-{
-	int on = 1;
-
-	return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) ? -errno : 0;
 }

@@ -63,7 +63,6 @@ struct control_packet {
 	uint8_t payload[CONTROL_MAX + 1]; /* text is NUL-terminated by control_recv() */
 	int fds[CONTROL_MAX_FDS];
 	unsigned int nfds;
-	uint32_t pid, uid; /* of the sender; 0, UINT32_MAX unless control_ask_sender() */
 };
 
 /*
@@ -84,8 +83,5 @@ int control_recv(int fd, struct control_packet *p);
 
 /* Close the packet's descriptors that nobody took (taken ones are set to -1). */
 void control_close_fds(struct control_packet *p);
-
-/* Have the kernel say who sends (SO_PASSCRED). 0 or -errno. */
-int control_ask_sender(int fd);
 
 #endif
