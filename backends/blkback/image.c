@@ -200,7 +200,8 @@ static int measure_device(struct image *img)
 	if (ioctl(img->fd, BLKSSZGET, &logical))
 		return fail(img, errno, "BLKSSZGET: %s", strerror(errno));
 	if (logical < 512 || logical > (int)DIRECT_ALIGN_MAX || !power_of_two(logical))
-		return fail(img, EINVAL, "logical block size %d is not supported", logical);
+		return fail(img, EINVAL, "logical block size %d is not supported",
+			    logical);
 	img->logical = logical;
 	if (ioctl(img->fd, BLKPBSZGET, &physical))
 		physical = logical;
@@ -211,13 +212,15 @@ static int measure_device(struct image *img)
 		img->offset_align = img->memory_align = logical;
 	limits_of(img->dev, &limits);
 	if (!img->readonly && limits.discard_max) {
-		/* misaligned on purpose: support is checked before the range, nothing is erased */
-		uint64_t range[2] = { 1, 0 };
+		/* misaligned on purpose: support is checked before the range, nothing is
+		 * erased */
+		uint64_t range[2] = {1, 0};
 
 		img->discard = true;
 		img->discard_granularity = limits.discard_granularity;
 		img->discard_alignment = limits.discard_alignment;
-		img->discard_secure = ioctl(img->fd, BLKSECDISCARD, range) && errno == EINVAL;
+		img->discard_secure =
+			ioctl(img->fd, BLKSECDISCARD, range) && errno == EINVAL;
 	}
 	return 0;
 }
@@ -227,7 +230,8 @@ static bool can_punch(int fd, uint64_t size)
 {
 	uint64_t end = (size + 65535) & ~(uint64_t)65535;
 
-	return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)end, 65536) == 0;
+	return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)end,
+			 65536) == 0;
 }
 
 static int measure_file(struct image *img, const struct stat *st)
@@ -246,10 +250,12 @@ static int measure_file(struct image *img, const struct stat *st)
 	if (img->direct && ((uint64_t)st->st_size & ~511ull) % img->offset_align)
 		return -EAGAIN;
 	limits_of(st->st_dev, &limits);
-	img->physical = limits.physical > img->offset_align ? limits.physical : img->offset_align;
+	img->physical =
+		limits.physical > img->offset_align ? limits.physical : img->offset_align;
 	if (!img->readonly && can_punch(img->fd, (uint64_t)st->st_size)) {
 		img->discard = true;
-		img->discard_granularity = st->st_blksize > 0 ? (uint32_t)st->st_blksize : 4096;
+		img->discard_granularity =
+			st->st_blksize > 0 ? (uint32_t)st->st_blksize : 4096;
 	}
 	return 0;
 }
@@ -324,7 +330,8 @@ static int open_pinned(struct image *img, int pinned, const char *path)
 	if (err != -EINVAL && err != -EAGAIN && err != -EOPNOTSUPP)
 		return err;
 	image_close(img);
-	log_info("%s: no direct I/O for this file or its size; using the page cache", path);
+	log_info("%s: no direct I/O for this file or its size; using the page cache",
+		 path);
 	return reopen(img, pinned, &st, path, false);
 }
 
@@ -368,13 +375,14 @@ int image_backs_loop(struct image *file, dev_t dev)
 
 	err = image_device_path(dev, path, sizeof(path));
 	if (err)
-		return fail(file, -err, "no loop device %u:%u: %s", major(dev), minor(dev),
-			    strerror(-err));
+		return fail(file, -err, "no loop device %u:%u: %s", major(dev),
+			    minor(dev), strerror(-err));
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return fail(file, errno, "%s: %s", path, strerror(errno));
 	if (fstat(fd, &st) || !S_ISBLK(st.st_mode) || st.st_rdev != dev)
-		err = fail(file, ENODEV, "%s is not device %u:%u", path, major(dev), minor(dev));
+		err = fail(file, ENODEV, "%s is not device %u:%u", path, major(dev),
+			   minor(dev));
 	else if (ioctl(fd, LOOP_GET_STATUS64, &info))
 		err = fail(file, errno, "%s: %s", path,
 			   errno == ENXIO ? "no file is attached" : strerror(errno));

@@ -15,19 +15,21 @@
 #define IMAGE_ERROR_MAX 256
 
 struct image {
-	int fd;             /* -1: none is open */
+	int fd; /* -1: none is open */
 	bool block_device;
 	bool readonly;
-	bool direct;        /* fd is O_DIRECT */
-	dev_t dev;          /* st_dev of a file, st_rdev of a block device */
-	ino_t ino;          /* of a file */
-	uint64_t size;      /* usable bytes: multiple of 512 and, if direct, of offset_align */
-	uint32_t logical;   /* bytes; powers of two from 512 to 4096 */
-	uint32_t physical;  /* >= logical; up to IMAGE_PHYSICAL_MAX */
-	uint32_t offset_align, memory_align; /* of I/O on fd: 1 unless direct, at most 4096 */
+	bool direct;   /* fd is O_DIRECT */
+	dev_t dev;     /* st_dev of a file, st_rdev of a block device */
+	ino_t ino;     /* of a file */
+	uint64_t size; /* usable bytes: multiple of 512 and, if direct, of offset_align */
+	uint32_t logical;  /* bytes; powers of two from 512 to 4096 */
+	uint32_t physical; /* >= logical; up to IMAGE_PHYSICAL_MAX */
+	uint32_t offset_align,
+		memory_align; /* of I/O on fd: 1 unless direct, at most 4096 */
 	bool discard, discard_secure;
 	uint32_t discard_granularity, discard_alignment; /* bytes */
-	char error[IMAGE_ERROR_MAX]; /* why the last call failed, for log and error node */
+	char error[IMAGE_ERROR_MAX]; /* why the last call failed, for log and error node
+				      */
 };
 
 #define IMAGE_PHYSICAL_MAX 65536u
@@ -50,8 +52,8 @@ void image_close(struct image *img);
 bool image_resized(struct image *img);
 
 /*
- * What backs the loop device @dev, which the toolstack's script attached? 1: @file from its
- * first byte to its end; 0: @file, but only a part of it; -errno with file->error
+ * What backs the loop device @dev, which the toolstack's script attached? 1: @file from
+ * its first byte to its end; 0: @file, but only a part of it; -errno with file->error
  * set: something else, or it cannot be found out.
  */
 int image_backs_loop(struct image *file, dev_t dev);

@@ -24,31 +24,31 @@
 #define STORE_TRIES    16 /* of a transaction that others interfere with */
 
 static const struct conf_key vbd_conf_keys[] = {
-	{ .name = "engine", .kind = CONF_CHOICE, .choices = "io_uring libaio null" },
-	{ .name = "sector-size", .kind = CONF_CHOICE, .choices = "512 4096" },
-	{ .name = "discard", .kind = CONF_BOOL },
-	{ .name = "max-queues", .kind = CONF_NUMBER, .min = 1, .max = VBD_MAX_QUEUES },
-	{ .name = "max-ring-page-order", .kind = CONF_NUMBER, .max = VBD_MAX_RING_ORDER },
-	{ .name = "indirect-segments", .kind = CONF_NUMBER, .max = VBD_MAX_SEGMENTS },
-	{ .name = "persistent-grants", .kind = CONF_BOOL },
-	{ .name = "persistent-grants-max", .kind = CONF_NUMBER, .max = VBD_MAX_PERSISTENT },
-	{ .name = "direct-min", .kind = CONF_SIZE, .max = UINT32_MAX },
-	{ .name = "read-bytes", .kind = CONF_SIZE, .max = UINT64_MAX },
-	{ .name = "read-bytes-burst", .kind = CONF_SIZE, .max = UINT64_MAX },
-	{ .name = "read-ops", .kind = CONF_NUMBER, .max = UINT64_MAX },
-	{ .name = "read-ops-burst", .kind = CONF_NUMBER, .max = UINT64_MAX },
-	{ .name = "write-bytes", .kind = CONF_SIZE, .max = UINT64_MAX },
-	{ .name = "write-bytes-burst", .kind = CONF_SIZE, .max = UINT64_MAX },
-	{ .name = "write-ops", .kind = CONF_NUMBER, .max = UINT64_MAX },
-	{ .name = "write-ops-burst", .kind = CONF_NUMBER, .max = UINT64_MAX },
-	{ .name = NULL },
+	{.name = "engine", .kind = CONF_CHOICE, .choices = "io_uring libaio null"},
+	{.name = "sector-size", .kind = CONF_CHOICE, .choices = "512 4096"},
+	{.name = "discard", .kind = CONF_BOOL},
+	{.name = "max-queues", .kind = CONF_NUMBER, .min = 1, .max = VBD_MAX_QUEUES},
+	{.name = "max-ring-page-order", .kind = CONF_NUMBER, .max = VBD_MAX_RING_ORDER},
+	{.name = "indirect-segments", .kind = CONF_NUMBER, .max = VBD_MAX_SEGMENTS},
+	{.name = "persistent-grants", .kind = CONF_BOOL},
+	{.name = "persistent-grants-max", .kind = CONF_NUMBER, .max = VBD_MAX_PERSISTENT},
+	{.name = "direct-min", .kind = CONF_SIZE, .max = UINT32_MAX},
+	{.name = "read-bytes", .kind = CONF_SIZE, .max = UINT64_MAX},
+	{.name = "read-bytes-burst", .kind = CONF_SIZE, .max = UINT64_MAX},
+	{.name = "read-ops", .kind = CONF_NUMBER, .max = UINT64_MAX},
+	{.name = "read-ops-burst", .kind = CONF_NUMBER, .max = UINT64_MAX},
+	{.name = "write-bytes", .kind = CONF_SIZE, .max = UINT64_MAX},
+	{.name = "write-bytes-burst", .kind = CONF_SIZE, .max = UINT64_MAX},
+	{.name = "write-ops", .kind = CONF_NUMBER, .max = UINT64_MAX},
+	{.name = "write-ops-burst", .kind = CONF_NUMBER, .max = UINT64_MAX},
+	{.name = NULL},
 };
 
 struct vbd {
 	char dev[32], id[16];
 	const char *names[3]; /* what the configuration may call it */
 	bool readonly, cdrom, removable;
-	bool discard;         /* neither toolstack nor configuration forbids it */
+	bool discard; /* neither toolstack nor configuration forbids it */
 	struct vbd_offer offer;
 	uint32_t engine, max_persistent, direct_min;
 	uint32_t conf_sector_size;
@@ -61,7 +61,7 @@ struct vbd {
 	uint64_t size;     /* bytes, as worker and frontend know it */
 };
 
-#define LOG_NAME "guest %u vbd %u: "
+#define LOG_NAME     "guest %u vbd %u: "
 #define LOG_ARGS(be) (be)->domid, (be)->devid
 
 /* ---- configuration ---- */
@@ -98,21 +98,27 @@ static void read_conf(struct backend *be)
 	uint64_t enable = 1;
 
 	v->engine = conf_engine(be);
-	v->conf_sector_size = strcmp(conf_string(be->conf, be->guest, v->names, "sector-size",
-						 "512"), "4096") ? 512 : 4096;
+	v->conf_sector_size =
+		strcmp(conf_string(be->conf, be->guest, v->names, "sector-size", "512"),
+		       "4096")
+			? 512
+			: 4096;
 	v->offer.max_queues = (uint32_t)conf_u64(be, "max-queues", default_queues());
-	v->offer.max_ring_order = (uint32_t)conf_u64(be, "max-ring-page-order",
-						     VBD_MAX_RING_ORDER);
-	v->offer.max_segments = (uint32_t)conf_u64(be, "indirect-segments", VBD_MAX_SEGMENTS);
-	v->offer.persistent = conf_bool(be->conf, be->guest, v->names, "persistent-grants", true);
-	v->max_persistent = (uint32_t)conf_u64(be, "persistent-grants-max",
-					       VBD_DEFAULT_PERSISTENT);
+	v->offer.max_ring_order =
+		(uint32_t)conf_u64(be, "max-ring-page-order", VBD_MAX_RING_ORDER);
+	v->offer.max_segments =
+		(uint32_t)conf_u64(be, "indirect-segments", VBD_MAX_SEGMENTS);
+	v->offer.persistent =
+		conf_bool(be->conf, be->guest, v->names, "persistent-grants", true);
+	v->max_persistent =
+		(uint32_t)conf_u64(be, "persistent-grants-max", VBD_DEFAULT_PERSISTENT);
 	v->direct_min = (uint32_t)conf_u64(be, "direct-min", 0);
 	store_get_u64(be->store, 0, be->path, "discard-enable", 0, 1, &enable);
 	v->discard = enable && conf_bool(be->conf, be->guest, v->names, "discard", true);
 }
 
-static void set_limit(const struct backend *be, struct limit_bucket *b, const char *direction)
+static void set_limit(const struct backend *be, struct limit_bucket *b,
+		      const char *direction)
 {
 	char bytes[24], bytes_burst[24], ops[24], ops_burst[24];
 	struct limit_rate r;
@@ -145,7 +151,8 @@ struct node {
 	uint64_t value;
 };
 
-static bool write_nodes(struct backend *be, store_txn t, const struct node *n, unsigned int count)
+static bool write_nodes(struct backend *be, store_txn t, const struct node *n,
+			unsigned int count)
 {
 	char *there = store_read(be->store, t, "%s/frontend", be->path);
 
@@ -182,7 +189,8 @@ static int put_nodes(struct backend *be, const struct node *n, unsigned int coun
 		}
 	}
 	if (err)
-		log_warn(LOG_NAME "cannot write %s: %s", LOG_ARGS(be), be->path, strerror(err));
+		log_warn(LOG_NAME "cannot write %s: %s", LOG_ARGS(be), be->path,
+			 strerror(err));
 	return -err;
 }
 
@@ -190,14 +198,15 @@ static int publish_offer(struct backend *be)
 {
 	const struct vbd *v = be->priv;
 	const struct node n[] = {
-		{ "feature-barrier", 1 },
-		{ "feature-flush-cache", 1 },
-		{ "feature-persistent", v->offer.persistent },
-		{ "max-ring-page-order", v->offer.max_ring_order },
-		{ "max-ring-pages", 1u << v->offer.max_ring_order },
-		{ "multi-queue-max-queues", v->offer.max_queues },
-		/* must not exist when indirect requests are unknown: last, left out when 0 */
-		{ "feature-max-indirect-segments", v->offer.max_segments },
+		{"feature-barrier", 1},
+		{"feature-flush-cache", 1},
+		{"feature-persistent", v->offer.persistent},
+		{"max-ring-page-order", v->offer.max_ring_order},
+		{"max-ring-pages", 1u << v->offer.max_ring_order},
+		{"multi-queue-max-queues", v->offer.max_queues},
+		/* must not exist when indirect requests are unknown: last, left out when
+		   0 */
+		{"feature-max-indirect-segments", v->offer.max_segments},
 	};
 
 	return put_nodes(be, n, sizeof(n) / sizeof(n[0]) - !v->offer.max_segments);
@@ -223,18 +232,20 @@ static int publish_disk(struct backend *be)
 	struct vbd *v = be->priv;
 	const struct image *img = &v->medium.image;
 	bool discard = offers_discard(v);
-	uint32_t granularity = img->discard_granularity > v->sector_size ?
-			       img->discard_granularity : v->sector_size;
+	uint32_t granularity = img->discard_granularity > v->sector_size
+				       ? img->discard_granularity
+				       : v->sector_size;
 	const struct node n[] = {
-		{ "sector-size", v->sector_size },
-		{ "physical-sector-size", v->physical = physical_size(v) },
-		{ "sectors", v->size / v->sector_unit },
-		{ "info", (v->cdrom ? VDISK_CDROM : 0) | (v->removable ? VDISK_REMOVABLE : 0) |
-			  (v->readonly ? VDISK_READONLY : 0) },
-		{ "feature-discard", discard },
-		{ "discard-granularity", granularity },
-		{ "discard-alignment", img->discard_alignment },
-		{ "discard-secure", discard && img->discard_secure },
+		{"sector-size", v->sector_size},
+		{"physical-sector-size", v->physical = physical_size(v)},
+		{"sectors", v->size / v->sector_unit},
+		{"info", (v->cdrom ? VDISK_CDROM : 0) |
+				 (v->removable ? VDISK_REMOVABLE : 0) |
+				 (v->readonly ? VDISK_READONLY : 0)},
+		{"feature-discard", discard},
+		{"discard-granularity", granularity},
+		{"discard-alignment", img->discard_alignment},
+		{"discard-secure", discard && img->discard_secure},
 	};
 
 	return put_nodes(be, n, discard ? 8 : 5);
@@ -262,7 +273,7 @@ static int read_identity(struct backend *be)
 		backend_error(be, err, "reading %s", be->path);
 	} else if (!mode[0]) {
 		err = -EINVAL;
-		backend_error(be, err, "mode is missing");
+		backend_error(be, 0, "mode is missing");
 	} else {
 		v->cdrom = !strcmp(type, "cdrom");
 		v->readonly = v->cdrom || !strchr(mode, 'w');
@@ -332,18 +343,26 @@ static int open_medium(struct backend *be)
 		return 0;
 	if (!err && !v->medium.image.size && !v->cdrom) {
 		err = -EINVAL;
-		snprintf(v->medium.image.error, sizeof(v->medium.image.error), "%s is empty",
-			 v->medium.params);
+		snprintf(v->medium.image.error, sizeof(v->medium.image.error),
+			 "%s is empty", v->medium.params);
 		image_close(&v->medium.image);
 	}
 	if (err)
-		backend_error(be, err, "%s", v->medium.image.error);
+		backend_error(be, 0, "%s", v->medium.image.error); /* says why itself */
 	return err;
 }
 
+/*
+ * Tried, but not kept open: a toolstack that takes an unused disk away wants to
+ * detach what is below it, and a frontend may connect much later or never.
+ */
 static int vbd_ready(struct backend *be)
 {
-	return open_medium(be);
+	struct vbd *v = be->priv;
+	int err = open_medium(be);
+
+	medium_close(&v->medium);
+	return err;
 }
 
 /* ---- connect ---- */
@@ -359,8 +378,10 @@ static uint64_t whole(const struct backend *be, uint64_t size, uint32_t unit)
 	uint64_t rest = size % unit;
 
 	if (rest)
-		log_warn(LOG_NAME "the last %" PRIu64 " of %" PRIu64 " bytes make no sector of %u:"
-			 " the guest does not see them", LOG_ARGS(be), rest, size, unit);
+		log_warn(LOG_NAME "the last %" PRIu64 " of %" PRIu64
+				  " bytes make no sector of %u:"
+				  " the guest does not see them",
+			 LOG_ARGS(be), rest, size, unit);
 	return size - rest;
 }
 
@@ -388,9 +409,10 @@ static int fill_attach(struct backend *be, struct vbd_attach *a)
 	int err;
 
 	memset(a, 0, sizeof(*a));
-	err = vbd_frontend_read(be->store, be->frontend, &v->offer, a, &f, why, sizeof(why));
+	err = vbd_frontend_read(be->store, be->frontend, &v->offer, a, &f, why,
+				sizeof(why));
 	if (err) {
-		backend_error(be, err, "frontend: %s", why);
+		backend_error(be, 0, "frontend: %s", why);
 		return err;
 	}
 	v->nr_queues = a->nr_queues;
@@ -412,12 +434,13 @@ static int fill_attach(struct backend *be, struct vbd_attach *a)
 	return 0;
 }
 
-static int add_fd(struct backend *be, struct backend_attach *out, int fd, const char *what)
+static int add_fd(struct backend *be, struct backend_attach *out, int fd,
+		  const char *what)
 {
 	if (fd < 0) {
 		int err = errno ? errno : EIO;
 
-		backend_error(be, -err, "%s: %s", what, strerror(err));
+		backend_error(be, -err, "%s", what);
 		return -err;
 	}
 	out->fds[out->nfds++] = fd;
@@ -437,7 +460,8 @@ static int fill_fds(struct backend *be, struct backend_attach *out, uint32_t que
 		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	err = add_fd(be, out, fd, "image");
 	for (; !err && queues; queues--)
-		err = add_fd(be, out, events_open_restricted_fd(be->domid), "event channels");
+		err = add_fd(be, out, events_open_restricted_fd(be->domid),
+			     "event channels");
 	while (err && out->nfds)
 		close(out->fds[--out->nfds]);
 	return err;
@@ -445,7 +469,7 @@ static int fill_fds(struct backend *be, struct backend_attach *out, uint32_t que
 
 static void log_connection(const struct backend *be, const struct vbd_attach *a)
 {
-	static const char *const engines[] = { "io_uring", "libaio", "null" };
+	static const char *const engines[] = {"io_uring", "libaio", "null"};
 	const struct vbd *v = be->priv;
 
 	log_info(LOG_NAME "%s (%s): %" PRIu64 " bytes, %s, %u queues of %u pages%s%s%s",
@@ -458,6 +482,7 @@ static void log_connection(const struct backend *be, const struct vbd_attach *a)
 
 static int vbd_connect(struct backend *be, struct backend_attach *out, size_t *state_size)
 {
+	struct vbd *v = be->priv;
 	struct vbd_attach a;
 	int err;
 
@@ -466,8 +491,10 @@ static int vbd_connect(struct backend *be, struct backend_attach *out, size_t *s
 		err = fill_attach(be, &a);
 	if (!err)
 		err = fill_fds(be, out, a.nr_queues);
-	if (err)
+	if (err) {
+		medium_close(&v->medium);
 		return err;
+	}
 	out->size = vbd_attach_size(a.nr_queues);
 	memcpy(out->payload, &a, out->size);
 	*state_size = vbd_state_size(a.nr_queues, a.ring_order);
@@ -508,12 +535,12 @@ static int read_published(struct backend *be)
 		err = store_get_u64(be->store, 0, be->path, "physical-sector-size", 512,
 				    IMAGE_PHYSICAL_MAX, &physical);
 	if (!err)
-		err = store_get_u64(be->store, 0, be->path, "sectors", 0, UINT64_MAX / 4096,
-				    &sectors);
+		err = store_get_u64(be->store, 0, be->path, "sectors", 0,
+				    UINT64_MAX / 4096, &sectors);
 	if (err)
 		return err;
-	store_get_u64(be->store, 0, be->frontend, "feature-large-sector-size", 0, UINT32_MAX,
-		      &large);
+	store_get_u64(be->store, 0, be->frontend, "feature-large-sector-size", 0,
+		      UINT32_MAX, &large);
 	v->sector_size = (uint32_t)size;
 	v->sector_unit = large ? v->sector_size : 512;
 	v->physical = (uint32_t)physical;
@@ -549,19 +576,20 @@ static int vbd_resume(struct backend *be)
 static void resize(struct backend *be, uint64_t size)
 {
 	struct vbd *v = be->priv;
-	const struct vbd_update update = { .size = size };
+	const struct vbd_update update = {.size = size};
 	const struct node n[] = {
-		{ "sectors", size / v->sector_unit },
-		{ "state", XenbusStateConnected },
+		{"sectors", size / v->sector_unit},
+		{"state", XenbusStateConnected},
 	};
 	int err;
 
-	log_info(LOG_NAME "size changes from %" PRIu64 " to %" PRIu64 " bytes", LOG_ARGS(be),
-		 v->size, size);
+	log_info(LOG_NAME "size changes from %" PRIu64 " to %" PRIu64 " bytes",
+		 LOG_ARGS(be), v->size, size);
 	v->size = size; /* also if it fails: not again every second */
 	err = backend_update(be, &update, sizeof(update), NULL, 0);
 	if (err)
-		log_error(LOG_NAME "cannot tell the worker: %s", LOG_ARGS(be), strerror(-err));
+		log_error(LOG_NAME "cannot tell the worker: %s", LOG_ARGS(be),
+			  strerror(-err));
 	else
 		put_nodes(be, n, 2);
 }
@@ -579,28 +607,20 @@ static void vbd_tick(struct backend *be)
 }
 
 /*
- * Another disc, or none. A frontend that is not connected finds it when it connects.
- * One that is cannot be given another file under way: it sees an empty drive until
- * then.
+ * Another disc, or none. A connected frontend cannot be given another file under
+ * way: it sees an empty drive until it connects again.
  */
-static void change_disc(struct backend *be)
-{
-	struct vbd *v = be->priv;
-
-	medium_close(&v->medium);
-	if (!v->connected)
-		open_medium(be);
-	else if (v->size)
-		resize(be, 0);
-}
-
 static void vbd_changed(struct backend *be)
 {
 	struct vbd *v = be->priv;
 
-	if (v->cdrom && medium_changed(&v->medium, be->store, be->path))
-		change_disc(be);
 	set_limits(be);
+	if (!v->cdrom || !v->connected ||
+	    !medium_changed(&v->medium, be->store, be->path))
+		return;
+	medium_close(&v->medium);
+	if (v->size)
+		resize(be, 0);
 }
 
 static bool online(const struct backend *be)

@@ -32,7 +32,8 @@ struct vbd_frontend {
  * @a. Every value is hostile text: 0, or -errno with the reason in @why. Nothing
  * beyond @offer is ever accepted.
  */
-int vbd_frontend_read(struct store *s, const char *frontend, const struct vbd_offer *offer,
-		      struct vbd_attach *a, struct vbd_frontend *f, char *why, size_t size);
+int vbd_frontend_read(struct store *s, const char *frontend,
+		      const struct vbd_offer *offer, struct vbd_attach *a,
+		      struct vbd_frontend *f, char *why, size_t size);
 
 #endif

@@ -32,8 +32,8 @@ static int number(const struct reader *r, const char *dir, const char *node, uin
 	if (err == -ENOENT)
 		snprintf(r->why, r->size, "%s/%s is missing", dir, node);
 	else if (err == -EINVAL)
-		snprintf(r->why, r->size, "%s/%s is not a number from %llu to %llu", dir, node,
-			 (unsigned long long)min, (unsigned long long)max);
+		snprintf(r->why, r->size, "%s/%s is not a number from %llu to %llu", dir,
+			 node, (unsigned long long)min, (unsigned long long)max);
 	else if (err)
 		snprintf(r->why, r->size, "%s/%s: %s", dir, node, strerror(-err));
 	return err;
@@ -139,7 +139,8 @@ static int read_queues(const struct reader *r, struct vbd_attach *a)
 	if (a->nr_queues == 1)
 		return read_queue(r, r->frontend, a->ring_order, &a->queue[0]);
 	for (i = 0; i < a->nr_queues; i++) {
-		if (snprintf(dir, sizeof(dir), "%s/queue-%u", r->frontend, i) >= (int)sizeof(dir))
+		if (snprintf(dir, sizeof(dir), "%s/queue-%u", r->frontend, i) >=
+		    (int)sizeof(dir))
 			return -ENAMETOOLONG;
 		err = read_queue(r, dir, a->ring_order, &a->queue[i]);
 		if (err)
@@ -148,17 +149,19 @@ static int read_queues(const struct reader *r, struct vbd_attach *a)
 	return 0;
 }
 
-int vbd_frontend_read(struct store *s, const char *frontend, const struct vbd_offer *offer,
-		      struct vbd_attach *a, struct vbd_frontend *f, char *why, size_t size)
+int vbd_frontend_read(struct store *s, const char *frontend,
+		      const struct vbd_offer *offer, struct vbd_attach *a,
+		      struct vbd_frontend *f, char *why, size_t size)
 {
-	const struct reader r = { s, frontend, why, size };
+	const struct reader r = {s, frontend, why, size};
 	uint64_t queues = 1, persistent = 0, large = 0;
 	int err;
 
 	why[0] = '\0';
 	err = read_abi(&r, &a->abi);
 	if (!err)
-		err = optional(&r, "multi-queue-num-queues", 1, offer->max_queues, &queues);
+		err = optional(&r, "multi-queue-num-queues", 1, offer->max_queues,
+			       &queues);
 	if (!err)
 		err = read_ring_order(&r, offer->max_ring_order, &a->ring_order);
 	if (!err)

@@ -59,7 +59,7 @@ int medium_parse_device(const char *text, dev_t *dev)
  */
 static const char *inserted_path(const char *params)
 {
-	static const char *const formats[] = { "aio:", "raw:", "phy:", "file:" };
+	static const char *const formats[] = {"aio:", "raw:", "phy:", "file:"};
 	unsigned int i;
 
 	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
@@ -78,7 +78,8 @@ static bool is_file(const char *path)
 	return path[0] == '/' && stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-/* A loop device behind `params`: 1 and the file itself is open, 0: use the loop device. */
+/* A loop device behind `params`: 1 and the file itself is open, 0: use the loop device.
+ */
 static int open_behind_loop(struct medium *m, dev_t dev, bool readonly)
 {
 	int err = image_open(&m->image, m->params, readonly);
@@ -92,8 +93,8 @@ static int open_behind_loop(struct medium *m, dev_t dev, bool readonly)
 	if (err <= 0)
 		image_close(&m->image);
 	if (err == 0)
-		log_info("loop device %u:%u shows a part of %s: using the loop device", major(dev),
-			 minor(dev), m->params);
+		log_info("loop device %u:%u shows a part of %s: using the loop device",
+			 major(dev), minor(dev), m->params);
 	return err;
 }
 
@@ -103,13 +104,14 @@ static int open_device(struct medium *m, dev_t dev, bool readonly)
 	int err;
 
 	if (m->device_path[0]) {
-		if (snprintf(path, sizeof(path), "%s", m->device_path) >= (int)sizeof(path))
+		if (snprintf(path, sizeof(path), "%s", m->device_path) >=
+		    (int)sizeof(path))
 			return fail(m, ENAMETOOLONG, "physical-device-path is too long");
 	} else {
 		err = image_device_path(dev, path, sizeof(path));
 		if (err)
-			return fail(m, -err, "no block device %u:%u: %s", major(dev), minor(dev),
-				    strerror(-err));
+			return fail(m, -err, "no block device %u:%u: %s", major(dev),
+				    minor(dev), strerror(-err));
 	}
 	err = image_open(&m->image, path, readonly);
 	if (err)
@@ -117,8 +119,10 @@ static int open_device(struct medium *m, dev_t dev, bool readonly)
 	if (!m->image.block_device)
 		err = fail(m, ENOTBLK, "%s is not a block device", path);
 	else if (m->image.dev != dev)
-		err = fail(m, ESTALE, "%s is device %u:%u, but physical-device says %u:%u", path,
-			   major(m->image.dev), minor(m->image.dev), major(dev), minor(dev));
+		err = fail(m, ESTALE,
+			   "%s is device %u:%u, but physical-device says %u:%u", path,
+			   major(m->image.dev), minor(m->image.dev), major(dev),
+			   minor(dev));
 	if (err)
 		image_close(&m->image);
 	return err;
@@ -162,7 +166,8 @@ int medium_open(struct medium *m, struct store *s, const char *path, bool readon
 	if (!m->device[0]) /* a script that has nothing to attach */
 		return image_open(&m->image, m->params, readonly);
 	if (medium_parse_device(m->device, &dev))
-		return fail(m, EINVAL, "physical-device '%.40s' is not MAJOR:MINOR in hexadecimal",
+		return fail(m, EINVAL,
+			    "physical-device '%.40s' is not MAJOR:MINOR in hexadecimal",
 			    m->device);
 	if (major(dev) == LOOP_MAJOR && is_file(m->params)) {
 		err = open_behind_loop(m, dev, readonly);

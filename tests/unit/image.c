@@ -73,7 +73,7 @@ static void refused(const char *path, int err)
 
 static void test_refuses(void)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	CU_ASSERT_EQUAL(mkfifo(at("fifo"), 0600), 0);
@@ -125,7 +125,8 @@ static void test_file(void)
 	/* I/O that keeps to the alignments it states must work */
 	CU_ASSERT_EQUAL_FATAL(posix_memalign((void **)&buf, 4096, 16384), 0);
 	memset(buf, 'x', 16384);
-	CU_ASSERT_EQUAL(pwrite(img.fd, buf + img.memory_align, img.offset_align, img.offset_align),
+	CU_ASSERT_EQUAL(pwrite(img.fd, buf + img.memory_align, img.offset_align,
+			       img.offset_align),
 			(ssize_t)img.offset_align);
 	CU_ASSERT_EQUAL(pread(img.fd, buf + img.memory_align, img.offset_align, 0),
 			(ssize_t)img.offset_align);
@@ -151,7 +152,8 @@ static void test_readonly(void)
 /* Odd sizes: whole sectors count, and no sector may be out of O_DIRECT's reach. */
 static void test_size(void)
 {
-	static const off_t sizes[] = { 0, 1, 511, 512, 513, 10000, 1536, 4096 + 512, 1 << 20 };
+	static const off_t sizes[] = {0,     1,    511,        512,    513,
+				      10000, 1536, 4096 + 512, 1 << 20};
 	struct image img;
 	unsigned int i;
 
@@ -159,7 +161,8 @@ static void test_size(void)
 		put(at("s"), sizes[i]);
 		CU_ASSERT_EQUAL_FATAL(image_open(&img, at("s"), true), 0);
 		CU_ASSERT_EQUAL(img.size, (uint64_t)sizes[i] & ~511ull);
-		CU_ASSERT_EQUAL(img.size % (img.offset_align > 512 ? img.offset_align : 1), 0);
+		CU_ASSERT_EQUAL(
+			img.size % (img.offset_align > 512 ? img.offset_align : 1), 0);
 		image_close(&img);
 	}
 }
@@ -243,7 +246,7 @@ static void test_limits(void)
 
 static int loop_attach(const char *path, uint64_t offset, char *dev, size_t size)
 {
-	struct loop_config config = { .info.lo_offset = offset };
+	struct loop_config config = {.info.lo_offset = offset};
 	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), n, loop;
 
 	if (control < 0)
