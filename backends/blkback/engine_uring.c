@@ -325,7 +325,7 @@ static bool disarm(struct engine_uring *u)
 		log_error("wake descriptor: %s", strerror(errno));
 	if (u->event_armed && (sqe = get_sqe(u))) {
 		io_uring_prep_cancel64(sqe, TAG_EVENT, 0);
-		sqe->user_data = TAG_CANCEL;
+		file_sqe(sqe, TAG_CANCEL); /* the worker's rings insist on the flag */
 	}
 	for (int tries = 0; (u->event_armed || u->wake_armed || u->unmasking) && tries < 100; tries++) {
 		struct __kernel_timespec ts = { .tv_nsec = 10000000 };
