@@ -61,6 +61,18 @@ void metrics_latency(struct metrics_queue *m, uint64_t ns);
 /* The @q quantile (0 < q < 1) of the histogram summed over @n queues, ns. */
 uint64_t metrics_quantile(const struct metrics_queue *const *m, unsigned int n, double q);
 
+/* For readers that add up or export buckets: where bucket @bucket (below METRIC_BUCKETS)
+ * begins, ns; and its count summed over @n queues. */
+uint64_t metrics_bucket_start(unsigned int bucket);
+uint64_t metrics_bucket_total(const struct metrics_queue *const *m, unsigned int n,
+			      unsigned int bucket);
+
+/* A value that goes up and down; the others are counters. */
+static inline int metric_is_gauge(enum metric k)
+{
+	return k == METRIC_INFLIGHT || k == METRIC_PERSISTENT;
+}
+
 /* Names, units and help texts for OpenMetrics and xylem-stat. */
 const char *metric_name(enum metric k);
 const char *metric_help(enum metric k);
