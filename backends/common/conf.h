@@ -9,6 +9,10 @@
  *     [guest web1 device xvdb]
  *     engine = libaio
  *
+ * A size may end in K, M, G or T (powers of 1024). A guest's name may have blanks; one
+ * that has the word "device" inside stands in double quotes. A section may appear again,
+ * a key only once for the same guest and device.
+ *
  * The most specific section that has the key wins. A device is named by the name
  * in the guest's configuration (vdev, or vif number) or by its xenstore id.
  */
@@ -24,12 +28,12 @@ struct conf_key {
 	const char *name;
 	enum { CONF_STRING, CONF_NUMBER, CONF_SIZE, CONF_BOOL, CONF_CHOICE } kind;
 	const char *choices; /* space-separated, for CONF_CHOICE */
-	uint64_t min, max;
+	uint64_t min, max;   /* for CONF_NUMBER and CONF_SIZE, inclusive */
 };
 
 /*
- * Parse @path against the NULL-terminated @keys. A file that does not exist is an
- * empty configuration. On bad input every offending line is logged with its number
+ * Parse @path against @keys, ended by one whose name is NULL; they must stay as long as
+ * the configuration. A file that does not exist is an empty configuration. On bad input every offending line is logged with its number
  * and NULL is returned: the caller keeps the configuration it has.
  */
 struct conf *conf_load(const char *path, const struct conf_key *keys);
