@@ -224,19 +224,31 @@ static uint8_t *frame_byte(const struct iovec *iov, unsigned int nr_iov, uint32_
 	return NULL;
 }
 
+bool packet_put(const struct iovec *iov, unsigned int nr_iov, uint32_t at, const uint8_t *bytes,
+		uint32_t n)
+{
+	uint32_t i;
+
+	/* the last byte first: all or nothing */
+	for (i = n; i-- > 0;) {
+		uint8_t *p = frame_byte(iov, nr_iov, at + i);
+
+		if (!p)
+			return false;
+		*p = bytes[i];
+	}
+	return true;
+}
+
 bool packet_checksum(const struct iovec *iov, unsigned int nr_iov, uint32_t start,
 		     uint32_t offset)
 {
-	uint8_t *lo = frame_byte(iov, nr_iov, start + offset);
-	uint8_t *hi = frame_byte(iov, nr_iov, start + offset + 1);
 	uint32_t skip = start, done = 0, n;
 	uint64_t sum = 0;
 	uint8_t bytes[2];
 	uint16_t csum;
 	unsigned int i;
 
-	if (!lo || !hi)
-		return false;
 	for (i = 0; i < nr_iov; i++) {
 		n = (uint32_t)iov[i].iov_len;
 		if (skip >= n) {
@@ -251,7 +263,5 @@ bool packet_checksum(const struct iovec *iov, unsigned int nr_iov, uint32_t star
 	if (csum == 0)
 		csum = 0xffff; /* 0 means "none" in UDP; the two are equal (RFC 768) */
 	memcpy(bytes, &csum, 2);
-	*lo = bytes[0];
-	*hi = bytes[1];
-	return true;
+	return packet_put(iov, nr_iov, start + offset, bytes, 2);
 }

@@ -61,6 +61,10 @@ static inline uint16_t packet_fold(uint64_t sum)
  */
 uint16_t packet_pseudo(const uint8_t *p, const struct packet_headers *h, uint32_t len);
 
+/* Store @n bytes at offset @at of the packet in @iov. False: not within it. */
+bool packet_put(const struct iovec *iov, unsigned int nr_iov, uint32_t at, const uint8_t *bytes,
+		uint32_t n);
+
 /*
  * Compute the checksum over [@start, end) of the packet in @iov (frame only), whose
  * field at @start + @offset holds the pseudo-header sum, and store it. False when
