@@ -117,6 +117,7 @@ static int send_attach(struct device *d, struct backend_attach *a, size_t state_
 
 	if (a->nfds >= CONTROL_MAX_FDS || a->size > sizeof(a->payload))
 		return -EINVAL;
+	d->seen_alive = d->be.store->ops->domain_alive(d->be.store, d->be.domid);
 	d->w = worker_get(d->s, d->be.domid);
 	if (!d->w)
 		return -errno;
@@ -348,7 +349,8 @@ static struct device *device_new(struct supervisor *s, uint32_t domid, uint32_t 
 		return NULL;
 	}
 	xenbus_init(&d->x, &device_ops, &d->be, claim(d));
-	d->x.dead = !s->store->ops->domain_alive(s->store, domid);
+	d->seen_alive = s->store->ops->domain_alive(s->store, domid);
+	d->x.dead = d->w && !d->seen_alive;
 	d->next = s->devices;
 	s->devices = d;
 	return d;
@@ -466,7 +468,8 @@ static void domains_released(struct supervisor *s)
 	struct device *d;
 
 	for (d = s->devices; d; d = d->next) {
-		if (d->x.dead || s->store->ops->domain_alive(s->store, d->be.domid))
+		if (d->x.dead || s->store->ops->domain_alive(s->store, d->be.domid) ||
+		    !d->seen_alive)
 			continue;
 		d->x.dead = true;
 		d->dirty = true;
@@ -511,11 +514,12 @@ static bool too_often(struct device *d)
 	return true;
 }
 
-void devices_settle(struct supervisor *s)
+/* Poll who is due. True: a device is over, and its place may have been taken again. */
+static bool settle_once(struct supervisor *s, bool *connected)
 {
-	bool connected = false;
-	struct device **p, *d;
+	struct device **p, *d, *old = NULL;
 
+	*connected = false;
 	for (p = &s->devices; (d = *p);) {
 		if (d->dirty && !too_often(d)) {
 			d->dirty = false;
@@ -523,12 +527,32 @@ void devices_settle(struct supervisor *s)
 		}
 		if (d->gone) {
 			*p = d->next;
-			device_free(d);
+			d->next = old;
+			old = d;
 			continue;
 		}
-		connected |= d->x.phase == XENBUS_CONNECTED;
+		*connected |= d->x.phase == XENBUS_CONNECTED;
 		p = &d->next;
 	}
+	if (!old)
+		return false;
+	while ((d = old)) {
+		uint32_t domid = d->be.domid, devid = d->be.devid;
+
+		old = d->next;
+		device_free(d);
+		touch(s, domid, devid);
+	}
+	return true;
+}
+
+void devices_settle(struct supervisor *s)
+{
+	bool connected;
+	int i;
+
+	for (i = 0; i < 4 && settle_once(s, &connected); i++)
+		;
 	if (connected && s->class->tick && !ev_is_active(&s->tick))
 		ev_timer_again(s->loop, &s->tick);
 	else if (!connected)

@@ -38,6 +38,7 @@ struct device {
 	struct ev_timer timer; /* xenbus_timer() */
 	bool dirty;            /* to be polled */
 	bool gone;             /* to be freed */
+	bool seen_alive;       /* its domain: one that is being built is not yet */
 	struct ev_timer
 		later; /* a frontend that writes all the time is polled more rarely */
 	ev_tstamp window;
@@ -51,8 +52,9 @@ struct guest_worker {
 	uint32_t domid;
 	int pid, pidfd, control; /* control -1: hung up */
 	bool ready;
-	bool exiting; /* asked to end, or killed: takes no new device */
-	bool child;   /* ours to reap */
+	bool exiting;  /* takes no new device */
+	bool expected; /* asked to end, or killed: its end is no news */
+	bool child;    /* ours to reap */
 	struct ev_io control_io, pid_io;
 	struct ev_timer limit; /* to be ready, to be gone */
 	struct log_limit log_limit;

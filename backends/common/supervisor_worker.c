@@ -100,7 +100,7 @@ static void hang_up(struct guest_worker *w)
 	w->control = -1;
 }
 
-void worker_kill(struct guest_worker *w)
+static void end_process(struct guest_worker *w)
 {
 	retire(w);
 	hang_up(w);
@@ -108,6 +108,12 @@ void worker_kill(struct guest_worker *w)
 	if (syscall(SYS_pidfd_send_signal, w->pidfd, SIGKILL, NULL, 0) && errno != ESRCH)
 		log_error("guest %u: cannot kill its worker: %s", w->domid,
 			  strerror(errno));
+}
+
+void worker_kill(struct guest_worker *w)
+{
+	w->expected = true;
+	end_process(w);
 }
 
 void worker_unused(struct guest_worker *w)
@@ -120,6 +126,7 @@ void worker_unused(struct guest_worker *w)
 	if (w->exiting || w->strays)
 		return;
 	retire(w);
+	w->expected = true;
 	if (worker_send(w, CONTROL_EXIT, NULL, NULL, 0, NULL, 0))
 		worker_kill(w);
 	else
@@ -128,17 +135,17 @@ void worker_unused(struct guest_worker *w)
 
 static void log_end(const struct guest_worker *w, const siginfo_t *si)
 {
-	if (w->child && si->si_code == CLD_EXITED && !si->si_status && w->exiting)
+	if (w->child && si->si_code == CLD_EXITED && !si->si_status && w->expected)
 		log_debug("guest %u: worker %d ended", w->domid, w->pid);
 	else if (w->child && si->si_code == CLD_EXITED)
 		log_error("guest %u: worker %d ended with status %d", w->domid, w->pid,
 			  si->si_status);
-	else if (w->child && !(w->exiting && si->si_status == SIGKILL))
+	else if (w->child && !(w->expected && si->si_status == SIGKILL))
 		log_error("guest %u: worker %d killed by signal %d (%s)%s", w->domid,
 			  w->pid, si->si_status, strsignal(si->si_status),
 			  si->si_status == SIGSYS ? ": it made a forbidden system call"
 						  : "");
-	else if (!w->child && !w->exiting)
+	else if (!w->child && !w->expected)
 		log_error("guest %u: worker %d has ended", w->domid, w->pid);
 }
 
@@ -292,7 +299,9 @@ static void on_message(struct ev_loop *loop, struct ev_io *io, int events)
 			  w->domid, w->pid, p->head.type);
 		worker_kill(w);
 	} else if (rc && rc != -EAGAIN) {
-		hang_up(w); /* it is ending: its pidfd will say so */
+		/* It is ending, and its pidfd will say so; or it has gone deaf. What it
+		 * was killed by before stays its status. */
+		end_process(w);
 	}
 	devices_settle(w->s);
 }

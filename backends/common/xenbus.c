@@ -567,6 +567,10 @@ static void run(struct xenbus *x)
 		retry = !flush_state(x);
 		rc = read_inputs(x, &in);
 		retry |= rc != 0;
+		/* Initialising over our state: removed, and made anew since we looked. */
+		if (x->state > XenbusStateInitialising &&
+		    in.state == XenbusStateInitialising)
+			in.present = false;
 		/* A pending write holds steps back, but not the end of a removed device.
 		 */
 		if (rc || (retry && in.present))
