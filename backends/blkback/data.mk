@@ -5,4 +5,13 @@
 include backends/common/vars.mk
 
 BLK_ENGINE_SRCS := $(addprefix backends/blkback/,engine_common.c engine_uring.c engine_aio.c \
-	engine_null.c engine_volatile.c)
+	engine_null.c)
+BLK_QUEUE_SRCS := $(addprefix backends/blkback/,queue.c request.c data.c grant_cache.c pool.c \
+	ranges.c)
+BLK_DATA_SRCS := backends/blkback/vbd.c $(BLK_QUEUE_SRCS) $(BLK_ENGINE_SRCS)
+
+VBD_TEST_SRCS := tests/unit/vbd_rig.c $(BLK_QUEUE_SRCS) $(BLK_ENGINE_SRCS) $(LOOPBACK_SRCS) \
+	$(addprefix backends/common/,log.c limit.c metrics.c)
+VBD_TEST_LIBS := -luring -laio
+
+$(eval $(call unit_test,vbd_queue,tests/unit/vbd_queue.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS)))

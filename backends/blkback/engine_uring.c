@@ -9,6 +9,7 @@
 #include <liburing.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "backends/blkback/engine_common.h"
@@ -385,6 +386,14 @@ static int set_nonblocking(int fd)
 	return fcntl(fd, F_SETFL, flags | O_NONBLOCK) ? -errno : 0;
 }
 
+/* liburing 2.3 declares io_uring_enable_rings() and does not export it. 0 or -errno. */
+static int enable(struct io_uring *ring)
+{
+	if (!syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0))
+		return 0;
+	return errno == EBADFD ? 0 : -errno; /* EBADFD: enabled by an earlier queue */
+}
+
 /* Register files and pool, and enable the ring. 0 or -errno. */
 static int bring_up(struct engine_uring *u)
 {
@@ -404,8 +413,7 @@ static int bring_up(struct engine_uring *u)
 	if (s->pool) /* not to be had (locked memory is limited): plain reads and writes do */
 		u->pool_registered = !io_uring_register_buffers(u->ring, &pool, 1);
 	u->ring_fd_registered = io_uring_register_ring_fd(u->ring) == 1;
-	ret = io_uring_enable_rings(u->ring);
-	return ret == -EBADFD ? 0 : ret; /* enabled already */
+	return enable(u->ring);
 }
 
 struct engine *engine_uring_open(const struct engine_setup *s)

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "backends/blkback/request.h"
 
@@ -131,6 +130,11 @@ static void push(struct vbd_queue *q)
 
 /* ---- fetching ---- */
 
+static bool stopped(const struct vbd_queue *q)
+{
+	return atomic_load_explicit(q->setup.stop, memory_order_acquire);
+}
+
 static void fetch_one(struct vbd_queue *q)
 {
 	struct vbd_request *req = q->free;
@@ -155,7 +159,7 @@ static bool fetch(struct vbd_queue *q)
 {
 	int32_t n;
 
-	if (q->waiting.head || q->broken || atomic_load_explicit(&q->stop, memory_order_relaxed))
+	if (q->waiting.head || q->broken || stopped(q))
 		return false;
 	n = ring_back_requests(&q->ring);
 	if (n == RING_OVERRUN)
@@ -324,27 +328,20 @@ bool vbd_queue_step(struct vbd_queue *q, bool may_sleep)
 		wait_engine(q, false, ENGINE_POLL);
 		return true;
 	}
-	if (any || !may_sleep)
-		return any;
+	if (any)
+		return true;
 	metric_set(q->metrics, METRIC_INFLIGHT, q->active);
-	sleep_engine(q);
+	if (may_sleep)
+		sleep_engine(q);
+	else
+		wait_engine(q, false, ENGINE_POLL);
 	return false;
 }
 
 void vbd_queue_run(struct vbd_queue *q)
 {
-	while (!atomic_load_explicit(&q->stop, memory_order_acquire) && !q->broken)
+	while (!stopped(q) && !q->broken)
 		vbd_queue_step(q, true);
-}
-
-void vbd_queue_stop(struct vbd_queue *q)
-{
-	uint64_t one = 1;
-
-	atomic_store_explicit(&q->stop, true, memory_order_release);
-	/* Only fails when the counter is full: then the queue is awake anyway. */
-	if (write(q->setup.engine.wake_fd, &one, sizeof(one)) < 0)
-		assert(errno == EAGAIN);
 }
 
 /* ---- opening and closing ---- */
@@ -473,7 +470,6 @@ struct vbd_queue *vbd_queue_open(const struct vbd_queue_setup *s)
 /* Let everything that was started end, and be answered. */
 static void drain(struct vbd_queue *q)
 {
-	atomic_store(&q->stop, true); /* nothing new */
 	do {
 		q->engine->ops->drain(q->engine);
 		collect(q);

@@ -55,6 +55,11 @@ struct vbd_queue_setup {
 	struct engine *(*engine_open)(const struct engine_setup *s);
 	/* fd, block_device, readonly, wake_fd, ring, ...; the queue sets the rest */
 	struct engine_setup engine;
+	/*
+	 * Set by any thread, which then writes to engine.wake_fd: ends vbd_queue_run().
+	 * The caller's, so that it can be set whether the queue still exists or not.
+	 */
+	atomic_bool *stop;
 	/* The frontend broke the protocol: called once, from the queue's thread. */
 	void (*broken)(void *arg, const char *text);
 	void *arg;
@@ -69,11 +74,8 @@ struct vbd_queue;
  */
 struct vbd_queue *vbd_queue_open(const struct vbd_queue_setup *s);
 
-/* Serve until vbd_queue_stop(), or until the frontend breaks the protocol. */
+/* Serve until *stop, or until the frontend breaks the protocol. */
 void vbd_queue_run(struct vbd_queue *q);
-
-/* From any thread: end vbd_queue_run() soon. */
-void vbd_queue_stop(struct vbd_queue *q);
 
 /*
  * One round of vbd_queue_run(): collect, fetch, start, answer; then, if there was

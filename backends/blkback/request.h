@@ -2,7 +2,7 @@
 /*
  * Inside a queue: the request and its way. queue.c fetches, admits and answers;
  * request.c checks and takes a request through its phases; data.c moves its data.
- * All on the queue's thread, but for `stop`.
+ * All on the queue's thread.
  */
 #ifndef XYLEM_BLK_REQUEST_H
 #define XYLEM_BLK_REQUEST_H
@@ -104,7 +104,6 @@ struct vbd_queue {
 	int port;                 /* local; -1: not bound */
 	bool port_masked;         /* has fired since it was last unmasked */
 	bool broken, polled;
-	atomic_bool stop;
 	uint64_t now;             /* ns, of this round */
 	uint64_t limited_until;   /* CLOCK_MONOTONIC ns: when to ask the limits again; or 0 */
 	struct fast_clock clock;
