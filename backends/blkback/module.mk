@@ -5,7 +5,7 @@
 include backends/common/vars.mk
 include $(wildcard backends/blkback/data.mk)
 
-VBD_BACKEND_SRCS := $(addprefix backends/blkback/,vbd_backend.c vbd_frontend.c vbd_medium.c image.c)
+VBD_BACKEND_SRCS := $(addprefix backends/blkback/,vbd_backend.c vbd_frontend.c vbd_medium.c image.c) backends/common/nodes.c
 
 $(eval $(call program,blkback,backends/blkback/blkback.c $(VBD_BACKEND_SRCS) $(BLK_DATA_SRCS) \
 	$(COMMON_SRCS) $(PROCESS_SRCS),$(COMMON_LIBS)))

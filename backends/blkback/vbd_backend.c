@@ -17,11 +17,11 @@
 
 #include "backends/blkback/vbd_medium.h"
 #include "backends/common/limit.h"
+#include "backends/common/nodes.h"
 #include "backends/common/transport.h"
 
 #define DEFAULT_QUEUES 4
 #define WHY_MAX        256
-#define STORE_TRIES    16 /* of a transaction that others interfere with */
 
 static const struct conf_key vbd_conf_keys[] = {
 	{.name = "engine", .kind = CONF_CHOICE, .choices = "io_uring libaio null"},
@@ -146,54 +146,6 @@ static void set_limits(const struct backend *be)
 
 /* ---- nodes ---- */
 
-struct node {
-	const char *name;
-	uint64_t value;
-};
-
-static bool write_nodes(struct backend *be, store_txn t, const struct node *n,
-			unsigned int count)
-{
-	char *there = store_read(be->store, t, "%s/frontend", be->path);
-
-	free(there);
-	if (!there)
-		return false;
-	for (; count; count--, n++)
-		if (!store_put_u64(be->store, t, be->path, n->name, n->value))
-			return false;
-	return true;
-}
-
-/*
- * All or none, and none when the toolstack has removed the directory: a node
- * written a moment too late would bring the device of a dead guest back.
- */
-static int put_nodes(struct backend *be, const struct node *n, unsigned int count)
-{
-	const struct store_ops *ops = be->store->ops;
-	unsigned int tries;
-	int err = EAGAIN;
-
-	for (tries = 0; err == EAGAIN && tries < STORE_TRIES; tries++) {
-		store_txn t = ops->begin(be->store);
-
-		err = 0;
-		if (!t) {
-			err = errno ? errno : EIO;
-		} else if (!write_nodes(be, t, n, count)) {
-			err = errno ? errno : EIO;
-			ops->end(be->store, t, true);
-		} else if (!ops->end(be->store, t, false)) {
-			err = errno ? errno : EIO;
-		}
-	}
-	if (err)
-		log_warn(LOG_NAME "cannot write %s: %s", LOG_ARGS(be), be->path,
-			 strerror(err));
-	return -err;
-}
-
 static int publish_offer(struct backend *be)
 {
 	const struct vbd *v = be->priv;
@@ -209,7 +161,7 @@ static int publish_offer(struct backend *be)
 		{"feature-max-indirect-segments", v->offer.max_segments},
 	};
 
-	return put_nodes(be, n, sizeof(n) / sizeof(n[0]) - !v->offer.max_segments);
+	return nodes_write(be, n, sizeof(n) / sizeof(n[0]) - !v->offer.max_segments);
 }
 
 static bool offers_discard(const struct vbd *v)
@@ -248,23 +200,16 @@ static int publish_disk(struct backend *be)
 		{"discard-secure", discard && img->discard_secure},
 	};
 
-	return put_nodes(be, n, discard ? 8 : 5);
+	return nodes_write(be, n, discard ? 8 : 5);
 }
 
 /* ---- probe, ready ---- */
 
-static char *read_text(struct backend *be, const char *node)
-{
-	char *text = store_read(be->store, 0, "%s/%s", be->path, node);
-
-	return text || errno != ENOENT ? text : strdup("");
-}
-
 static int read_identity(struct backend *be)
 {
 	struct vbd *v = be->priv;
-	char *mode = read_text(be, "mode"), *type = read_text(be, "device-type");
-	char *dev = read_text(be, "dev");
+	char *mode = node_text(be, "mode"), *type = node_text(be, "device-type");
+	char *dev = node_text(be, "dev");
 	uint64_t removable = 0;
 	int err = 0;
 
@@ -591,7 +536,7 @@ static void resize(struct backend *be, uint64_t size)
 		log_error(LOG_NAME "cannot tell the worker: %s", LOG_ARGS(be),
 			  strerror(-err));
 	else
-		put_nodes(be, n, 2);
+		nodes_write(be, n, 2);
 }
 
 static void vbd_tick(struct backend *be)

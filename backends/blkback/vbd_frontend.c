@@ -11,46 +11,13 @@
 #include <xen/io/protocols.h>
 
 #include "backends/blkback/vbd_backend.h"
+#include "backends/common/nodes.h"
 
 #define EVENT_CHANNEL_MAX ((1u << 17) - 1) /* FIFO ports; event_channel.h */
 
-struct reader {
-	struct store *s;
-	const char *frontend;
-	char *why;
-	size_t size;
-};
-
-/* A number that must be there when @required; the reason goes to @why on failure. */
-static int number(const struct reader *r, const char *dir, const char *node, uint64_t min,
-		  uint64_t max, bool required, uint64_t *out)
+static int read_abi(const struct node_reader *r, uint32_t *abi)
 {
-	int err = store_get_u64(r->s, 0, dir, node, min, max, out);
-
-	if (err == -ENOENT && !required)
-		return err;
-	if (err == -ENOENT)
-		snprintf(r->why, r->size, "%s/%s is missing", dir, node);
-	else if (err == -EINVAL)
-		snprintf(r->why, r->size, "%s/%s is not a number from %llu to %llu", dir,
-			 node, (unsigned long long)min, (unsigned long long)max);
-	else if (err)
-		snprintf(r->why, r->size, "%s/%s: %s", dir, node, strerror(-err));
-	return err;
-}
-
-/* Like number() for a node that has a default, preset in *@out. */
-static int optional(const struct reader *r, const char *node, uint64_t min, uint64_t max,
-		    uint64_t *out)
-{
-	int err = number(r, r->frontend, node, min, max, false, out);
-
-	return err == -ENOENT ? 0 : err;
-}
-
-static int read_abi(const struct reader *r, uint32_t *abi)
-{
-	char *text = store_read(r->s, 0, "%s/protocol", r->frontend);
+	char *text = store_read(r->store, 0, "%s/protocol", r->dir);
 	int err = 0;
 
 	if (!text && errno == ENOENT) {
@@ -59,7 +26,7 @@ static int read_abi(const struct reader *r, uint32_t *abi)
 	}
 	if (!text) {
 		err = -errno;
-		snprintf(r->why, r->size, "%s/protocol: %s", r->frontend, strerror(-err));
+		snprintf(r->why, r->why_size, "%s/protocol: %s", r->dir, strerror(-err));
 		return err;
 	}
 	if (!strcmp(text, XEN_IO_PROTO_ABI_X86_32)) {
@@ -67,7 +34,7 @@ static int read_abi(const struct reader *r, uint32_t *abi)
 	} else if (!strcmp(text, XEN_IO_PROTO_ABI_X86_64)) {
 		*abi = BLKIF_ABI_X86_64;
 	} else {
-		snprintf(r->why, r->size, "protocol '%.32s' is unknown", text);
+		snprintf(r->why, r->why_size, "protocol '%.32s' is unknown", text);
 		err = -EINVAL;
 	}
 	free(text);
@@ -75,22 +42,23 @@ static int read_abi(const struct reader *r, uint32_t *abi)
 }
 
 /* Two names for one thing: the order of pages, or their number (deprecated). */
-static int read_ring_order(const struct reader *r, uint32_t max, uint32_t *order)
+static int read_ring_order(const struct node_reader *r, uint32_t max, uint32_t *order)
 {
 	uint64_t by_order = UINT64_MAX, pages = 0;
 	int err;
 
-	err = optional(r, "ring-page-order", 0, max, &by_order);
+	err = node_optional(r, "ring-page-order", 0, max, &by_order);
 	if (!err)
-		err = optional(r, "num-ring-pages", 1, 1u << max, &pages);
+		err = node_optional(r, "num-ring-pages", 1, 1u << max, &pages);
 	if (err)
 		return err;
 	if (pages & (pages - 1)) {
-		snprintf(r->why, r->size, "num-ring-pages is not a power of two");
+		snprintf(r->why, r->why_size, "num-ring-pages is not a power of two");
 		return -EINVAL;
 	}
 	if (by_order != UINT64_MAX && pages && pages != 1u << by_order) {
-		snprintf(r->why, r->size, "ring-page-order and num-ring-pages disagree");
+		snprintf(r->why, r->why_size,
+			 "ring-page-order and num-ring-pages disagree");
 		return -EINVAL;
 	}
 	if (by_order != UINT64_MAX)
@@ -100,19 +68,19 @@ static int read_ring_order(const struct reader *r, uint32_t max, uint32_t *order
 	return 0;
 }
 
-static int read_queue(const struct reader *r, const char *dir, uint32_t order,
+static int read_queue(const struct node_reader *r, const char *dir, uint32_t order,
 		      struct vbd_queue_attach *q)
 {
 	uint64_t v = 0;
 	uint32_t i;
 	int err;
 
-	err = number(r, dir, "event-channel", 1, EVENT_CHANNEL_MAX, true, &v);
+	err = node_required(r, dir, "event-channel", 1, EVENT_CHANNEL_MAX, &v);
 	if (err)
 		return err;
 	q->event_channel = (uint32_t)v;
 	if (order == 0) {
-		err = number(r, dir, "ring-ref", 1, UINT32_MAX, false, &v);
+		err = node_number(r, dir, "ring-ref", 1, UINT32_MAX, &v);
 		if (err != -ENOENT) {
 			q->ring_ref[0] = (uint32_t)v;
 			return err;
@@ -122,7 +90,7 @@ static int read_queue(const struct reader *r, const char *dir, uint32_t order,
 		char node[24];
 
 		snprintf(node, sizeof(node), "ring-ref%u", i);
-		err = number(r, dir, node, 1, UINT32_MAX, true, &v);
+		err = node_required(r, dir, node, 1, UINT32_MAX, &v);
 		if (err)
 			return err;
 		q->ring_ref[i] = (uint32_t)v;
@@ -130,16 +98,16 @@ static int read_queue(const struct reader *r, const char *dir, uint32_t order,
 	return 0;
 }
 
-static int read_queues(const struct reader *r, struct vbd_attach *a)
+static int read_queues(const struct node_reader *r, struct vbd_attach *a)
 {
 	char dir[STORE_PATH_MAX];
 	uint32_t i;
 	int err;
 
 	if (a->nr_queues == 1)
-		return read_queue(r, r->frontend, a->ring_order, &a->queue[0]);
+		return read_queue(r, r->dir, a->ring_order, &a->queue[0]);
 	for (i = 0; i < a->nr_queues; i++) {
-		if (snprintf(dir, sizeof(dir), "%s/queue-%u", r->frontend, i) >=
+		if (snprintf(dir, sizeof(dir), "%s/queue-%u", r->dir, i) >=
 		    (int)sizeof(dir))
 			return -ENAMETOOLONG;
 		err = read_queue(r, dir, a->ring_order, &a->queue[i]);
@@ -153,21 +121,22 @@ int vbd_frontend_read(struct store *s, const char *frontend,
 		      const struct vbd_offer *offer, struct vbd_attach *a,
 		      struct vbd_frontend *f, char *why, size_t size)
 {
-	const struct reader r = {s, frontend, why, size};
+	const struct node_reader r = {s, frontend, why, size};
 	uint64_t queues = 1, persistent = 0, large = 0;
 	int err;
 
 	why[0] = '\0';
 	err = read_abi(&r, &a->abi);
 	if (!err)
-		err = optional(&r, "multi-queue-num-queues", 1, offer->max_queues,
-			       &queues);
+		err = node_optional(&r, "multi-queue-num-queues", 1, offer->max_queues,
+				    &queues);
 	if (!err)
 		err = read_ring_order(&r, offer->max_ring_order, &a->ring_order);
 	if (!err)
-		err = optional(&r, "feature-persistent", 0, UINT32_MAX, &persistent);
+		err = node_optional(&r, "feature-persistent", 0, UINT32_MAX, &persistent);
 	if (!err)
-		err = optional(&r, "feature-large-sector-size", 0, UINT32_MAX, &large);
+		err = node_optional(&r, "feature-large-sector-size", 0, UINT32_MAX,
+				    &large);
 	if (err)
 		return err;
 	a->nr_queues = (uint32_t)queues;
