@@ -9,7 +9,7 @@ ifndef COMMON_SRCS
 
 # A daemon's base: everything but the process machinery and the test doubles.
 COMMON_SRCS := $(addprefix backends/common/,log.c limit.c metrics.c conf.c store.c store_xen.c \
-	transport_xen.c stats.c)
+	transport_xen.c stats.c stats_text.c)
 
 # The supervisor, the state machine and the worker (their rules: process.mk).
 PROCESS_SRCS = $(wildcard $(addprefix backends/common/,xenbus*.c supervisor*.c control*.c \
