@@ -4,7 +4,7 @@
 
 ifndef FRONTENDS_SRCS
 
-FRONTENDS_SRCS := $(addprefix frontends/,node.c blkfront.c blkfront_io.c)
+FRONTENDS_SRCS := $(addprefix frontends/,node.c blkfront.c blkfront_io.c netfront.c netfront_io.c console.c)
 
 # os.h over the loopback transport, for tests and benchmarks.
 FRONT_LOOPBACK_SRCS := $(FRONTENDS_SRCS) tests/unit/front_loopback.c backends/common/store.c

@@ -15,7 +15,7 @@ static struct front_loopback *of(struct front_os *os)
 
 static bool fails(struct front_loopback *fl)
 {
-	return ++fl->calls == fl->fail_at;
+	return __atomic_add_fetch(&fl->calls, 1, __ATOMIC_RELAXED) == fl->fail_at;
 }
 
 static void *fl_alloc(struct front_os *os, size_t size)
