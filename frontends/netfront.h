@@ -4,10 +4,10 @@
  * scatter-gather, GSO and checksum offload both ways, extra info, multicast
  * control, the control ring, one or two event channels a queue.
  *
- * Order of calls: netfront_init() once the backend is in InitWait;
- * then for each queue, from one thread at
- * a time, netfront_send() ... netfront_push(), netfront_poll(); netfront_close()
- * in the end. No backend is trusted: what it writes is copied once and checked.
+ * Order of calls: netfront_init() once the backend is in InitWait; then for each
+ * queue, from one thread at a time, netfront_send() ... netfront_push(),
+ * netfront_poll(); netfront_close() in the end. No backend is trusted: what it
+ * writes is copied once and checked.
  */
 #ifndef XYLEM_NETFRONT_H
 #define XYLEM_NETFRONT_H
