@@ -376,15 +376,15 @@ static void write_pid(const struct supervisor *s, uint32_t domid, int pid)
 static int spawn(struct supervisor *s, uint32_t domid, int control, int listener,
 		 int *pid)
 {
-	char name[64], number[16];
-	char *argv[] = {name, (char[]){"--worker"}, number, NULL};
+	char name[64];
+	char *argv[] = {name, (char[]){"--worker"}, NULL};
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t attr;
 	sigset_t none, all;
 	int rc;
 
-	snprintf(name, sizeof(name), "%s", s->class->name);
-	snprintf(number, sizeof(number), "%u", domid);
+	/* for ps(1) */
+	snprintf(name, sizeof(name), "%s: guest %u", s->class->name, domid);
 	sigemptyset(&none);
 	sigfillset(&all);
 	rc = posix_spawn_file_actions_init(&fa);

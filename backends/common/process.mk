@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Tests of the process machinery: state machine, control socket, sandbox, worker
+# and supervisor. Included by module.mk; vars.mk names the sources.
+
+# The supervisor's test starts itself as the worker, with a class that echoes.
+SUPERVISOR_TEST_SRCS := $(PROCESS_SRCS) $(STORE_MEM_SRCS) \
+	$(addprefix backends/common/,log.c limit.c metrics.c conf.c)
+PROCESS_TEST_LIBS := -lev -linih -lseccomp -luring
+
+$(eval $(call unit_test,xenbus,tests/unit/xenbus.c backends/common/xenbus.c \
+	backends/common/log.c $(STORE_MEM_SRCS),))
+$(eval $(call unit_test,control,tests/unit/control.c backends/common/control.c,))
