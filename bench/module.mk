@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Measurement: `make bench` (kernel's backends and ours, counted), `make run` (the
+# short demonstration). See docs/bench.md.
+
+$(eval $(call bench_program,bench-probe,bench/probe.c,-lxenctrl))
+
+# A plugin for QEMU, loaded by bench/qemu.
+build/bin/tbcount.so: bench/tbcount.c bench/qemu_plugin.h bench/probe_mark.h build/config.mk
+	$(call say,CC-SO,$@)mkdir -p $(@D) && $(CC) $(BASE) $(CFLAGS) -fPIC -fvisibility=hidden -shared -o $@ $<
+BENCHES += build/bin/tbcount.so
