@@ -81,6 +81,9 @@ struct backend_class {
 	/* A node below the backend or frontend directory changed while in use, or the
 	 * configuration was read again: take up live changes. */
 	void (*changed)(struct backend *be);
+	/* Optional, for statistics: the name in the guest ("xvda", "vif 0") and what carries
+	 * its I/O ("io_uring", "tap"); strings that live as long as be. */
+	void (*describe)(struct backend *be, const char **device, const char **engine);
 	/* Once a second while connected: image size, carrier. May be NULL. */
 	void (*tick)(struct backend *be);
 	/* The device goes away: close images and taps, free priv. Called once for each

@@ -189,6 +189,7 @@ static int init(struct supervisor *s)
 	/* A watch fires once when it is set: that event makes us look at everything. */
 	devices_store_event(s);
 	workers_drop_strays(s);
+	stats_start(s);
 	return 0;
 }
 
@@ -238,6 +239,7 @@ void supervisor_turn(struct supervisor *s, unsigned int ms)
 
 void supervisor_free(struct supervisor *s)
 {
+	stats_stop(s);
 	devices_free(s);
 	workers_free(s);
 	if (s->store) {

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backends/common/stats.h"
 #include "backends/common/supervisor.h"
 #include "backends/common/xenbus.h"
 
@@ -39,6 +40,7 @@ struct device {
 	bool dirty;            /* to be polled */
 	bool gone;             /* to be freed */
 	bool seen_alive;       /* its domain: one that is being built is not yet */
+	char name[16];         /* the devid, for statistics */
 	struct ev_timer
 		later; /* a frontend that writes all the time is polled more rarely */
 	ev_tstamp window;
@@ -80,7 +82,8 @@ struct supervisor {
 	struct ev_io store_io;
 	struct ev_signal term, interrupt, hup;
 	struct ev_timer tick;
-	struct stats *stats;
+	struct stats_source source;
+	struct stats_server *stats;
 	bool stop;
 };
 
@@ -94,6 +97,12 @@ void devices_free(struct supervisor *s);
 struct device *device_find(struct supervisor *s, uint32_t domid, uint32_t devid);
 /* Map a state memfd into be->state after checking seals and size. 0 or -errno. */
 int device_map_state(struct device *d, int fd);
+
+/* ---- supervisor_stats.c ---- */
+
+/* Offer statistics in the runtime directory; without them the daemon still serves. */
+void stats_start(struct supervisor *s);
+void stats_stop(struct supervisor *s);
 
 /* ---- supervisor_worker.c ---- */
 
