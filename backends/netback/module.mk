@@ -5,4 +5,11 @@
 include backends/common/vars.mk
 include $(wildcard backends/netback/data.mk)
 
+VIF_BACKEND_SRCS := backends/netback/vif_backend.c backends/netback/vif_frontend.c \
+	backends/common/nodes.c
+
+$(eval $(call program,netback,backends/netback/netback.c $(VIF_BACKEND_SRCS) \
+	backends/netback/tap.c $(NETBACK_DATA_SRCS) $(COMMON_SRCS) $(PROCESS_SRCS),$(COMMON_LIBS)))
 $(eval $(call unit_test,tap,tests/unit/tap.c backends/netback/tap.c,))
+$(eval $(call unit_test,vif_backend,tests/unit/vif_backend.c $(VIF_BACKEND_SRCS) \
+	$(STORE_MEM_SRCS) $(addprefix backends/common/,conf.c limit.c log.c),-linih))
