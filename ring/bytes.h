@@ -211,10 +211,10 @@ static inline bool xenstore_back_init(struct xenstore_domain_interface *x,
 }
 
 /*
- * A message that is wholly on the ring: its head into @head, and true; the body is
- * read after sizeof(*head). *@error is set when the indices broke, or the head asks
- * for more than XENSTORE_PAYLOAD_MAX: then the ring must be given up. A message may
- * be longer than the ring, so the body arrives in parts: this waits for the head only.
+ * Look at the head of the next message: true when all of it is there, in @head
+ * (left on the ring: take sizeof(*head) to get at the body, which may be longer
+ * than the ring and arrive in parts). *@error is set when the indices broke or the
+ * head announces more than XENSTORE_PAYLOAD_MAX: then the ring must be given up.
  */
 static inline bool xenstore_head(const struct bytes_reader *r, struct xsd_sockmsg *head,
 				 bool *error)

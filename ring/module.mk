@@ -4,3 +4,5 @@
 $(eval $(call unit_test,ring,tests/unit/ring.c,))
 $(eval $(call unit_test,ring_model,tests/unit/ring_model.c,))
 $(eval $(call unit_test,ring_blkif,tests/unit/ring_blkif.c,))
+$(eval $(call unit_test,ring_netif,tests/unit/ring_netif.c,))
+$(eval $(call unit_test,ring_streams,tests/unit/ring_streams.c,))
