@@ -1,11 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The test rig: `make rig` fetches Debian's packages and builds the images,
-# `make shell` gives a prompt in dom0 (HV=, BACKEND=, ... as for tests/rig/run).
+# `make shell` gives a prompt in dom0 with BACKEND's backends, `make run` lets a
+# guest show its disk and network. HV=, BACKEND=, TYPE=, ... as for tests/rig/run.
 
-.PHONY: rig shell
+BACKEND ?= xylem
+TYPE ?= pv
+
+.PHONY: rig stage
 rig:
 	tests/rig/setup
 	tests/rig/images
 
-shell: rig
-	tests/rig/shell
+stage: all
+	rm -rf build/stage
+	$(MAKE) --no-print-directory install DESTDIR=$(CURDIR)/build/stage
+
+shell: rig stage
+	BACKEND=$(BACKEND) tests/rig/shell
+
+run: rig stage
+	BACKEND=$(BACKEND) tests/rig/run demo $(TYPE)

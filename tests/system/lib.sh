@@ -4,10 +4,11 @@
 # come back to build/logs/NAME/out).
 
 RUN=/run/rig
+OUT=${OUT:-/rig/out}
 CONSOLES=/var/log/xen/console
 BRIDGE=xenbr0
 DOM0_IP=10.9.0.1
-mkdir -p $RUN
+mkdir -p $RUN $OUT
 failures=0
 
 # --- checks: one line each, counted by run-all ---
@@ -66,6 +67,19 @@ wait_for()
 
 # --- dom0 ---
 
+# rig_collect: hands $OUT and Xen's logs to the host, as a tar on the scratch disk.
+rig_collect()
+{
+	for rig_log in /var/log/xen $RUN; do
+		cp -r $rig_log $OUT/ 2>/dev/null
+	done
+	rm -f $OUT/rig/*.cpio
+	dmesg >$OUT/dmesg
+	xl dmesg >$OUT/xl-dmesg 2>/dev/null
+	tar -c -C $OUT . | dd of=$(rig_disk 0) bs=64k conv=fsync 2>/dev/null ||
+		echo "rig: no scratch disk: the files in $OUT are lost"
+}
+
 # rig_disk N: the device of dom0's real disk N (0 the rig's own, 1 from run -d).
 rig_disk()
 {
@@ -113,7 +127,10 @@ backends_start()
 		modprobe xen-blkback && modprobe xen-netback
 		;;
 	xylem)
-		mkdir -p /run/xylem
+		! grep -qE '^xen_(blk|net)back ' /proc/modules || {
+			echo "the kernel's backends are loaded"
+			return 1
+		}
 		for backend in blkback netback; do
 			/usr/lib/xylem/bin/$backend >>$OUT/$backend.log 2>&1 &
 			echo $! >$RUN/$backend.pid

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Whole boots: `make check-system`, with SCENARIOS="pv-basic ..." for some only.
+# Whole boots: `make system`, with SCENARIOS="pv-basic ..." for some only.
 
-.PHONY: check-system
-check-system: rig
+system: rig stage
 	tests/system/run-all $(SCENARIOS)
