@@ -13,3 +13,12 @@ $(eval $(call unit_test,image,tests/unit/image.c backends/blkback/image.c \
 	backends/common/log.c,))
 $(eval $(call unit_test,vbd_backend,tests/unit/vbd_backend.c $(VBD_BACKEND_SRCS) \
 	$(STORE_MEM_SRCS) $(addprefix backends/common/,conf.c limit.c log.c),-linih))
+
+MAN_PAGES += docs/man/blkback.8
+
+install: install-blkback
+install-blkback: build/bin/blkback
+	$(call say,INSTALL,blkback)$(INSTALL) -d $(DESTDIR)$(PREFIX)/lib/xylem/bin $(DESTDIR)$(PREFIX)/share/man/man8
+	$(Q)$(INSTALL) -m 755 build/bin/blkback $(DESTDIR)$(PREFIX)/lib/xylem/bin/
+	$(Q)$(INSTALL) -m 644 docs/man/blkback.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+.PHONY: install-blkback

@@ -13,3 +13,12 @@ $(eval $(call program,netback,backends/netback/netback.c $(VIF_BACKEND_SRCS) \
 $(eval $(call unit_test,tap,tests/unit/tap.c backends/netback/tap.c,))
 $(eval $(call unit_test,vif_backend,tests/unit/vif_backend.c $(VIF_BACKEND_SRCS) \
 	$(STORE_MEM_SRCS) $(addprefix backends/common/,conf.c limit.c log.c),-linih))
+
+MAN_PAGES += docs/man/netback.8
+
+install: install-netback
+install-netback: build/bin/netback
+	$(call say,INSTALL,netback)$(INSTALL) -d $(DESTDIR)$(PREFIX)/lib/xylem/bin $(DESTDIR)$(PREFIX)/share/man/man8
+	$(Q)$(INSTALL) -m 755 build/bin/netback $(DESTDIR)$(PREFIX)/lib/xylem/bin/
+	$(Q)$(INSTALL) -m 644 docs/man/netback.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+.PHONY: install-netback

@@ -15,6 +15,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <linux/virtio_net.h>
 #include <net/if_arp.h>
 #include <string.h>
@@ -217,6 +218,57 @@ int tap_set_carrier(const struct tap *t, bool on)
 	int carrier = on;
 
 	return ioctl(t->fd, TUNSETCARRIER, &carrier) ? -errno : 0;
+}
+
+static int rename_to(const char *from, const char *to)
+{
+	struct ifreq r;
+	int err = set_name(&r, from);
+
+	if (err || !to || !to[0] || !strcmp(from, to))
+		return err;
+	if (strlen(to) >= sizeof(r.ifr_newname))
+		return -EINVAL;
+	memcpy(r.ifr_newname, to, strlen(to) + 1);
+	return interface_ioctl(SIOCSIFNAME, &r);
+}
+
+static int join_bridge(const char *name, const char *bridge)
+{
+	struct ifreq r;
+	int err = set_name(&r, bridge);
+
+	if (err)
+		return err;
+	r.ifr_ifindex = (int)if_nametoindex(name);
+	return r.ifr_ifindex ? interface_ioctl(SIOCBRADDIF, &r) : -errno;
+}
+
+static int set_up(const char *name)
+{
+	struct ifreq r;
+	int err = set_name(&r, name);
+
+	if (!err)
+		err = interface_ioctl(SIOCGIFFLAGS, &r);
+	if (err)
+		return err;
+	r.ifr_flags |= IFF_UP;
+	return interface_ioctl(SIOCSIFFLAGS, &r);
+}
+
+int tap_plug(const struct tap *t, const char *name, const char *bridge)
+{
+	char now[IFNAMSIZ];
+	int err = tap_name(t, now);
+
+	if (!err)
+		err = rename_to(now, name);
+	if (!err)
+		err = tap_name(t, now);
+	if (!err && bridge && bridge[0])
+		err = join_bridge(now, bridge);
+	return err ? err : set_up(now);
 }
 
 /* ---- packet sockets ---- */

@@ -43,6 +43,13 @@ int tap_set_carrier(const struct tap *t, bool on);
 /* The name of today. 0 or -errno. */
 int tap_name(const struct tap *t, char name[IFNAMSIZ]);
 
+/*
+ * What a hotplug script did to a tap that is no more: give the new one the name
+ * @name (NULL or "": keep), put it on @bridge (NULL or "": none) and set it up.
+ * 0 or -errno.
+ */
+int tap_plug(const struct tap *t, const char *name, const char *bridge);
+
 /* Idempotent. Whoever closes last removes the interface. */
 void tap_close(struct tap *t);
 

@@ -196,6 +196,27 @@ static void default_name(const struct backend *be, char name[IFNAMSIZ])
 	snprintf(name, IFNAMSIZ, "vif%u.%u", be->domid, be->devid);
 }
 
+/*
+ * A supervisor that found its predecessor's unconnected vif: the tap went with that
+ * one, the script has done its work and will not come again. On a bridge it can be
+ * done for it.
+ */
+static void plug_again(struct backend *be)
+{
+	struct vif *v = be->priv;
+	char *status = node_text(be, "hotplug-status"), *bridge = node_text(be, "bridge");
+	int err;
+
+	if (status && bridge && !strcmp(status, "connected")) {
+		err = tap_plug(&v->tap, v->vifname, bridge);
+		if (err)
+			log_warn(LOG_NAME "cannot put the new tap back on '%s': %s",
+				 LOG_ARGS(be), bridge, strerror(-err));
+	}
+	free(status);
+	free(bridge);
+}
+
 static int create_tap(struct backend *be)
 {
 	struct vif *v = be->priv;
@@ -208,6 +229,8 @@ static int create_tap(struct backend *be)
 	err = tap_create(&v->tap, name, (unsigned int)mtu);
 	if (err)
 		backend_error(be, err, "cannot create the tap %s", name);
+	else
+		plug_again(be);
 	return err;
 }
 

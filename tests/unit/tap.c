@@ -249,6 +249,39 @@ static void test_holder_takes_nothing(void)
 	tap_close(&t);
 }
 
+static void test_plug(void)
+{
+	struct ifreq r = {.ifr_flags = 0};
+	char name[IFNAMSIZ];
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct tap t;
+
+	if (!can("plug"))
+		goto out;
+	CU_ASSERT_EQUAL_FATAL(tap_create(&t, "vif7.4", 0), 0);
+	CU_ASSERT_EQUAL(tap_plug(&t, "", NULL), 0);
+	CU_ASSERT_TRUE(interface_is_up("vif7.4"));
+	CU_ASSERT(tap_plug(&t, "a-name-that-is-too-long", NULL) < 0);
+	CU_ASSERT(tap_plug(&t, NULL, "none7") < 0);
+	tap_close(&t);
+	if (ioctl(s, SIOCBRADDBR, "br7")) {
+		printf("\nskip plug into a bridge: this kernel makes none\n");
+		goto out;
+	}
+	CU_ASSERT_EQUAL_FATAL(tap_create(&t, "vif7.4", 0), 0);
+	CU_ASSERT_EQUAL(tap_plug(&t, "web2", "br7"), 0);
+	CU_ASSERT_EQUAL(tap_name(&t, name), 0);
+	CU_ASSERT_STRING_EQUAL(name, "web2");
+	CU_ASSERT_TRUE(interface_is_up("web2"));
+	snprintf(r.ifr_name, sizeof(r.ifr_name), "br7");
+	r.ifr_ifindex = (int)if_nametoindex("web2");
+	CU_ASSERT_EQUAL(ioctl(s, SIOCBRDELIF, &r), 0); /* it was on the bridge */
+	tap_close(&t);
+	CU_ASSERT_EQUAL(ioctl(s, SIOCBRDELBR, "br7"), 0);
+out:
+	close(s);
+}
+
 static void test_packet(void)
 {
 	unsigned int before = open_fds(), i;
@@ -301,6 +334,7 @@ int main(void)
 	CU_add_test(s, "queues and holders", test_queues);
 	CU_add_test(s, "rename", test_rename);
 	CU_add_test(s, "the holder takes no packet", test_holder_takes_nothing);
+	CU_add_test(s, "plug again", test_plug);
 	CU_add_test(s, "packet sockets", test_packet);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();

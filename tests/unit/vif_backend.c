@@ -67,7 +67,7 @@ int events_open_restricted_fd(uint32_t domid)
 
 static struct {
 	bool exists, up, carrier;
-	char name[IFNAMSIZ];
+	char name[IFNAMSIZ], bridge[IFNAMSIZ];
 	unsigned int mtu, holders, queues, fail_queue;
 	int packet_fail;
 } wire;
@@ -103,6 +103,16 @@ int tap_hold(struct tap *t, const char *name)
 		return -ENODEV;
 	wire.holders++;
 	t->fd = some_fd();
+	return 0;
+}
+
+int tap_plug(const struct tap *t, const char *name, const char *bridge)
+{
+	CU_ASSERT(t->fd >= 0);
+	snprintf(wire.bridge, sizeof(wire.bridge), "%s", bridge);
+	if (name && name[0])
+		snprintf(wire.name, sizeof(wire.name), "%s", name);
+	wire.up = true;
 	return 0;
 }
 
@@ -302,6 +312,7 @@ static void test_offer(void)
 	begin("[default]\nmax-queues = 3\n");
 	CU_ASSERT_EQUAL(vif_backend_class.probe(&be), 0);
 	CU_ASSERT_STRING_EQUAL(wire.name, "vif3.1");
+	CU_ASSERT_STRING_EQUAL(wire.bridge, ""); /* that is the script's */
 	CU_ASSERT_FALSE(wire.carrier);
 	CU_ASSERT_EQUAL(wire.mtu, 0);
 	CU_ASSERT(has("feature-sg", "1"));
@@ -624,6 +635,15 @@ static void test_taken_over(void)
 	begin("");
 	CU_ASSERT(vif_backend_class.resume(&be) < 0);
 	CU_ASSERT_PTR_NULL(be.priv);
+	end();
+
+	/* nobody was connected: the tap went too, and the script has been */
+	begin("");
+	put(BACK, "vifname", "web1");
+	put(BACK, "hotplug-status", "connected");
+	CU_ASSERT_EQUAL(vif_backend_class.probe(&be), 0);
+	CU_ASSERT_STRING_EQUAL(wire.bridge, "xenbr0");
+	CU_ASSERT_STRING_EQUAL(wire.name, "web1");
 	end();
 }
 
