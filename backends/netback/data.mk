@@ -5,7 +5,7 @@ include backends/common/vars.mk
 
 # A vif without a process around it: for the daemon, tests, fuzzers and benchmarks.
 NETBACK_VIF_SRCS := $(addprefix backends/netback/,vif.c queue.c waiter_poll.c tx.c rx.c ctrl.c \
-	hash.c mcast.c packet.c port_tap.c port_packet.c)
+	hash.c mcast.c packet.c steer.c port_tap.c port_packet.c)
 # What the daemon links besides its supervisor side.
 NETBACK_DATA_SRCS := $(NETBACK_VIF_SRCS) backends/netback/vif_worker.c
 
@@ -15,4 +15,4 @@ NETBACK_TEST_SRCS := $(NETBACK_VIF_SRCS) backends/netback/port_loop.c tests/unit
 define net_test
 $(call unit_test,net_$(1),tests/unit/net_$(1).c $(NETBACK_TEST_SRCS),)
 endef
-$(foreach t,tx rx,$(eval $(call net_test,$(t))))
+$(foreach t,tx rx hash ctrl mcast,$(eval $(call net_test,$(t))))

@@ -69,9 +69,9 @@ static inline void port_close(struct port *p)
 #define PORT_IOV_MAX 32
 
 /*
- * One queue of a tap opened by the supervisor with IFF_VNET_HDR|IFF_MULTI_QUEUE.
- * Owns @fd from here on, also on failure. NULL with errno. Makes the ioctls
- * TUNGETVNETHDRSZ here and TUNSETOFFLOAD in set_offload().
+ * One queue of a tap opened by the supervisor with IFF_VNET_HDR|IFF_MULTI_QUEUE,
+ * non-blocking, with a header of 12 bytes (TUNSETVNETHDRSZ). Owns @fd from here on,
+ * also on failure. NULL with errno.
  */
 struct port *port_tap_open(int fd);
 /* An AF_PACKET socket bound by the supervisor, PACKET_VNET_HDR on. As above. */

@@ -87,23 +87,14 @@ static const struct port_ops packet_ops = {
 
 struct port *port_packet_open(int fd)
 {
-	struct port *p = NULL;
-	socklen_t len = sizeof(int);
-	int on = 0;
+	struct port *p = calloc(1, sizeof(*p));
 
-	if (getsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, &len) < 0)
-		goto fail;
-	if (!on) {
-		errno = EINVAL;
-		goto fail;
+	if (!p) {
+		close(fd);
+		errno = ENOMEM;
+		return NULL;
 	}
-	p = calloc(1, sizeof(*p));
-	if (!p)
-		goto fail;
 	p->ops = &packet_ops;
 	p->fd = fd;
 	return p;
-fail:
-	close(fd);
-	return NULL;
 }

@@ -174,6 +174,8 @@ static int queue_setup(struct queue *q, const struct queue_setup *s)
 		err = rx_open(q, s->attach.rx_ref);
 	if (!err)
 		err = queue_bind(q, &s->attach);
+	if (!err && q->vif->nr_queues > 1)
+		err = steer_open(&q->inbox);
 	if (!err && s->ctrl)
 		err = ctrl_open(q, s->ctrl_ref, s->ctrl_port);
 	/* it holds for the interface: once is enough */
@@ -235,6 +237,13 @@ void queue_stop(struct queue *q)
 	queue_kick(q);
 }
 
+void queue_join(struct queue *q)
+{
+	if (q->started)
+		pthread_join(q->thread, NULL);
+	q->started = false;
+}
+
 /*
  * Nothing is in flight once the thread has ended: a burst is copied and answered
  * before the next one begins. Then ports go first, so that no event comes for a
@@ -242,10 +251,7 @@ void queue_stop(struct queue *q)
  */
 void queue_close(struct queue *q)
 {
-	if (q->started) {
-		queue_stop(q);
-		pthread_join(q->thread, NULL);
-	}
+	RING_ASSERT(!q->started);
 	if (q->rx_port && q->rx_port != q->tx_port)
 		events_unbind(q->events, q->rx_port);
 	if (q->tx_port)
@@ -253,6 +259,7 @@ void queue_close(struct queue *q)
 	ctrl_close(q);
 	rx_close(q);
 	tx_close(q);
+	steer_close(&q->inbox);
 	if (q->waiter)
 		waiter_close(q->waiter);
 	if (q->wake_fd >= 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A queue of a vif: a thread with a pair of rings, a set of event channels and a
- * port. Nothing in here is touched by another thread while it runs, except wake_fd
- * and stop.
+ * port. Nothing in here is touched by another thread while it runs, except wake_fd,
+ * stop and inbox.
  */
 #ifndef XYLEM_NETBACK_QUEUE_H
 #define XYLEM_NETBACK_QUEUE_H
@@ -17,6 +17,7 @@
 #include "backends/netback/ctrl.h"
 #include "backends/netback/port.h"
 #include "backends/netback/rx.h"
+#include "backends/netback/steer.h"
 #include "backends/netback/tx.h"
 #include "backends/netback/vif.h"
 #include "backends/netback/waiter.h"
@@ -45,6 +46,7 @@ struct queue {
 	struct tx tx;
 	struct rx rx;
 	struct ctrl ctrl;
+	struct steer inbox; /* from other queues' threads; with more than one queue only */
 };
 
 struct queue_setup {
@@ -62,8 +64,12 @@ struct queue_setup {
 int queue_open(const struct queue_setup *s, struct queue **out);
 /* Start the thread. 0 or -errno. */
 int queue_start(struct queue *q);
-/* Ask the thread to end; then queue_close() waits for it and releases everything. */
+/*
+ * The end, in three steps, since a queue's thread may hand packets to any other
+ * queue: ask all threads to end, wait for all, then release everything.
+ */
 void queue_stop(struct queue *q);
+void queue_join(struct queue *q);
 void queue_close(struct queue *q);
 /* The vif's settings have changed. Any thread. */
 void queue_kick(struct queue *q);

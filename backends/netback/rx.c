@@ -15,6 +15,8 @@
 #define RX_POLL_SILENT_NS 1000000ull
 /* So many errors in a row, and the interface is taken for gone. */
 #define RX_ERRORS_MAX 16u
+/* Packets looked at a round, those dropped or handed to other queues included. */
+#define RX_BUDGET (2 * RX_SLOTS)
 /* While the link is down: packets thrown away a round. */
 #define RX_DISCARD_MAX 64u
 
@@ -74,8 +76,11 @@ static uint32_t rx_vector(const struct rx *rx, uint32_t first, uint32_t headroom
 	return n;
 }
 
-/* One packet from the port into the pool. Its length, -EAGAIN or -errno. */
-static int rx_receive(struct queue *q, uint32_t headroom)
+/*
+ * One packet into the pool: one that another queue steered here, or else from the
+ * port. Its length, -EAGAIN or -errno.
+ */
+static int rx_receive(struct queue *q, uint32_t headroom, bool *steered)
 {
 	struct rx *rx = &q->rx;
 	uint32_t max = RX_PACKET_PAGES * XEN_PAGE_SIZE - headroom, n;
@@ -85,6 +90,11 @@ static int rx_receive(struct queue *q, uint32_t headroom)
 	iov[0].iov_base = &rx->hdr;
 	iov[0].iov_len = sizeof(rx->hdr);
 	n = rx_vector(rx, rx->next, headroom, max, iov + 1);
+	*steered = steer_waiting(&q->inbox);
+	if (*steered)
+		return steer_take(&q->inbox, &rx->hdr, iov + 1, n);
+	if (!rx->ready)
+		return -EAGAIN;
 	len = port_receive(q->port, iov, 1 + n);
 	metric_add(q->metrics, METRIC_SYSCALLS, 1);
 	if (len >= 0) {
@@ -272,29 +282,61 @@ static void rx_flush(struct queue *q)
 }
 
 /*
- * The next packet, into @p, from the port. Those that cannot go to the guest are
+ * When the frontend's mapping wants the packet on another queue: hand it over, or
+ * lose it. A packet is handed over once, even if the mapping changes meanwhile.
+ */
+static bool rx_steer(struct queue *q, const struct rx_packet *p)
+{
+	struct iovec iov[RX_PACKET_PAGES];
+	struct queue *to;
+	uint32_t n;
+
+	if (!p->extra.has_hash || q->vif->nr_queues == 1)
+		return false;
+	to = q->vif->queue[hash_queue(&q->config.hash, p->extra.hash, q->vif->nr_queues)];
+	if (to == q)
+		return false;
+	n = rx_vector(&q->rx, p->first, p->headroom, p->len, iov);
+	switch (steer_put(&to->inbox, &q->rx.hdr, iov, n, p->len)) {
+	case STEER_FIRST:
+		queue_kick(to);
+		metric_add(q->metrics, METRIC_SYSCALLS, 1);
+		break;
+	case STEER_FULL:
+		metric_add(q->metrics, METRIC_DROPS, 1);
+		break;
+	case STEER_PUT:
+		break;
+	}
+	return true;
+}
+
+/*
+ * The next packet, into @p, from the port or another queue. Those that cannot go to the guest are
  * dropped here. False: none.
  */
 static bool rx_next(struct queue *q, struct rx_packet *p, uint32_t *budget)
 {
 	struct rx *rx = &q->rx;
+	bool steered;
 	int len;
 
-	while (rx->ready && *budget && !q->broken) {
-		(*budget)--;
+	while (*budget && !q->broken) {
 		p->headroom = (uint16_t)q->config.live.rx_headroom;
-		len = rx_receive(q, p->headroom);
+		len = rx_receive(q, p->headroom, &steered);
 		if (len == -EAGAIN)
 			return false;
-		if (len >= 0) {
-			p->len = (uint32_t)len;
-			p->first = rx->next;
-			if (rx_classify(q, p)) {
-				rx->next += p->nr_frags;
-				return true;
-			}
+		(*budget)--;
+		p->len = (uint32_t)len;
+		p->first = rx->next;
+		if (len < 0 || !rx_classify(q, p)) {
+			metric_add(q->metrics, METRIC_DROPS, 1);
+			continue;
 		}
-		metric_add(q->metrics, METRIC_DROPS, 1);
+		if (!steered && rx_steer(q, p))
+			continue;
+		rx->next += p->nr_frags;
+		return true;
 	}
 	return false;
 }
@@ -335,12 +377,12 @@ static void rx_expire(struct queue *q)
 	metric_add(q->metrics, METRIC_DROPS, 1);
 }
 
-/* Gather a burst for at most @avail requests. */
-static void rx_gather(struct queue *q, uint32_t avail)
+/* Gather a burst for at most @avail requests. True: the port or the inbox gave something. */
+static bool rx_gather(struct queue *q, uint32_t avail)
 {
 	struct rx *rx = &q->rx;
 	bool silent = !(q->vif->features & VIF_RX_NOTIFY);
-	uint32_t budget = 2 * RX_SLOTS;
+	uint32_t budget = RX_BUDGET;
 
 	rx->starved = false;
 	while (rx->nr_packets < RX_SLOTS) {
@@ -350,38 +392,40 @@ static void rx_gather(struct queue *q, uint32_t avail)
 		/* a frontend that tells us of new buffers is waited for; another one is tried */
 		if (!avail && !was_held && !silent) {
 			rx->starved = true;
-			return;
+			break;
 		}
 		if (was_held)
 			*p = rx->held;
 		else if (!rx_next(q, p, &budget))
-			return;
+			break;
 		if (p->nr_slots > avail)
 			rx->starved = true;
 		/* once the limits have let it pass it is not asked for again */
 		if (rx->starved || ((!was_held || rx->throttled) && !rx_allowed(q, p))) {
 			if (!was_held)
 				rx_hold(rx, p);
-			return;
+			break;
 		}
 		rx->holding = false;
 		rx_place(q, p);
 		avail -= p->nr_slots;
 		rx->nr_packets++;
 	}
+	return budget != RX_BUDGET;
 }
 
 /* The link is down: what arrives is lost. */
 static bool rx_discard(struct queue *q)
 {
 	struct rx *rx = &q->rx;
+	bool steered;
 	uint32_t n;
 
 	if (rx->holding)
 		metric_add(q->metrics, METRIC_DROPS, 1);
 	rx->holding = rx->starved = rx->throttled = false;
-	for (n = 0; n < RX_DISCARD_MAX && rx->ready && !q->broken; n++) {
-		if (rx_receive(q, 0) == -EAGAIN)
+	for (n = 0; n < RX_DISCARD_MAX && !q->broken; n++) {
+		if (rx_receive(q, 0, &steered) == -EAGAIN)
 			break;
 		metric_add(q->metrics, METRIC_DROPS, 1);
 	}
@@ -393,10 +437,11 @@ bool rx_run(struct queue *q)
 	struct rx *rx = &q->rx;
 	uint64_t start = 0;
 	int32_t avail;
+	bool taken;
 
 	if (!(q->config.live.flags & VIF_CARRIER))
 		return rx_discard(q);
-	if (!rx->ready && !rx->holding)
+	if (!rx->ready && !rx->holding && !steer_waiting(&q->inbox))
 		return false;
 	avail = ring_back_requests(&rx->ring);
 	if (avail == RING_OVERRUN) {
@@ -408,10 +453,10 @@ bool rx_run(struct queue *q)
 	/* the pool is free from here on, but for the packet held */
 	rx->next = rx->holding ? rx->held.first + rx->held.nr_frags : 0;
 	rx->nr_packets = rx->nr_segs = 0;
-	rx_gather(q, (uint32_t)avail);
+	taken = rx_gather(q, (uint32_t)avail);
 	rx_expire(q);
 	if (!rx->nr_packets || q->broken)
-		return false;
+		return taken;
 	rx_flush(q);
 	if (start)
 		metrics_latency(q->metrics, queue_now() - start);

@@ -151,6 +151,9 @@ void vif_close(struct vif *v)
 			queue_stop(v->queue[i]);
 	for (i = 0; i < v->nr_queues; i++)
 		if (v->queue[i])
+			queue_join(v->queue[i]);
+	for (i = 0; i < v->nr_queues; i++)
+		if (v->queue[i])
 			queue_close(v->queue[i]);
 	pthread_mutex_destroy(&v->lock);
 	free(v);

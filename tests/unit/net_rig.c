@@ -139,18 +139,20 @@ unsigned int net_rig_close(struct net_rig *r)
 bool net_rig_run(struct net_rig *r)
 {
 	bool any = false, done;
-	uint32_t i;
+	uint32_t quiet = 0, i;
 
-	do {
+	/* twice quiet: a queue may have handed a packet to one that was looked at before */
+	while (quiet < 2) {
 		done = false;
 		for (i = 0; i < r->vif->nr_queues; i++) {
-			done |= queue_work(r->vif->queue[i]);
-			if (!done) /* looks at the port and at the events, does not sleep */
-				queue_sleep(r->vif->queue[i], 0);
-			done |= queue_work(r->vif->queue[i]);
+			while (queue_work(r->vif->queue[i]))
+				done = true;
+			/* looks at the port and at the events, does not sleep */
+			queue_sleep(r->vif->queue[i], 0);
 		}
 		any |= done;
-	} while (done);
+		quiet = done ? 0 : quiet + 1;
+	}
 	return any;
 }
 
