@@ -61,6 +61,13 @@ static bool collect(struct vbd_queue *q)
 {
 	struct engine_io *io = q->engine->ops->reap(q->engine), *next;
 
+	if (q->poll_pending) {
+		q->poll_pending = false;
+		if (io)
+			q->poll_every = 1;
+		else if (q->poll_every < POLL_RAREST)
+			q->poll_every *= 2;
+	}
 	if (!io)
 		return false;
 	q->now = fast_clock_now(&q->clock);
@@ -290,6 +297,35 @@ static uint64_t limit_timeout(const struct vbd_queue *q)
 	return q->limited_until > now ? q->limited_until - now : 1;
 }
 
+static void relax(void)
+{
+#ifdef __x86_64__
+	__builtin_ia32_pause();
+#endif
+}
+
+/* Look at the ring for a moment. True: something came, or the ring is broken. */
+static bool spin(struct vbd_queue *q)
+{
+	uint64_t end;
+
+	if (++q->sleeps & (q->spin_every - 1))
+		return false;
+	end = fast_clock_now(&q->clock) + SPIN_NS;
+	do {
+		for (int i = 0; i < 16; i++) {
+			if (ring_back_requests(&q->ring)) {
+				q->spin_every = 1;
+				return true;
+			}
+			relax();
+		}
+	} while (fast_clock_now(&q->clock) < end && !stopped(q));
+	if (q->spin_every < SPIN_RAREST)
+		q->spin_every *= 2;
+	return false;
+}
+
 static void sleep_engine(struct vbd_queue *q)
 {
 	int32_t n;
@@ -299,6 +335,8 @@ static void sleep_engine(struct vbd_queue *q)
 		wait_engine(q, false, limit_timeout(q));
 		return;
 	}
+	if (!q->engine->inflight && spin(q))
+		return;
 	n = ring_back_final_check(&q->ring, 1);
 	if (n == RING_OVERRUN)
 		break_ring(q, "the frontend's request index is out of range");
@@ -307,6 +345,20 @@ static void sleep_engine(struct vbd_queue *q)
 	wait_engine(q, true, ENGINE_SLEEP);
 	if (!q->port_masked)
 		ring_back_hold_events(&q->ring); /* awake: no need to call */
+}
+
+/*
+ * Whether to submit the batch without sleeping, to collect what completes at once:
+ * until then no event need be asked for. A disk that is never so quick is asked
+ * more rarely; then one system call submits and sleeps.
+ */
+static bool poll_first(struct vbd_queue *q)
+{
+	if (!q->engine->inflight || q->polled)
+		return false;
+	q->polled = true;
+	q->poll_pending = !(++q->polls & (q->poll_every - 1));
+	return q->poll_pending;
 }
 
 bool vbd_queue_step(struct vbd_queue *q, bool may_sleep)
@@ -318,13 +370,8 @@ bool vbd_queue_step(struct vbd_queue *q, bool may_sleep)
 	any |= admit_all(q);
 	any |= data_copy_all(q);
 	push(q);
-	if (q->engine->inflight && !q->polled) {
-		/*
-		 * One system call submits the batch and collects what completes at once, as
-		 * it often does. Until then no event is asked for.
-		 */
+	if (poll_first(q)) {
 		metric_set(q->metrics, METRIC_INFLIGHT, q->active);
-		q->polled = true;
 		wait_engine(q, false, ENGINE_POLL);
 		return true;
 	}
@@ -453,6 +500,7 @@ struct vbd_queue *vbd_queue_open(const struct vbd_queue_setup *s)
 	q->disk = s->disk;
 	q->metrics = &s->state->metrics;
 	q->port = -1;
+	q->spin_every = q->poll_every = 1;
 	q->max_pieces = BLKIF_MAX_SEGMENTS_PER_REQUEST;
 	if (s->disk->max_segments > q->max_pieces)
 		q->max_pieces = s->disk->max_segments;

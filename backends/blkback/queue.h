@@ -28,6 +28,17 @@
 #define DIRECT_MIN_PERSISTENT (256u << 10)
 #define DIRECT_MIN_MAPPED     UINT32_MAX
 
+/*
+ * Before it sleeps, a queue whose frontend has lately been quick looks at the ring
+ * for so long: about what a sleep, an event and a wake-up cost both ends. A look
+ * that finds nothing makes the next one rarer (every 2nd, 4th, ... sleep), so that
+ * a slow guest, or one that shares our CPU, costs next to nothing; an idle one
+ * costs nothing at all.
+ */
+#define SPIN_NS        10000u
+#define SPIN_RAREST    256u
+#define POLL_RAREST    64u /* of polling the engine before sleeping, likewise */
+
 /* What the queues of a disk share. Set up before they start; only `size` changes. */
 struct vbd_disk {
 	enum blkif_abi abi;

@@ -107,6 +107,11 @@ struct vbd_queue {
 	uint64_t now;             /* ns, of this round */
 	uint64_t limited_until;   /* CLOCK_MONOTONIC ns: when to ask the limits again; or 0 */
 	struct fast_clock clock;
+	uint32_t spin_every;      /* spin at every so-manieth sleep; a power of two */
+	uint32_t sleeps;
+	uint32_t poll_every;      /* the same for poll_first() */
+	uint32_t polls;
+	bool poll_pending;        /* the last wait was such a poll */
 	struct log_limit log_limit;
 
 	struct vbd_request *free;       /* by next; the order is that of last use */

@@ -71,10 +71,9 @@ static void make_guest(struct rig *r)
 	}
 }
 
-bool rig_open(struct rig *r, const struct rig_options *o)
+void rig_prepare(struct rig *r, const struct rig_options *o)
 {
 	uint32_t size = vbd_state_queue_size(o->ring_order);
-	struct vbd_queue_setup s;
 
 	memset(r, 0, sizeof(*r));
 	r->o = *o;
@@ -84,7 +83,12 @@ bool rig_open(struct rig *r, const struct rig_options *o)
 	r->state = aligned_alloc(64, size);
 	assert(r->state && r->wake_fd >= 0);
 	memset(r->state, 0, size);
-	s = (struct vbd_queue_setup){
+}
+
+bool rig_open_queue(struct rig *r)
+{
+	const struct rig_options *o = &r->o;
+	struct vbd_queue_setup s = {
 		.disk = &r->disk,
 		.name = "test",
 		.grants = loopback_grants(r->lb),
@@ -101,8 +105,15 @@ bool rig_open(struct rig *r, const struct rig_options *o)
 		.broken = note_broken,
 		.arg = r,
 	};
+
 	r->queue = vbd_queue_open(&s);
 	return r->queue != NULL;
+}
+
+bool rig_open(struct rig *r, const struct rig_options *o)
+{
+	rig_prepare(r, o);
+	return rig_open_queue(r);
 }
 
 bool rig_close_queue(struct rig *r)

@@ -54,7 +54,11 @@ struct rig {
 	unsigned int nr_broken;
 };
 
-/* False: vbd_queue_open() failed (errno); the rest stands and rig_close() is due. */
+/* Everything but the queue. */
+void rig_prepare(struct rig *r, const struct rig_options *o);
+/* The queue, on the thread that will step it. False: errno says why not. */
+bool rig_open_queue(struct rig *r);
+/* Both. False: vbd_queue_open() failed; the rest stands and rig_close() is due. */
 bool rig_open(struct rig *r, const struct rig_options *o);
 
 /* Close the queue, if open, and check that nothing is held. True: nothing leaked. */
