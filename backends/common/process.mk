@@ -4,9 +4,10 @@
 
 # The supervisor's test starts itself as the worker, with a class that echoes.
 SUPERVISOR_TEST_SRCS := $(PROCESS_SRCS) $(STORE_MEM_SRCS) \
-	$(addprefix backends/common/,log.c limit.c metrics.c conf.c)
-PROCESS_TEST_LIBS := -lev -linih -lseccomp -luring
+	$(filter-out %store.c,$(COMMON_SRCS))
+PROCESS_TEST_LIBS := $(COMMON_LIBS)
 
 $(eval $(call unit_test,xenbus,tests/unit/xenbus.c backends/common/xenbus.c \
 	backends/common/log.c $(STORE_MEM_SRCS),))
 $(eval $(call unit_test,control,tests/unit/control.c backends/common/control.c,))
+$(eval $(call unit_test,supervisor,tests/unit/supervisor.c $(SUPERVISOR_TEST_SRCS),$(PROCESS_TEST_LIBS)))

@@ -278,8 +278,9 @@ static char *guest_name(struct store *store, uint32_t domid)
 }
 
 /* The frontend that @path names, if it is @domid's; else NULL. */
-static char *frontend_path(struct store *store, const char *path, uint32_t domid)
+static char *frontend_path(struct supervisor *s, const char *path, uint32_t domid)
 {
+	struct store *store = s->store;
 	char *frontend = store_read(store, 0, "%s/frontend", path), prefix[64];
 	uint64_t id = domid;
 
@@ -289,7 +290,8 @@ static char *frontend_path(struct store *store, const char *path, uint32_t domid
 	store_get_u64(store, 0, path, "frontend-id", 0, UINT32_MAX, &id);
 	if (id == domid && !strncmp(frontend, prefix, strlen(prefix)))
 		return frontend;
-	log_warn("%s: its frontend is not domain %u's; left alone", path, domid);
+	log_guest(&s->odd, LOG_LEVEL_WARN,
+		  "%s: its frontend is not domain %u's; left alone", path, domid);
 	free(frontend);
 	return NULL;
 }
@@ -339,7 +341,7 @@ static struct device *device_new(struct supervisor *s, uint32_t domid, uint32_t 
 	if (asprintf(&d->be.path, "%s/%u/%u", s->root, domid, devid) < 0)
 		d->be.path = NULL;
 	if (d->be.path)
-		d->be.frontend = frontend_path(s->store, d->be.path, domid);
+		d->be.frontend = frontend_path(s, d->be.path, domid);
 	frontend_token(d, token, sizeof(token));
 	if (!d->be.frontend || !d->be.guest ||
 	    !s->store->ops->watch(s->store, d->be.frontend, token)) {

@@ -79,6 +79,7 @@ struct supervisor {
 	struct control_packet *packet;
 	struct backend_attach *attach;
 	uint64_t cookie;
+	struct log_limit odd; /* lines about directories that are no devices */
 	struct ev_io store_io;
 	struct ev_signal term, interrupt, hup;
 	struct ev_timer tick;

@@ -1,0 +1,988 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Supervisor and workers together, as real processes, with a store in memory:
+ * this program starts itself as the worker, with a class whose devices do what
+ * their payload says. Uids and namespaces are changed when run as root.
+ */
+#include <CUnit/Basic.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backends/common/state.h"
+#include "backends/common/store_mem.h"
+#include "backends/common/supervisor.h"
+#include "backends/common/worker.h"
+#include "backends/common/xenbus.h"
+
+#define UID_BASE 720000u
+
+/* ---- the worker's side ---- */
+
+enum deed {
+	DEED_SERVE,     /* count in the state until told to stop */
+	DEED_REFUSE,    /* attach fails */
+	DEED_CRASH,     /* attach, then die of a signal */
+	DEED_FORBIDDEN, /* attach, then make a forbidden system call */
+	DEED_BROKEN,    /* attach, then say that the frontend broke the protocol, twice */
+	DEED_NONSENSE,  /* attach, then send what nobody asked for */
+	DEED_GARBAGE,   /* attach, then send bytes that are no message */
+	DEED_DEAF,      /* attach, then close the control socket and stay */
+};
+
+/* What the test and its devices share. */
+struct echo_state {
+	struct state_head head;
+	_Atomic(uint64_t) count;
+	_Atomic(uint32_t) updates, fds, uid, detached, prepared;
+};
+
+struct worker_device {
+	struct worker *w;
+	uint32_t devid;
+	enum deed deed;
+	struct echo_state *state;
+	pthread_t thread;
+	atomic_bool stop;
+};
+
+static void send_raw(const void *bytes, size_t size)
+{
+	if (send(3, bytes, size, 0) < 0)
+		abort();
+}
+
+static void do_deed(struct worker_device *dev)
+{
+	struct control_msg m = {
+		CONTROL_MAGIC, CONTROL_VERSION, CONTROL_DETACHED, dev->devid, 0, 0, 0, 0};
+
+	switch (dev->deed) {
+	case DEED_CRASH:
+		abort();
+	case DEED_FORBIDDEN:
+		syscall(SYS_io_uring_setup, 8, NULL);
+		break;
+	case DEED_BROKEN:
+		worker_broken(dev->w, dev->devid, "ring index %u is out of range", 77u);
+		worker_broken(dev->w, dev->devid, "and again");
+		break;
+	case DEED_NONSENSE:
+		send_raw(&m, sizeof(m));
+		break;
+	case DEED_GARBAGE:
+		send_raw("garbage", 7);
+		break;
+	case DEED_DEAF:
+		shutdown(3, SHUT_RDWR);
+		break;
+	case DEED_SERVE:
+	case DEED_REFUSE:
+		break;
+	}
+}
+
+static void *serve(void *arg)
+{
+	static const struct timespec nap = {0, 1000000};
+	struct worker_device *dev = arg;
+
+	nanosleep(&nap, NULL); /* let ATTACHED go first, mostly */
+	do_deed(dev);
+	while (!atomic_load(&dev->stop)) {
+		atomic_fetch_add(&dev->state->count, 1);
+		nanosleep(&nap, NULL);
+	}
+	return NULL;
+}
+
+static int echo_attach(struct worker *w, uint32_t devid, const void *payload, size_t size,
+		       const int *fds, unsigned int nfds, void *state, size_t state_size,
+		       struct worker_device **out)
+{
+	struct worker_device *dev = calloc(1, sizeof(*dev));
+	unsigned int i;
+	uint32_t deed;
+
+	for (i = 0; i < nfds; i++)
+		close(fds[i]);
+	if (!dev || size != sizeof(deed) || state_size != sizeof(struct echo_state))
+		abort();
+	memcpy(&deed, payload, sizeof(deed));
+	dev->w = w;
+	dev->devid = devid;
+	dev->deed = deed;
+	dev->state = state;
+	atomic_store(&dev->state->fds, nfds);
+	atomic_store(&dev->state->uid, getuid());
+	if (deed == DEED_REFUSE || pthread_create(&dev->thread, NULL, serve, dev)) {
+		free(dev);
+		return -ENOSPC;
+	}
+	*out = dev;
+	return 0;
+}
+
+static int echo_update(struct worker_device *dev, const void *payload, size_t size,
+		       const int *fds, unsigned int nfds)
+{
+	(void)payload;
+	while (nfds)
+		close(fds[--nfds]);
+	atomic_fetch_add(&dev->state->updates, (uint32_t)size);
+	return 0;
+}
+
+static void echo_detach(struct worker_device *dev)
+{
+	atomic_store(&dev->stop, true);
+	pthread_join(dev->thread, NULL);
+	atomic_store(&dev->state->detached, 1);
+	free(dev);
+}
+
+static void no_close(struct grants *g)
+{
+	(void)g;
+}
+
+static struct grants *no_grants(uint32_t domid)
+{
+	static const struct grants_ops ops = {.close = no_close};
+	static struct grants g = {.ops = &ops};
+
+	g.domid = domid;
+	return &g;
+}
+
+static const struct worker_class echo_worker = {
+	.type = "vbd",
+	.uring_pool = 2,
+	.open_grants = no_grants,
+	.attach = echo_attach,
+	.update = echo_update,
+	.detach = echo_detach,
+};
+
+/* ---- the supervisor's side ---- */
+
+static int nr_probe, nr_remove, nr_resume, nr_publish, nr_changed;
+
+static int echo_probe(struct backend *be)
+{
+	(void)be;
+	nr_probe++;
+	return 0;
+}
+
+static int echo_ready(struct backend *be)
+{
+	(void)be;
+	return 0;
+}
+
+/* The frontend says in "deed" what its device is to do. */
+static int echo_connect(struct backend *be, struct backend_attach *out,
+			size_t *state_size)
+{
+	uint64_t deed = 0;
+	uint32_t payload;
+	int rc = store_get_u64(be->store, 0, be->frontend, "deed", 0, DEED_DEAF, &deed);
+
+	if (rc && rc != -ENOENT)
+		return rc;
+	payload = (uint32_t)deed;
+	memcpy(out->payload, &payload, sizeof(payload));
+	out->size = sizeof(payload);
+	out->fds[out->nfds++] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	out->fds[out->nfds++] = open("/dev/zero", O_RDWR | O_CLOEXEC);
+	*state_size = sizeof(struct echo_state);
+	return 0;
+}
+
+static void echo_prepare(struct backend *be)
+{
+	struct echo_state *st = be->state;
+
+	CU_ASSERT_EQUAL(st->head.magic, STATE_MAGIC);
+	CU_ASSERT_EQUAL(st->head.size, sizeof(*st));
+	atomic_store(&st->prepared, 1);
+}
+
+static int echo_resume(struct backend *be)
+{
+	CU_ASSERT_PTR_NOT_NULL(be->state);
+	nr_resume++;
+	return 0;
+}
+
+static int echo_publish(struct backend *be)
+{
+	(void)be;
+	nr_publish++;
+	return 0;
+}
+
+static void echo_nothing(struct backend *be)
+{
+	(void)be;
+}
+
+static void echo_changed(struct backend *be)
+{
+	(void)be;
+	nr_changed++;
+}
+
+static void echo_remove(struct backend *be)
+{
+	(void)be;
+	nr_remove++;
+}
+
+static const struct conf_key keys[] = {
+	{"depth", CONF_NUMBER, NULL, 1, 100},
+	{NULL, CONF_NUMBER, NULL, 0, 0},
+};
+
+static const struct backend_class echo = {
+	.name = "echoback",
+	.type = "vbd",
+	.conf_keys = keys,
+	.uid_base = UID_BASE,
+	.probe = echo_probe,
+	.ready = echo_ready,
+	.connect = echo_connect,
+	.prepare = echo_prepare,
+	.resume = echo_resume,
+	.publish = echo_publish,
+	.disconnected = echo_nothing,
+	.changed = echo_changed,
+	.remove = echo_remove,
+};
+
+static struct store *store, *tool;
+static struct supervisor *sup;
+static char dir[64], conf_path[96], sysfs[96];
+static unsigned int fds_before;
+
+static unsigned int open_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned int n = 0;
+
+	while (d && readdir(d))
+		n++;
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static void start(void)
+{
+	struct supervisor_options o = {
+		.conf_path = conf_path,
+		.runtime_dir = dir,
+		.sysfs = sysfs,
+		.store = store,
+		.keep_ids = geteuid() != 0,
+		.log_level = LOG_LEVEL_INFO,
+	};
+
+	sup = supervisor_new(&echo, &o);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(sup);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void setup(void)
+{
+	fds_before = open_fds();
+	nr_probe = nr_remove = nr_resume = nr_publish = nr_changed = 0;
+	snprintf(dir, sizeof(dir), "/tmp/xylem-supervisor-XXXXXX");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+	snprintf(conf_path, sizeof(conf_path), "%s/echo.conf", dir);
+	snprintf(sysfs, sizeof(sysfs), "%s/sys", dir);
+	write_file(conf_path, "[default]\ndepth = 5\n");
+	store = store_open_mem();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(store);
+	tool = store_mem_connect(store);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(tool);
+	store_mem_domain_add(tool, 5);
+	store_mem_domain_add(tool, 6);
+	start();
+}
+
+static void teardown(void)
+{
+	char command[128];
+	int i;
+
+	/* workers without devices end, and are reaped, before the supervisor goes */
+	for (i = 0; i < 20; i++)
+		supervisor_turn(sup, 5);
+	supervisor_free(sup);
+	CU_ASSERT_EQUAL(store_mem_watches(store), 0);
+	CU_ASSERT_EQUAL(store_mem_transactions(store), 0);
+	tool->ops->close(tool);
+	store->ops->close(store);
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	CU_ASSERT_EQUAL(system(command), 0);
+	CU_ASSERT_EQUAL(open_fds(), fds_before);
+}
+
+/* ---- toolstack and guests ---- */
+
+static void put(unsigned int domid, unsigned int devid, bool back, const char *node,
+		const char *value)
+{
+	const char *format = back ? "/local/domain/0/backend/vbd/%u/%u/%s"
+				  : "/local/domain/%u/device/vbd/%u/%s";
+	char path[128];
+
+	snprintf(path, sizeof(path), format, domid, devid, node);
+	CU_ASSERT_TRUE(tool->ops->write(tool, 0, path, value));
+}
+
+static int state_of(unsigned int domid, unsigned int devid)
+{
+	char *v = store_read(tool, 0, "/local/domain/0/backend/vbd/%u/%u/state", domid,
+			     devid);
+	int n = v ? atoi(v) : -1;
+
+	free(v);
+	return n;
+}
+
+/* The loop runs until the device's backend is in @state; false: it never was. */
+static bool until(unsigned int domid, unsigned int devid, int state)
+{
+	int i;
+
+	for (i = 0; i < 500 && state_of(domid, devid) != state; i++)
+		supervisor_turn(sup, 20);
+	return state_of(domid, devid) == state;
+}
+
+static void turns(int n)
+{
+	while (n--)
+		supervisor_turn(sup, 2);
+}
+
+static void add(unsigned int domid, unsigned int devid, enum deed deed)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%u", (unsigned int)deed);
+	put(domid, devid, false, "deed", text);
+	put(domid, devid, false, "state", "1");
+	snprintf(text, sizeof(text), "/local/domain/%u/device/vbd/%u", domid, devid);
+	put(domid, devid, true, "frontend", text);
+	put(domid, devid, true, "online", "1");
+	put(domid, devid, true, "state", "1");
+}
+
+static void connect_device(unsigned int domid, unsigned int devid, enum deed deed)
+{
+	add(domid, devid, deed);
+	CU_ASSERT_TRUE(until(domid, devid, 2));
+	put(domid, devid, true, "hotplug-status", "connected");
+	put(domid, devid, false, "state", "3");
+}
+
+static void remove_device(unsigned int domid, unsigned int devid)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/local/domain/%u/device/vbd/%u", domid, devid);
+	tool->ops->rm(tool, 0, path);
+	snprintf(path, sizeof(path), "/local/domain/0/backend/vbd/%u/%u", domid, devid);
+	tool->ops->rm(tool, 0, path);
+	turns(5);
+}
+
+/* xl block-detach with a guest that plays along */
+static void detach_device(unsigned int domid, unsigned int devid)
+{
+	put(domid, devid, true, "online", "0");
+	put(domid, devid, true, "state", "5");
+	turns(3);
+	put(domid, devid, false, "state", "6");
+	CU_ASSERT_TRUE(until(domid, devid, 6));
+	remove_device(domid, devid);
+}
+
+/* What supervisor_each() says of a device; each.state is NULL when there is none. */
+static struct {
+	unsigned int domid, devid, count;
+	int pid;
+	struct echo_state *state;
+	struct backend *be;
+} each;
+
+static void visit(struct backend *be, const char *phase, int pid, void *arg)
+{
+	(void)phase;
+	(void)arg;
+	each.count++;
+	if (be->domid != each.domid || be->devid != each.devid)
+		return;
+	each.pid = pid;
+	each.state = be->state;
+	each.be = be;
+}
+
+static void look(unsigned int domid, unsigned int devid)
+{
+	memset(&each, 0, sizeof(each));
+	each.domid = domid;
+	each.devid = devid;
+	supervisor_each(sup, visit, NULL);
+}
+
+/* The worker of @pid has ended (a zombie has, too: the supervisor reaps). */
+static bool ended(int pid)
+{
+	int i;
+
+	for (i = 0; i < 500 && !kill(pid, 0); i++)
+		supervisor_turn(sup, 10);
+	return kill(pid, 0) && errno == ESRCH;
+}
+
+static bool has_socket(unsigned int domid)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/worker-%u.sock", dir, domid);
+	return !access(path, F_OK);
+}
+
+/* ---- tests ---- */
+
+static void test_life(void)
+{
+	struct echo_state *st;
+	uint64_t count;
+	int pid, i;
+
+	setup();
+	connect_device(5, 51712, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51712, 4));
+	look(5, 51712);
+	st = each.state;
+	pid = each.pid;
+	CU_ASSERT_PTR_NOT_NULL_FATAL(st);
+	CU_ASSERT_TRUE(pid > 0);
+	CU_ASSERT_EQUAL(nr_publish, 1);
+	CU_ASSERT_EQUAL(atomic_load(&st->fds), 2);
+	CU_ASSERT_EQUAL(atomic_load(&st->prepared), 1);
+	CU_ASSERT_EQUAL(atomic_load(&st->uid), geteuid() ? geteuid() : UID_BASE + 5);
+	CU_ASSERT_TRUE(has_socket(5));
+	/* it runs, and its counts are seen here */
+	count = atomic_load(&st->count);
+	for (i = 0; i < 200 && atomic_load(&st->count) < count + 3; i++)
+		turns(1);
+	CU_ASSERT_TRUE(atomic_load(&st->count) >= count + 3);
+	/* an update reaches it */
+	CU_ASSERT_EQUAL(backend_update(each.be, "abc", 3, NULL, 0), 0);
+	for (i = 0; i < 200 && !atomic_load(&st->updates); i++)
+		turns(1);
+	CU_ASSERT_EQUAL(atomic_load(&st->updates), 3);
+	detach_device(5, 51712);
+	CU_ASSERT_EQUAL(nr_remove, 1);
+	CU_ASSERT_TRUE(ended(pid));
+	CU_ASSERT_FALSE(has_socket(5));
+	look(5, 51712);
+	CU_ASSERT_EQUAL(each.count, 0);
+	teardown();
+}
+
+static void test_a_worker_a_guest(void)
+{
+	int one, other;
+
+	setup();
+	connect_device(5, 51712, DEED_SERVE);
+	connect_device(5, 51728, DEED_SERVE);
+	connect_device(6, 51712, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51712, 4) && until(5, 51728, 4) && until(6, 51712, 4));
+	look(5, 51712);
+	one = each.pid;
+	look(5, 51728);
+	CU_ASSERT_EQUAL(each.pid, one);
+	look(6, 51712);
+	other = each.pid;
+	CU_ASSERT_NOT_EQUAL(other, one);
+	/* the last device ends it, not the first */
+	detach_device(5, 51712);
+	CU_ASSERT_EQUAL(kill(one, 0), 0);
+	CU_ASSERT_EQUAL(state_of(5, 51728), 4);
+	detach_device(5, 51728);
+	CU_ASSERT_TRUE(ended(one));
+	CU_ASSERT_EQUAL(kill(other, 0), 0);
+	detach_device(6, 51712);
+	CU_ASSERT_TRUE(ended(other));
+	teardown();
+}
+
+static void test_reconnect(void)
+{
+	int first, i;
+
+	setup();
+	connect_device(5, 51712, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51712, 4));
+	look(5, 51712);
+	first = each.pid;
+	for (i = 0; i < 5; i++) {
+		put(5, 51712, false, "state", "5");
+		CU_ASSERT_TRUE(until(5, 51712, 5));
+		put(5, 51712, false, "state", "6");
+		CU_ASSERT_TRUE(until(5, 51712, 6));
+		put(5, 51712, false, "state", "1");
+		CU_ASSERT_TRUE(until(5, 51712, 2));
+		put(5, 51712, false, "state", "3");
+		CU_ASSERT_TRUE(until(5, 51712, 4));
+	}
+	CU_ASSERT_EQUAL(nr_probe, 1);
+	CU_ASSERT_EQUAL(nr_publish, 6);
+	CU_ASSERT_TRUE(ended(first)); /* a connection gets a fresh process */
+	detach_device(5, 51712);
+	teardown();
+}
+
+/* One guest's worker misbehaves: its devices end, the other guest's go on. */
+static void misbehave(enum deed deed, bool dies)
+{
+	int pid, other;
+
+	setup();
+	connect_device(6, 51712, DEED_SERVE);
+	CU_ASSERT_TRUE(until(6, 51712, 4));
+	connect_device(5, 51712, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51712, 4));
+	look(6, 51712);
+	other = each.pid;
+	look(5, 51712);
+	pid = each.pid;
+	connect_device(5, 51728, deed);
+	CU_ASSERT_TRUE(until(5, 51728, 5));
+	if (dies) {
+		CU_ASSERT_TRUE(ended(pid));
+		CU_ASSERT_TRUE(until(5, 51712, 5));
+		put(5, 51712, false, "state", "6");
+		CU_ASSERT_TRUE(until(5, 51712, 6));
+		/* and its driver may begin again, with a new worker */
+		put(5, 51712, false, "state", "1");
+		CU_ASSERT_TRUE(until(5, 51712, 2));
+		put(5, 51712, false, "state", "3");
+		CU_ASSERT_TRUE(until(5, 51712, 4));
+	} else {
+		CU_ASSERT_EQUAL(state_of(5, 51712), 4);
+		CU_ASSERT_EQUAL(kill(pid, 0), 0);
+	}
+	put(5, 51728, false, "state", "6");
+	CU_ASSERT_TRUE(until(5, 51728, 6));
+	CU_ASSERT_EQUAL(state_of(6, 51712), 4);
+	CU_ASSERT_EQUAL(kill(other, 0), 0);
+	remove_device(5, 51728);
+	detach_device(5, 51712);
+	detach_device(6, 51712);
+	CU_ASSERT_TRUE(ended(other));
+	teardown();
+}
+
+static void test_refused_attach(void)
+{
+	misbehave(DEED_REFUSE, false);
+}
+
+static void test_broken_frontend(void)
+{
+	misbehave(DEED_BROKEN, false);
+}
+
+static void test_crash(void)
+{
+	misbehave(DEED_CRASH, true);
+}
+
+static void test_forbidden_call(void)
+{
+	misbehave(DEED_FORBIDDEN, true);
+}
+
+static void test_unasked_message(void)
+{
+	misbehave(DEED_NONSENSE, true);
+}
+
+static void test_garbage(void)
+{
+	misbehave(DEED_GARBAGE, true);
+}
+
+static void test_deaf(void)
+{
+	misbehave(DEED_DEAF, true);
+}
+
+/* The supervisor goes and comes; the worker, its memory and the guest notice nothing. */
+static void test_restart(void)
+{
+	char *frontend;
+	uint64_t count;
+	int pid, i;
+
+	setup();
+	connect_device(5, 51712, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51712, 4));
+	put(5, 51712, false, "state", "4");
+	turns(5);
+	look(5, 51712);
+	pid = each.pid;
+	for (i = 0; i < 3; i++) {
+		count = atomic_load(&each.state->count);
+		supervisor_free(sup);
+		start();
+		turns(5);
+		look(5, 51712);
+		CU_ASSERT_EQUAL(each.pid, pid);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(each.state);
+		CU_ASSERT_TRUE(atomic_load(&each.state->count) >= count);
+		CU_ASSERT_EQUAL(state_of(5, 51712), 4);
+		CU_ASSERT_EQUAL(nr_resume, i + 1);
+	}
+	CU_ASSERT_EQUAL(nr_probe, 1);
+	CU_ASSERT_EQUAL(nr_publish, 1);
+	frontend = store_read(tool, 0, "/local/domain/5/device/vbd/51712/state");
+	CU_ASSERT_STRING_EQUAL(frontend, "4");
+	free(frontend);
+	/* it serves the new supervisor as it did the old one */
+	CU_ASSERT_EQUAL(backend_update(each.be, "abcd", 4, NULL, 0), 0);
+	for (i = 0; i < 200 && !atomic_load(&each.state->updates); i++)
+		turns(1);
+	CU_ASSERT_EQUAL(atomic_load(&each.state->updates), 4);
+	connect_device(5, 51728, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51728, 4));
+	look(5, 51728);
+	CU_ASSERT_EQUAL(each.pid, pid);
+	detach_device(5, 51728);
+	detach_device(5, 51712);
+	/* not our child any more after a restart, as init would reap it: we do */
+	for (i = 0; i < 200 && has_socket(5); i++)
+		turns(1);
+	CU_ASSERT_FALSE(has_socket(5));
+	teardown();
+}
+
+static void stop_supervisor(void)
+{
+	supervisor_free(sup);
+	sup = NULL;
+}
+
+static void test_changes_while_away(void)
+{
+	int pid;
+
+	setup();
+	/* a device goes */
+	connect_device(5, 51712, DEED_SERVE);
+	connect_device(5, 51728, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51712, 4) && until(5, 51728, 4));
+	put(5, 51712, false, "state", "4");
+	put(5, 51728, false, "state", "4");
+	look(5, 51712);
+	pid = each.pid;
+	stop_supervisor();
+	tool->ops->rm(tool, 0, "/local/domain/0/backend/vbd/5/51728");
+	start();
+	turns(10);
+	look(5, 51728);
+	CU_ASSERT_EQUAL(each.count, 1);
+	CU_ASSERT_EQUAL(state_of(5, 51712), 4);
+	/* the frontend closes */
+	stop_supervisor();
+	put(5, 51712, false, "state", "6");
+	start();
+	CU_ASSERT_TRUE(until(5, 51712, 6));
+	/* and comes back; then the worker is killed while nobody looks */
+	put(5, 51712, false, "state", "1");
+	CU_ASSERT_TRUE(until(5, 51712, 2));
+	put(5, 51712, false, "state", "3");
+	CU_ASSERT_TRUE(until(5, 51712, 4));
+	put(5, 51712, false, "state", "4");
+	look(5, 51712);
+	CU_ASSERT_NOT_EQUAL(each.pid, pid);
+	stop_supervisor();
+	kill(each.pid, SIGKILL);
+	usleep(50000);
+	start();
+	CU_ASSERT_TRUE(until(5, 51712, 5));
+	CU_ASSERT_FALSE(has_socket(5));
+	put(5, 51712, false, "state", "6");
+	CU_ASSERT_TRUE(until(5, 51712, 6));
+	remove_device(5, 51712);
+	/* nothing is left: a stale socket is cleared away */
+	stop_supervisor();
+	write_file(conf_path, "");
+	start();
+	teardown();
+}
+
+/* Something else listens where a worker should: it must not be believed, nor killed. */
+static void test_impostor(void)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	char path[128], text[32];
+	int fd;
+
+	setup();
+	stop_supervisor();
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/worker-5.sock", dir);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	CU_ASSERT_EQUAL(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	CU_ASSERT_EQUAL(listen(fd, 1), 0);
+	snprintf(path, sizeof(path), "%s/worker-5.pid", dir);
+	snprintf(text, sizeof(text), "%d\n", getppid());
+	if (!geteuid()) {
+		write_file(path, text); /* a process, but not of the worker's uid */
+		start();
+		stop_supervisor();
+	}
+	unlink(path);
+	start();
+	CU_ASSERT_EQUAL(kill(getppid(), 0), 0);
+	close(fd);
+	teardown();
+}
+
+static void test_released(void)
+{
+	int pid;
+
+	setup();
+	connect_device(5, 51712, DEED_SERVE);
+	connect_device(6, 51712, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51712, 4) && until(6, 51712, 4));
+	look(5, 51712);
+	pid = each.pid;
+	store_mem_domain_die(tool, 5);
+	CU_ASSERT_TRUE(until(5, 51712, 6));
+	CU_ASSERT_TRUE(ended(pid));
+	CU_ASSERT_EQUAL(state_of(6, 51712), 4);
+	remove_device(5, 51712);
+	detach_device(6, 51712);
+	teardown();
+}
+
+/* xl destroy removes it all at once. */
+static void test_vanish(void)
+{
+	int pid;
+
+	setup();
+	connect_device(5, 51712, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51712, 4));
+	look(5, 51712);
+	pid = each.pid;
+	tool->ops->rm(tool, 0, "/local/domain/5");
+	tool->ops->rm(tool, 0, "/local/domain/0/backend/vbd/5");
+	CU_ASSERT_TRUE(ended(pid));
+	look(5, 51712);
+	CU_ASSERT_EQUAL(each.count, 0);
+	CU_ASSERT_EQUAL(nr_remove, 1);
+	teardown();
+}
+
+/* Removed and added under the same name between two looks. */
+static void test_replaced(void)
+{
+	setup();
+	connect_device(5, 51712, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51712, 4));
+	tool->ops->rm(tool, 0, "/local/domain/5/device/vbd/51712");
+	tool->ops->rm(tool, 0, "/local/domain/0/backend/vbd/5/51712");
+	add(5, 51712, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51712, 2));
+	CU_ASSERT_EQUAL(nr_probe, 2);
+	CU_ASSERT_EQUAL(nr_remove, 1);
+	put(5, 51712, true, "hotplug-status", "connected");
+	put(5, 51712, false, "state", "3");
+	CU_ASSERT_TRUE(until(5, 51712, 4));
+	detach_device(5, 51712);
+	teardown();
+}
+
+static void test_there_before(void)
+{
+	setup();
+	stop_supervisor();
+	add(5, 51712, DEED_SERVE);
+	add(6, 51712, DEED_SERVE);
+	put(6, 51712, true, "hotplug-status", "connected");
+	put(6, 51712, false, "state", "3");
+	start();
+	CU_ASSERT_TRUE(until(6, 51712, 4));
+	CU_ASSERT_EQUAL(state_of(5, 51712), 2);
+	detach_device(6, 51712);
+	remove_device(5, 51712);
+	teardown();
+}
+
+static void test_kernel_driver(void)
+{
+	char path[160];
+
+	setup();
+	snprintf(path, sizeof(path), "%s/sys", dir);
+	mkdir(path, 0755);
+	strcat(path, "/bus");
+	mkdir(path, 0755);
+	strcat(path, "/xen-backend");
+	mkdir(path, 0755);
+	strcat(path, "/devices");
+	mkdir(path, 0755);
+	strcat(path, "/vbd-5-51712");
+	mkdir(path, 0755);
+	strcat(path, "/driver");
+	CU_ASSERT_EQUAL(symlink("../../drivers/vbd", path), 0);
+	add(5, 51712, DEED_SERVE);
+	add(6, 51712, DEED_SERVE);
+	CU_ASSERT_TRUE(until(6, 51712, 2));
+	CU_ASSERT_EQUAL(state_of(5, 51712), 1);
+	CU_ASSERT_EQUAL(nr_probe, 1);
+	remove_device(5, 51712);
+	remove_device(6, 51712);
+	teardown();
+}
+
+static uint64_t depth(void)
+{
+	return conf_number(each.be->conf, NULL, NULL, "depth", 1);
+}
+
+static void test_reload(void)
+{
+	int before;
+
+	setup();
+	connect_device(5, 51712, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51712, 4));
+	look(5, 51712);
+	CU_ASSERT_EQUAL(depth(), 5);
+	before = nr_changed;
+	write_file(conf_path, "[default]\ndepth = 7\n");
+	supervisor_reload(sup);
+	CU_ASSERT_EQUAL(depth(), 7);
+	CU_ASSERT_EQUAL(nr_changed, before + 1);
+	write_file(conf_path, "[default]\ndepth = many\n");
+	supervisor_reload(sup);
+	CU_ASSERT_EQUAL(depth(), 7); /* the bad one is not taken */
+	CU_ASSERT_EQUAL(nr_changed, before + 1);
+	detach_device(5, 51712);
+	teardown();
+}
+
+/* Directories that are not devices, and devices whose frontend is someone else's. */
+static void test_odd_directories(void)
+{
+	setup();
+	store_write(tool, 0, "x", "/local/domain/0/backend/vbd/5/abc/state");
+	store_write(tool, 0, "x", "/local/domain/0/backend/vbd/05/51712/frontend");
+	store_write(tool, 0, "x", "/local/domain/0/backend/vbd/99999999999/1/frontend");
+	store_write(tool, 0, "x", "/local/domain/0/backend/vbd/5/1/unrelated");
+	add(5, 51712, DEED_SERVE);
+	put(5, 51712, true, "frontend", "/local/domain/6/device/vbd/51712");
+	add(5, 51728, DEED_SERVE);
+	put(5, 51728, true, "frontend-id", "6");
+	turns(10);
+	CU_ASSERT_EQUAL(state_of(5, 51712), 1);
+	CU_ASSERT_EQUAL(state_of(5, 51728), 1);
+	look(5, 51712);
+	CU_ASSERT_EQUAL(each.count, 0);
+	CU_ASSERT_EQUAL(nr_probe, 0);
+	teardown();
+}
+
+/* A guest that writes all the time is looked at a bounded number of times a second. */
+static void test_flood(void)
+{
+	int before, i;
+
+	setup();
+	connect_device(5, 51712, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51712, 4));
+	before = nr_changed;
+	for (i = 0; i < 2000; i++) {
+		put(5, 51712, false, "noise", "x");
+		supervisor_turn(sup, 0);
+	}
+	CU_ASSERT_TRUE(nr_changed - before < 1000);
+	/* and is not forgotten */
+	detach_device(5, 51712);
+	teardown();
+}
+
+int main(int argc, char **argv)
+{
+	CU_pSuite s;
+
+	if (argc == 2 && !strcmp(argv[1], "--worker"))
+		return worker_main(&echo_worker);
+	if (geteuid())
+		printf("note: not root: workers keep their uid and see the file "
+		       "system\n");
+	log_init("echoback", LOG_LEVEL_INFO);
+	signal(SIGPIPE, SIG_IGN);
+	if (CU_initialize_registry())
+		return 1;
+	s = CU_add_suite("supervisor", NULL, NULL);
+	CU_ADD_TEST(s, test_life);
+	CU_ADD_TEST(s, test_a_worker_a_guest);
+	CU_ADD_TEST(s, test_reconnect);
+	CU_ADD_TEST(s, test_refused_attach);
+	CU_ADD_TEST(s, test_broken_frontend);
+	CU_ADD_TEST(s, test_crash);
+	CU_ADD_TEST(s, test_forbidden_call);
+	CU_ADD_TEST(s, test_unasked_message);
+	CU_ADD_TEST(s, test_garbage);
+	CU_ADD_TEST(s, test_deaf);
+	CU_ADD_TEST(s, test_restart);
+	CU_ADD_TEST(s, test_changes_while_away);
+	CU_ADD_TEST(s, test_impostor);
+	CU_ADD_TEST(s, test_released);
+	CU_ADD_TEST(s, test_vanish);
+	CU_ADD_TEST(s, test_replaced);
+	CU_ADD_TEST(s, test_there_before);
+	CU_ADD_TEST(s, test_kernel_driver);
+	CU_ADD_TEST(s, test_reload);
+	CU_ADD_TEST(s, test_odd_directories);
+	CU_ADD_TEST(s, test_flood);
+	CU_basic_set_mode(CU_BRM_VERBOSE);
+	CU_basic_run_tests();
+	return CU_get_number_of_failures() || CU_get_number_of_failure_records();
+}
