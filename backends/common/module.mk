@@ -12,3 +12,16 @@ $(eval $(call unit_test,metrics,tests/unit/metrics.c backends/common/metrics.c,)
 $(eval $(call unit_test,conf,tests/unit/conf.c backends/common/conf.c backends/common/log.c,-linih))
 STATS_SRCS := $(addprefix backends/common/,stats.c stats_text.c metrics.c limit.c log.c)
 $(eval $(call unit_test,stats,tests/unit/stats.c $(STATS_SRCS),-lev -lcjson))
+
+STAT_SRCS := $(addprefix backends/common/,stat_snapshot.c stat_exporter.c stats_text.c metrics.c limit.c)
+$(eval $(call program,xylem-stat,backends/common/xylem-stat.c $(STAT_SRCS),-lcjson -lmicrohttpd))
+$(eval $(call unit_test,xylem_stat,tests/unit/xylem_stat.c $(STAT_SRCS),-lcjson -lmicrohttpd))
+
+MAN_PAGES += docs/man/xylem-stat.1
+
+install: install-common
+install-common: build/bin/xylem-stat
+	$(call say,INSTALL,xylem-stat)$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	$(Q)$(INSTALL) -m 755 build/bin/xylem-stat $(DESTDIR)$(PREFIX)/bin/
+	$(Q)$(INSTALL) -m 644 docs/man/xylem-stat.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+.PHONY: install-common

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "backends/common/state.h"
 
@@ -51,6 +52,9 @@ struct stats_source {
  */
 char *stats_json(const struct stats_source *sources, unsigned int n, size_t *size);
 char *stats_openmetrics(const struct stats_source *sources, unsigned int n, size_t *size);
+
+/* @text in quotes, escaped for both formats: what is not printable UTF-8 becomes '?'. */
+void stats_put_string(FILE *f, const char *text);
 
 struct ev_loop;
 struct stats_server;

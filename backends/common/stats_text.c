@@ -41,8 +41,7 @@ static unsigned int utf8_length(const unsigned char *s)
 	return n;
 }
 
-/* In quotes, as both formats want it: what is not printable UTF-8 becomes '?'. */
-static void put_string(FILE *f, const char *text)
+void stats_put_string(FILE *f, const char *text)
 {
 	const unsigned char *s = (const unsigned char *)text;
 	unsigned int n;
@@ -118,13 +117,13 @@ static void json_device(FILE *f, const struct stats_device *d)
 	unsigned int i;
 
 	fprintf(f, "{\"guest\":");
-	put_string(f, d->guest);
+	stats_put_string(f, d->guest);
 	fprintf(f, ",\"domid\":%" PRIu32 ",\"type\":", d->domid);
-	put_string(f, d->type);
+	stats_put_string(f, d->type);
 	fprintf(f, ",\"devid\":%" PRIu32 ",\"device\":", d->devid);
-	put_string(f, d->device);
+	stats_put_string(f, d->device);
 	fprintf(f, ",\"engine\":");
-	put_string(f, d->engine);
+	stats_put_string(f, d->engine);
 	putc(',', f);
 	json_limits(f, d->state);
 	fprintf(f, ",\"queues\":[");
@@ -143,7 +142,7 @@ static void json_source(FILE *f, const struct stats_source *s)
 	unsigned int i;
 
 	fprintf(f, "{\"daemon\":");
-	put_string(f, s->daemon);
+	stats_put_string(f, s->daemon);
 	fprintf(f, ",\"devices\":[");
 	for (i = 0; s->device(s->arg, i, &d); i++) {
 		if (i)
@@ -158,13 +157,13 @@ static void json_source(FILE *f, const struct stats_source *s)
 static void om_labels(FILE *f, const struct stats_source *s, const struct stats_device *d)
 {
 	fprintf(f, "{daemon=");
-	put_string(f, s->daemon);
+	stats_put_string(f, s->daemon);
 	fprintf(f, ",guest=");
-	put_string(f, d->guest);
+	stats_put_string(f, d->guest);
 	fprintf(f, ",domid=\"%" PRIu32 "\",type=", d->domid);
-	put_string(f, d->type);
+	stats_put_string(f, d->type);
 	fprintf(f, ",devid=\"%" PRIu32 "\",device=", d->devid);
-	put_string(f, d->device);
+	stats_put_string(f, d->device);
 }
 
 static void om_family(FILE *f, const char *name, const char *type, const char *unit,
@@ -181,7 +180,7 @@ static void om_info(FILE *f, const struct stats_source *s, const struct stats_de
 	fprintf(f, "xylem_device_info");
 	om_labels(f, s, d);
 	fprintf(f, ",engine=");
-	put_string(f, d->engine);
+	stats_put_string(f, d->engine);
 	fprintf(f, "} 1\n");
 }
 
