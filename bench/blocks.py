@@ -19,34 +19,43 @@ MODULES = range(0xffffffffc0000000, 0xfffffffffff00000)
 # Where the cost of moving data lies. The first class whose pattern matches wins;
 # the name is WHO:SYMBOL.
 CLASSES = [
-    ("copy", r":(memcpy\w*|__memcpy|copy_user\w*|rep_movs\w*|_copy_(to|from)_iter|"
-             r"__copy_user\w*|copy_page\w*|memmove|__memmove\w*|__memcpy\w*|"
-             r"skb_copy_bits|copyin|copyout|clear_page\w*|memset\w*|__memset|.*_erms)$"),
-    ("grants, hypervisor", r"^xen:.*(gnttab|grant|acquire_|release_grant|map_domain_page|"
-                           r"get_page|put_page|page_get_owner|get_pg_owner|rcu_lock_dom|steal)"),
-    ("grants, dom0", r"^dom0 .*:(.*gnttab.*|gntdev.*|.*grant.*|xen_.*foreign_p2m.*|"
-                     r"m2p_.*|set_phys_to_machine|.*p2m.*|unmap_if.*|mmu_interval.*)$"),
-    ("wake-ups", r":(.*evtchn.*|.*event_channel.*|__schedule|schedule\w*|try_to_wake_up|ttwu.*|"
-                 r"__wake_up.*|autoremove_wake.*|ep_poll.*|do_epoll.*|ep_send.*|default_wake.*|"
-                 r"pick_next.*|enqueue_.*|dequeue_.*|update_curr|.*_switch_to.*|context_switch|"
-                 r"finish_task_switch.*|csched.*|sched_.*|vcpu_(kick|block|unblock|wake).*|"
-                 r"do_sched_op|eventfd.*|do_block|xen_pv_evtchn.*|set_next_entity|"
-                 r"put_prev.*|update_load.*|.*update_load_avg.*|switch_mm.*|prepare_to_wait.*|"
-                 r"send_guest.*|runq.*|burn_credits|.*_credit.*|credit2.*|pv_shim.*)$"),
-    ("tap", r"^dom0 .*:(tun_.*|tap_.*)$"),
-    ("bridge", r"^dom0 .*:(br_.*|fdb_.*|__br_.*|.*\[bridge\].*)$"),
-    ("hypervisor, other", r"^xen:"),
-    ("kernel entry", r":(do_syscall_64|.*entry_SYSCALL.*|syscall_.*|.*_iret.*|"
-                     r"xen_hypercall.*|.*exit_to_user.*|__fget.*|fput.*|xen_irq.*|irqentry.*|"
-                     r"xen_(save|restore)_fl.*|.*asm_exc.*|.*asm_sysvec.*|error_entry|"
-                     r"error_return|.*_hypervisor_callback)$"),
-    ("disk stack", r":(blk_.*|__blk.*|bio_.*|submit_bio.*|__bio.*|null_.*|.*\[null_blk\].*|"
-                   r"aio_.*|io_submit.*|__io_.*|io_.*|blkdev.*|sbitmap.*|__sbitmap.*|"
-                   r"iov_iter.*|.*get_user_pages.*|gup.*|follow_.*|.*dio.*)$"),
-    ("network stack", r":(tcp_.*|__tcp.*|ip_.*|__ip.*|ipv4.*|skb_.*|__skb.*|.*skb|netif_.*|"
-                      r"__netif.*|net_.*|napi_.*|__napi.*|dev_.*|__dev.*|sk_.*|__sk.*|inet_.*|"
-                      r"sock_.*|.*csum.*|validate_xmit.*|sch_.*|pfifo.*|fq_.*|release_sock|"
-                      r"lock_sock.*|eth_.*|nf_.*|dql_.*|gro_.*|process_backlog)$"),
+    ("copying", r":(memcpy\w*|copy_user\w*|rep_movs\w*|__copy_user\w*|copy_page\w*|memmove|"
+                r"__mem(move|cpy)\w*|skb_copy_bits|copyin|copyout)$"),
+    ("pages cleared", r":(clear_page\w*|memset\w*|__memset\w*|clear_user\w*)$"),
+    ("grants, hypervisor", r"^xen:.*(gnttab|grant|maptrack|map_domain_page|get_page|put_page|"
+                           r"page_get_owner|get_pg_owner|rcu_lock_dom|__mfn_valid|_set_status|"
+                           r"map_guest_l1e|page_lock|page_unlock|unmap_common|is_iomem)"),
+    ("grants, dom0", r"^dom0 .*:(.*gnttab.*|.*gntdev.*|.*foreign_p2m.*|m2p_.*|.*p2m.*|"
+                     r"lookup_address.*|mmu_interval.*|get_phys_to_machine)"),
+    ("backend itself", r"worker:|\[xen_(net|blk)back\]"),
+    ("wake-ups and switches", r":(.*evtchn.*|.*event_channel.*|__schedule|schedule\w*|"
+        r"try_to_wake_up|ttwu.*|__wake_up.*|autoremove_wake.*|ep_poll.*|do_epoll.*|ep_send.*|"
+        r"default_wake.*|pick_next.*|enqueue_.*|dequeue_.*|update_curr|.*_switch_to.*|"
+        r"context_switch|finish_task_switch.*|csched.*|sched_.*|vcpu_(kick|block|unblock|wake).*|"
+        r"do_sched_op|eventfd.*|do_block|xen_pv_evtchn.*|set_next_entity|put_prev.*|"
+        r"update_load.*|.*update_load_avg.*|switch_mm.*|prepare_to_wait.*|finish_wait|psi_.*|"
+        r"send_guest.*|runq.*|burn_credits|.*_credit.*|load_TLS.*|update_runstate.*|"
+        r"(common/sched/.*)|vcpu_runstate.*|(start|stop|set)_timer|arch/x86/domain.c.*|"
+        r"emul-priv.*|.*pv/emul.*|x86_emulate|arch/x86/x86_emulate.*|pv_emul.*|guest_rdmsr)$"),
+    ("io_uring, aio, poll", r"^dom0 .*:(_*io_(?!schedule).*|aio_.*|__x64_sys_io_.*|.*eventpoll.*|"
+                            r"__pollwait|poll_.*|tctx_.*)$"),
+    ("tap", r"^dom0 .*:(tun_.*|tap_.*|.*\[tun\]|.*\[tap\]|virtio_net_hdr.*)$"),
+    ("bridge", r"^dom0 .*:(br_.*|fdb_.*|__br_.*|.*\[bridge\])$"),
+    ("disk stack", r"^dom0 .*:(blk_.*|__blk.*|bio_.*|submit_bio.*|__bio.*|null_.*|"
+                   r".*\[null_blk\]|blkdev.*|sbitmap.*|__sbitmap.*|.*get_user_pages.*|gup.*|"
+                   r"follow_.*|.*dio.*|.*_bio$)"),
+    ("network stack", r"^dom0 .*:(tcp_.*|__tcp.*|ip_.*|__ip.*|ipv4.*|skb_.*|__skb.*|.*skb|"
+                      r"netif_.*|__netif.*|net_.*|napi_.*|__napi.*|dev_.*|__dev.*|sk_.*|__sk.*|"
+                      r"inet_.*|sock_.*|.*csum.*|validate_xmit.*|sch_.*|pfifo.*|fq_.*|"
+                      r"release_sock|lock_sock.*|eth_.*|nf_.*|dql_.*|gro_.*|process_backlog|"
+                      r"simple_copy_to_iter|_copy_(to|from)_iter|iov_iter.*)"),
+    ("memory management", r"^dom0 .*:(.*alloc.*|.*free.*|.*page.*|.*slab.*|rmqueue.*|.*folio.*|"
+                          r"__check_object_size|__virt_addr_valid|.*lru.*|.*mempool.*|.*memcg.*)"),
+    ("system calls, traps", r":(do_syscall_64|.*SYSCALL.*|syscall_.*|.*_iret.*|x64_sys_call|"
+                            r"__x64_sys.*|xen_hypercall.*|.*exit_to_user.*|__fget.*|fput.*|"
+                            r"irqentry.*|xen_(save|restore)_fl.*|.*asm_(exc|sysvec).*|error_.*|"
+                            r".*_hypervisor_callback)$"),
+    ("hypervisor, entry and rest", r"^xen:"),
 ]
 CLASSES = [(name, re.compile(pattern)) for name, pattern in CLASSES]
 
@@ -197,10 +206,10 @@ def classify(row):
     for name, pattern in CLASSES:
         if pattern.search(label):
             return name
-    return "programs" if "kernel" not in row.who else "kernel, other"
+    return "programs" if "kernel" not in row.who else "dom0 kernel, rest"
 
 
-def account(rows, skip=()):
+def account(rows):
     """Cost of each class, guests left out: what the backend's side spends."""
     total = collections.Counter()
     for row in rows:

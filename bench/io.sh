@@ -92,6 +92,7 @@ one_job()
 {
 	job_dir=$OUT/$type/$1
 	mkdir -p $job_dir
+	echo "$type $1"
 	case $1 in
 	idle) # a guest that does nothing
 		stat_json >$job_dir/stat-before
@@ -110,7 +111,6 @@ one_job()
 	net-*) net_job g1 $job_dir ${1#net-} ;;
 	*) fio_job g1 $job_dir $1 ;;
 	esac
-	echo "done $type $1"
 }
 
 # What it takes to name the addresses of a profile.

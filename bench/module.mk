@@ -8,3 +8,10 @@ $(eval $(call bench_program,bench-probe,bench/probe.c,-lxenctrl))
 build/bin/tbcount.so: bench/tbcount.c bench/qemu_plugin.h bench/probe_mark.h build/config.mk
 	$(call say,CC-SO,$@)mkdir -p $(@D) && $(CC) $(BASE) $(CFLAGS) -fPIC -fvisibility=hidden -shared -o $@ $<
 BENCHES += build/bin/tbcount.so
+
+# One run: a boot with the kernel's backends, a boot with ours (a quarter of an hour
+# each; BENCH_QUICK=1 or BENCH_JOBS="..." BENCH_GUESTS=pv for less).
+bench: rig stage
+	bench/compare
+
+.PHONY: bench
