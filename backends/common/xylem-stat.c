@@ -89,9 +89,22 @@ static char *openmetrics(void *arg, size_t *size)
 
 /* ---- the table ---- */
 
-static void print_header(void)
+/* The guest column is as wide as the longest name, within bounds. */
+static int guest_width(const struct stat_snapshot *s)
 {
-	printf("%-16s %-10s %9s %9s %8s %8s %8s %8s %8s %5s %8s %7s %6s %6s\n", "guest", "device",
+	size_t width = 12, len;
+	unsigned int i;
+
+	for (i = 0; i < s->nr_devices; i++) {
+		len = strlen(s->devices[i].guest);
+		width = len > width ? len : width;
+	}
+	return width < 40 ? (int)width : 40;
+}
+
+static void print_header(int width)
+{
+	printf("%-*s %-10s %9s %9s %8s %8s %8s %8s %8s %5s %8s %7s %6s %6s\n", width, "guest", "device",
 	       "rd/s", "wr/s", "rdMB/s", "wrMB/s", "p50us", "p99us", "p99.9us", "infl", "ev/s",
 	       "sys/op", "thr/s", "err/s");
 }
@@ -106,7 +119,7 @@ static void printable(char *out, size_t size, const char *name)
 	out[i] = 0;
 }
 
-static void print_row(const struct stat_device *d, const struct stat_rates *r)
+static void print_row(const struct stat_device *d, const struct stat_rates *r, int width)
 {
 	double ops = r->per_s[METRIC_RX_OPS] + r->per_s[METRIC_TX_OPS] + r->per_s[METRIC_FLUSHES] +
 		     r->per_s[METRIC_DISCARDS];
@@ -114,8 +127,9 @@ static void print_row(const struct stat_device *d, const struct stat_rates *r)
 
 	printable(guest, sizeof(guest), d->guest);
 	printable(device, sizeof(device), d->device);
-	printf("%-16s %-10s %9.0f %9.0f %8.2f %8.2f %8.1f %8.1f %8.1f %5.0f %8.0f ", guest, device,
-	       r->per_s[METRIC_RX_OPS], r->per_s[METRIC_TX_OPS], r->per_s[METRIC_RX_BYTES] / 1e6,
+	printf("%-*.*s %-10s %9.0f %9.0f %8.2f %8.2f %8.1f %8.1f %8.1f %5.0f %8.0f ", width, width,
+	       guest, device, r->per_s[METRIC_RX_OPS], r->per_s[METRIC_TX_OPS],
+	       r->per_s[METRIC_RX_BYTES] / 1e6,
 	       r->per_s[METRIC_TX_BYTES] / 1e6, (double)r->p50_ns / 1e3, (double)r->p99_ns / 1e3,
 	       (double)r->p999_ns / 1e3, r->per_s[METRIC_INFLIGHT],
 	       r->per_s[METRIC_EVENTS_IN] + r->per_s[METRIC_EVENTS_OUT]);
@@ -129,16 +143,17 @@ static void print_row(const struct stat_device *d, const struct stat_rates *r)
 static void print_table(const struct stat_snapshot *s, const struct stat_snapshot *before)
 {
 	double seconds = (double)(s->time_ns - before->time_ns) / NS_PER_S;
+	int width = guest_width(s);
 	struct stat_rates r;
 	unsigned int i;
 
 	/* On a terminal the table stays in place; elsewhere one follows the other. */
 	if (isatty(STDOUT_FILENO))
 		printf("\033[H\033[J");
-	print_header();
+	print_header(width);
 	for (i = 0; i < s->nr_devices; i++) {
 		stat_rates(&s->devices[i], stat_find(before, s, &s->devices[i]), seconds, &r);
-		print_row(&s->devices[i], &r);
+		print_row(&s->devices[i], &r, width);
 	}
 	if (!isatty(STDOUT_FILENO))
 		putchar('\n');
