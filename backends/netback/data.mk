@@ -16,3 +16,4 @@ define net_test
 $(call unit_test,net_$(1),tests/unit/net_$(1).c $(NETBACK_TEST_SRCS),)
 endef
 $(foreach t,tx rx hash ctrl mcast,$(eval $(call net_test,$(t))))
+$(eval $(call unit_test,net_port,tests/unit/net_port.c backends/netback/tap.c $(NETBACK_TEST_SRCS),))

@@ -101,7 +101,7 @@ int net_rig_connect(struct net_rig *r, const struct net_rig_options *o)
 		a->queue[i] = (struct vif_queue_attach){ q->tx_ref, q->rx_ref, q->tx_port,
 							 q->rx_port };
 		s.events[i] = loopback_events(r->lb);
-		s.port[i] = q->port = port_loop_open();
+		s.port[i] = q->port = i == 0 && o->port ? o->port : port_loop_open();
 		must(s.events[i] && s.port[i], "events");
 	}
 	return vif_open(&s, &r->vif);

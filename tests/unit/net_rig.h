@@ -48,6 +48,7 @@ struct net_rig_options {
 	uint32_t nr_queues;  /* 0: 1 */
 	uint32_t features, live_flags, headroom;
 	bool unsplit, threads;
+	struct port *port;   /* of queue 0, instead of a loop port */
 };
 
 #define RIG_FEATURES                                                                     \
