@@ -305,6 +305,13 @@ static bool frontend_done(const struct xenbus *x, const struct inputs *in)
 	}
 }
 
+/* A class may say Reconfigured for a while (netif's XDP headroom). */
+static bool was_connected(int state)
+{
+	return state == XenbusStateConnected || state == XenbusStateReconfiguring ||
+	       state == XenbusStateReconfigured;
+}
+
 static int resume(struct xenbus *x)
 {
 	const struct backend_class *class = x->be->class;
@@ -328,7 +335,7 @@ static void decide_resumed(struct xenbus *x, const struct inputs *in)
 {
 	int rc;
 
-	if (in->state != XenbusStateConnected && in->state != XenbusStateClosing) {
+	if (!was_connected(in->state) && in->state != XenbusStateClosing) {
 		start_detach(x, false); /* half-way attached: begin again from there */
 		return;
 	}
@@ -359,6 +366,8 @@ static void decide_new(struct xenbus *x, const struct inputs *in)
 	}
 	switch (in->state) {
 	case XenbusStateConnected: /* its worker died while no supervisor was there */
+	case XenbusStateReconfiguring:
+	case XenbusStateReconfigured:
 		x->state = x->want = in->state;
 		backend_error(x->be, 0, "found Connected, but no worker serves it");
 		fail(x);
