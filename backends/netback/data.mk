@@ -15,5 +15,8 @@ NETBACK_TEST_SRCS := $(NETBACK_VIF_SRCS) backends/netback/port_loop.c tests/unit
 define net_test
 $(call unit_test,net_$(1),tests/unit/net_$(1).c $(NETBACK_TEST_SRCS),)
 endef
-$(foreach t,tx rx hash ctrl mcast,$(eval $(call net_test,$(t))))
+$(foreach t,tx rx hash ctrl mcast hostile,$(eval $(call net_test,$(t))))
 $(eval $(call unit_test,net_port,tests/unit/net_port.c backends/netback/tap.c $(NETBACK_TEST_SRCS),))
+# what net_faults makes fail in turn
+NET_FAULTS_LD := -Wl,--wrap=calloc -Wl,--wrap=mmap -Wl,--wrap=eventfd -Wl,--wrap=pthread_create
+$(eval $(call unit_test,net_faults,tests/unit/net_faults.c $(NETBACK_TEST_SRCS),$$(NET_FAULTS_LD)))

@@ -78,14 +78,15 @@ static void rig_broken(void *ctx, const char *text)
 	snprintf(r->reason, sizeof(r->reason), "%s", text);
 }
 
-int net_rig_connect(struct net_rig *r, const struct net_rig_options *o)
+void net_rig_prepare(struct net_rig *r, const struct net_rig_options *o)
 {
-	struct vif_setup s = { .grants = loopback_grants(r->lb), .state = r->state,
-			       .state_size = r->state_size, .broken = rig_broken, .ctx = r,
-			       .threads = o->threads };
-	struct vif_attach *a = &s.attach;
+	struct vif_setup *s = &r->setup;
+	struct vif_attach *a = &s->attach;
 	uint32_t i;
 
+	*s = (struct vif_setup){ .grants = loopback_grants(r->lb), .state = r->state,
+				 .state_size = r->state_size, .broken = rig_broken, .ctx = r,
+				 .threads = o->threads };
 	a->version = VIF_PROTO_VERSION;
 	a->domid = LOOPBACK_DOMID;
 	a->nr_queues = o->nr_queues ? o->nr_queues : 1;
@@ -100,11 +101,20 @@ int net_rig_connect(struct net_rig *r, const struct net_rig_options *o)
 
 		a->queue[i] = (struct vif_queue_attach){ q->tx_ref, q->rx_ref, q->tx_port,
 							 q->rx_port };
-		s.events[i] = loopback_events(r->lb);
-		s.port[i] = q->port = i == 0 && o->port ? o->port : port_loop_open();
-		must(s.events[i] && s.port[i], "events");
+		s->events[i] = loopback_events(r->lb);
+		s->port[i] = q->port = i == 0 && o->port ? o->port : port_loop_open();
+		must(s->events[i] && s->port[i], "events");
 	}
-	return vif_open(&s, &r->vif);
+	r->prepared = true;
+}
+
+int net_rig_connect(struct net_rig *r, const struct net_rig_options *o)
+{
+	if (!r->prepared)
+		net_rig_prepare(r, o);
+	r->prepared = false;
+	r->broken = 0;
+	return vif_open(&r->setup, &r->vif);
 }
 
 struct net_rig *net_rig_open(const struct net_rig_options *o)

@@ -40,6 +40,8 @@ struct net_rig {
 	uint32_t ctrl_ref, ctrl_port, ctrl_gref, ctrl_frame; /* a page for keys and tables */
 	void *state;
 	size_t state_size;
+	struct vif_setup setup;
+	bool prepared;
 	int broken;
 	char reason[256];
 };
@@ -56,7 +58,9 @@ struct net_rig_options {
 
 /* The guest without a vif: memory, rings, grants. Then net_rig_connect(). */
 struct net_rig *net_rig_new(const struct net_rig_options *o);
-/* 0 or what vif_open() says. */
+/* Make the ports and event sets for a connect: what fails from then on is the vif's. */
+void net_rig_prepare(struct net_rig *r, const struct net_rig_options *o);
+/* Prepare, unless done; 0 or what vif_open() says. */
 int net_rig_connect(struct net_rig *r, const struct net_rig_options *o);
 /* Both, with nothing going wrong. */
 struct net_rig *net_rig_open(const struct net_rig_options *o);
