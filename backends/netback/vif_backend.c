@@ -460,6 +460,14 @@ static int vif_publish(struct backend *be)
 	return err;
 }
 
+static uint64_t own_state(const struct backend *be)
+{
+	uint64_t state = XenbusStateUnknown;
+
+	store_get_u64(be->store, 0, be->path, "state", 0, XenbusStateReconfigured, &state);
+	return state;
+}
+
 static int vif_resume(struct backend *be)
 {
 	struct vif *v;
@@ -475,6 +483,7 @@ static int vif_resume(struct backend *be)
 		return err;
 	}
 	v->connected = true; /* what the worker was told last is not known: told again */
+	v->reconfigured = own_state(be) == XenbusStateReconfigured;
 	set_limits(be);
 	return 0;
 }

@@ -611,6 +611,8 @@ static void test_taken_over(void)
 	begin("[default]\nrx-ops = 3\n");
 	put(BACK, "vifname", "web1");
 	put(BACK, "carrier", "1");
+	put(BACK, "state", "8"); /* it died while the frontend reconfigured */
+	put(FRONT, "state", "4");
 	put(FRONT, "request-multicast-control", "1");
 	wire.exists = wire.up = true;
 	wire.holders = 1; /* the worker's queues */
@@ -626,6 +628,7 @@ static void test_taken_over(void)
 	vif_backend_class.changed(&be);
 	CU_ASSERT_EQUAL(updates, 1); /* what the worker knows is not known: told once */
 	CU_ASSERT_EQUAL(last_update.live.flags, VIF_LIVE_ALL);
+	CU_ASSERT(has("state", "4"));
 	vif_backend_class.changed(&be);
 	vif_backend_class.tick(&be);
 	CU_ASSERT_EQUAL(updates, 1);
