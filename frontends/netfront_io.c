@@ -151,8 +151,12 @@ int netfront_multicast(struct netfront_queue *q, struct netfront_packet *p, cons
 	return FRONT_OK;
 }
 
-/* One transmit response; false: it answers nothing that is in flight. */
-static bool complete_tx(struct netfront_queue *q, const struct netif_tx_response *rsp)
+/*
+ * One transmit response; false: it answers nothing that is in flight. The last of a
+ * packet's completes it and counts in *@packets.
+ */
+static bool complete_tx(struct netfront_queue *q, const struct netif_tx_response *rsp,
+			int *packets)
 {
 	struct netfront_packet *p;
 
@@ -167,6 +171,7 @@ static bool complete_tx(struct netfront_queue *q, const struct netif_tx_response
 		p->status = rsp->status;
 	if (--p->pending == 0) {
 		q->tx_in_flight--;
+		++*packets;
 		p->done(p);
 	}
 	return true;
@@ -174,18 +179,18 @@ static bool complete_tx(struct netfront_queue *q, const struct netif_tx_response
 
 static int poll_tx(struct netfront_queue *q)
 {
-	int32_t n = ring_front_responses(&q->tx), done;
+	int32_t n = ring_front_responses(&q->tx);
+	int packets = 0;
 
 	q->broken |= n < 0;
-	for (done = 0; done < n && !q->broken; done++) {
+	for (; n > 0 && !q->broken; n--) {
 		struct netif_tx_response rsp;
 
 		netif_tx_fetch_response(&q->tx, q->tx.rsp_cons, &rsp);
 		ring_front_consume(&q->tx, 1);
-		if (!complete_tx(q, &rsp))
-			q->broken = true;
+		q->broken = !complete_tx(q, &rsp, &packets);
 	}
-	return q->broken ? FRONT_BROKEN : done;
+	return q->broken ? FRONT_BROKEN : packets;
 }
 
 /* ---- receive ---- */
