@@ -14,7 +14,7 @@ XEN_BIN=usr/lib/xen-4.17/bin
 die()
 {
 	echo "${0##*/}: $*" >&2
-	exit 1
+	exit "${DIE_STATUS:-1}"
 }
 
 need()

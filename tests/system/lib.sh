@@ -245,10 +245,13 @@ guest_send()
 guest_sh()
 {
 	guest_send "$1" "$2" || return 1
-	guest_wait "$1" "@@done $guest_serial " ${3:-60} || return 124
-	sed -n "/^@@begin $guest_serial\$/,/^@@done $guest_serial /p" $CONSOLES/guest-$1.log |
-		sed '1d;$d'
-	return "$(sed -n "s/^@@done $guest_serial //p" $CONSOLES/guest-$1.log)"
+	guest_log=$CONSOLES/guest-$1.log
+	guest_status=0
+	wait_for "${3:-60}" grep -q "@@done $guest_serial [0-9]" $guest_log || guest_status=124
+	sed -n "/^@@begin $guest_serial\$/,/@@done $guest_serial /p" $guest_log |
+		sed "1d; /^@@done $guest_serial /d; s/@@done $guest_serial .*//"
+	[ $guest_status = 0 ] || { echo "not done after ${3:-60} s"; return 124; }
+	return "$(sed -n "s/.*@@done $guest_serial //p" $guest_log)"
 }
 
 guest_destroy()
