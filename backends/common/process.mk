@@ -11,3 +11,9 @@ $(eval $(call unit_test,xenbus,tests/unit/xenbus.c backends/common/xenbus.c \
 	backends/common/log.c $(STORE_MEM_SRCS),))
 $(eval $(call unit_test,control,tests/unit/control.c backends/common/control.c,))
 $(eval $(call unit_test,supervisor,tests/unit/supervisor.c $(SUPERVISOR_TEST_SRCS),$(PROCESS_TEST_LIBS)))
+
+# What a taken-over worker may try: natively here, and as a program in dom0.
+PROBE_SRCS := tests/system-helpers/probe.c $(wildcard backends/common/sandbox*.c)
+$(eval $(call unit_test,sandbox,tests/unit/sandbox.c $(PROBE_SRCS),-lseccomp -luring))
+$(eval $(call bench_program,probe-sandbox,tests/system-helpers/probe-sandbox.c $(PROBE_SRCS) \
+	backends/common/transport_xen.c,-lseccomp -luring -lxenevtchn -lxengnttab))

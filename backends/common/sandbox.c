@@ -89,8 +89,14 @@ int sandbox_uring(unsigned int entries, struct io_uring_params *p)
 
 static int limit(__rlimit_resource_t what, rlim_t value)
 {
-	struct rlimit r = {value, value};
+	struct rlimit r;
 
+	/* At most @value: who started us may have set less. */
+	if (getrlimit(what, &r))
+		return -errno;
+	if (value < r.rlim_max)
+		r.rlim_max = value;
+	r.rlim_cur = r.rlim_max;
 	return setrlimit(what, &r) ? -errno : 0;
 }
 
