@@ -11,7 +11,7 @@ BLK_QUEUE_SRCS := $(addprefix backends/blkback/,queue.c request.c data.c grant_c
 BLK_DATA_SRCS := backends/blkback/vbd.c $(BLK_QUEUE_SRCS) $(BLK_ENGINE_SRCS)
 
 VBD_TEST_SRCS := tests/unit/vbd_rig.c $(BLK_QUEUE_SRCS) $(BLK_ENGINE_SRCS) $(LOOPBACK_SRCS) \
-	$(addprefix backends/common/,log.c limit.c metrics.c)
+	backends/blkback/engine_volatile.c $(addprefix backends/common/,log.c limit.c metrics.c)
 VBD_TEST_LIBS := -luring -laio
 
 $(eval $(call unit_test,vbd_queue,tests/unit/vbd_queue.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS)))

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backends/blkback/engine_volatile.h"
 #include "backends/blkback/queue.h"
 #include "backends/common/loopback.h"
 
