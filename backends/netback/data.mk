@@ -20,3 +20,6 @@ $(eval $(call unit_test,net_port,tests/unit/net_port.c backends/netback/tap.c $(
 # what net_faults makes fail in turn
 NET_FAULTS_LD := -Wl,--wrap=calloc -Wl,--wrap=mmap -Wl,--wrap=eventfd -Wl,--wrap=pthread_create
 $(eval $(call unit_test,net_faults,tests/unit/net_faults.c $(NETBACK_TEST_SRCS),$$(NET_FAULTS_LD)))
+
+$(eval $(call fuzzer,vif,tests/fuzz/vif.c $(NETBACK_TEST_SRCS),))
+$(eval $(call fuzzer,vif_packet,tests/fuzz/vif_packet.c $(addprefix backends/netback/,packet.c hash.c),))
