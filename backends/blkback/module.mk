@@ -22,3 +22,7 @@ install-blkback: build/bin/blkback
 	$(Q)$(INSTALL) -m 755 build/bin/blkback $(DESTDIR)$(PREFIX)/lib/xylem/bin/
 	$(Q)$(INSTALL) -m 644 docs/man/blkback.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 .PHONY: install-blkback
+
+$(eval $(call fuzzer,vbd_nodes,tests/fuzz/vbd_nodes.c backends/blkback/vbd_frontend.c \
+	backends/blkback/vbd_medium.c backends/blkback/image.c backends/common/nodes.c \
+	backends/common/log.c $(STORE_MEM_SRCS),))

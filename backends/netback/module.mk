@@ -22,3 +22,6 @@ install-netback: build/bin/netback
 	$(Q)$(INSTALL) -m 755 build/bin/netback $(DESTDIR)$(PREFIX)/lib/xylem/bin/
 	$(Q)$(INSTALL) -m 644 docs/man/netback.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 .PHONY: install-netback
+
+$(eval $(call fuzzer,vif_nodes,tests/fuzz/vif_nodes.c backends/netback/vif_frontend.c \
+	backends/common/nodes.c backends/common/log.c $(STORE_MEM_SRCS),))
