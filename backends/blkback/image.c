@@ -22,8 +22,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "backends/common/log.h"
-
 #define DIRECT_ALIGN_MAX 4096u
 
 static int fail(struct image *img, int err, const char *fmt, ...)
@@ -330,8 +328,6 @@ static int open_pinned(struct image *img, int pinned, const char *path)
 	if (err != -EINVAL && err != -EAGAIN && err != -EOPNOTSUPP)
 		return err;
 	image_close(img);
-	log_info("%s: no direct I/O for this file or its size; using the page cache",
-		 path);
 	return reopen(img, pinned, &st, path, false);
 }
 

@@ -39,8 +39,8 @@ void image_init(struct image *img);
 
 /*
  * Open @path, which must be absolute and lead to a regular file or block device:
- * O_DIRECT if the file system can, otherwise (with a log line) through the page
- * cache. What is checked is what is opened, whatever happens to the path
+ * O_DIRECT if the file system can, otherwise through the page cache (img->direct
+ * tells). What is checked is what is opened, whatever happens to the path
  * meanwhile. 0, or -errno with img->error set; -ENOMEDIUM from an empty drive.
  */
 int image_open(struct image *img, const char *path, bool readonly);

@@ -423,6 +423,11 @@ static void log_connection(const struct backend *be, const struct vbd_attach *a)
 		 a->flags & VBD_PERSISTENT ? ", persistent grants" : "",
 		 a->flags & VBD_DISCARD ? ", discard" : "",
 		 a->flags & VBD_READONLY ? ", read-only" : "");
+	if (v->medium.image.fd >= 0 && !v->medium.image.direct)
+		log_info(LOG_NAME
+			 "%s: no direct I/O for this file or its size; using the page"
+			 " cache",
+			 LOG_ARGS(be), v->medium.params);
 }
 
 static int vbd_connect(struct backend *be, struct backend_attach *out, size_t *state_size)

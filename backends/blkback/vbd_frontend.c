@@ -108,8 +108,10 @@ static int read_queues(const struct node_reader *r, struct vbd_attach *a)
 		return read_queue(r, r->dir, a->ring_order, &a->queue[0]);
 	for (i = 0; i < a->nr_queues; i++) {
 		if (snprintf(dir, sizeof(dir), "%s/queue-%u", r->dir, i) >=
-		    (int)sizeof(dir))
+		    (int)sizeof(dir)) {
+			snprintf(r->why, r->why_size, "its directory's path is too long");
 			return -ENAMETOOLONG;
+		}
 		err = read_queue(r, dir, a->ring_order, &a->queue[i]);
 		if (err)
 			return err;

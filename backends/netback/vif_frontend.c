@@ -114,8 +114,10 @@ static int read_queues(const struct node_reader *r, struct vif_attach *a)
 		return read_queue(r, r->dir, &a->queue[0]);
 	for (i = 0; i < a->nr_queues; i++) {
 		if (snprintf(dir, sizeof(dir), "%s/queue-%u", r->dir, i) >=
-		    (int)sizeof(dir))
+		    (int)sizeof(dir)) {
+			snprintf(r->why, r->why_size, "its directory's path is too long");
 			return -ENAMETOOLONG;
+		}
 		err = read_queue(r, dir, &a->queue[i]);
 		if (err)
 			return err;
