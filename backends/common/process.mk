@@ -17,3 +17,4 @@ PROBE_SRCS := tests/system-helpers/probe.c $(wildcard backends/common/sandbox*.c
 $(eval $(call unit_test,sandbox,tests/unit/sandbox.c $(PROBE_SRCS),-lseccomp -luring))
 $(eval $(call bench_program,probe-sandbox,tests/system-helpers/probe-sandbox.c $(PROBE_SRCS) \
 	backends/common/transport_xen.c,-lseccomp -luring -lxenevtchn -lxengnttab))
+$(eval $(call unit_test,worker,tests/unit/worker.c $(SUPERVISOR_TEST_SRCS),$(PROCESS_TEST_LIBS)))
