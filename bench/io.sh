@@ -55,6 +55,7 @@ job()
 	stat_json >$2/stat-before
 	job_start $1 "$3"
 	/rig/bench-probe ${4:-$delay} $window $counters >$2/probe
+	sleep 1 # looking for the job's end costs dom0 something
 	job_end $1 $2 120
 	stat_json >$2/stat-after
 	echo "$2" >>$OUT/windows
@@ -101,7 +102,8 @@ one_job()
 		echo "$job_dir" >>$OUT/windows
 		;;
 	ping)
-		job_start g1 "ping -c 50 -i 0.02 -q $DOM0_IP"
+		job_start g1 "ping -c 50 -i 0.02 $DOM0_IP"
+		sleep 2
 		job_end g1 $job_dir 60
 		;;
 	net-g2g-*)

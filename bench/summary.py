@@ -34,10 +34,11 @@ def net_result(folder):
 
 
 def ping_result(folder):
-    text = (folder / "result").read_text(errors="replace")
-    low, mean, high = re.search(r"= ([\d.]+)/([\d.]+)/([\d.]+) ms", text).groups()
-    return {"rate": 1e3 / float(mean), "unit": "1/s", "latency_ns": float(mean) * 1e6,
-            "min_ns": float(low) * 1e6, "max_ns": float(high) * 1e6}
+    times = sorted(float(t) * 1e6 for t in re.findall(
+        r"time=([\d.]+) ms", (folder / "result").read_text(errors="replace")))
+    middle = times[len(times) // 2]
+    return {"rate": 1e9 / middle, "unit": "1/s", "latency_ns": middle, "min_ns": times[0],
+            "max_ns": times[-1], "count": len(times)}
 
 
 def metrics_sum(path):
@@ -126,7 +127,7 @@ def job_record(folder, job, symbols):
             record["result"] = ping_result(folder)
         elif job != "idle":
             record["result"] = net_result(folder)
-    except (AttributeError, KeyError, TypeError, ValueError, OSError, ZeroDivisionError) as e:
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, OSError, ZeroDivisionError) as e:
         record["failed"] = f"{type(e).__name__}: {e}"
     record["window"] = per_unit(folder, job, symbols)
     record["metrics"] = metrics_per_unit(folder, job, "idle" if job == "idle" else "work")

@@ -71,6 +71,19 @@ def rates(data):
             for name, record in (("kernel", kernel), ("ours", ours)):
                 if record and record.get("failed"):
                     yield f"    {name}: failed: {record['failed']}"
+        yield from balance(data, type_)
+
+
+def balance(data, type_):
+    """Sending beside receiving, as the guest sees it."""
+    for streams in (1, 4):
+        pairs = zip(*(results_of(data, type_, f"net-{way}-{streams}") for way in ("tx", "rx")))
+        cells = []
+        for tx, rx in pairs:
+            a, b = ((r or {}).get("result") for r in (tx, rx))
+            cells.append(f"{a['rate'] / b['rate']:.3f}" if a and b else "-")
+        if cells != ["-", "-"]:
+            yield f"  {f'net-tx ÷ net-rx, {streams}':20} {cells[0]:>16} {cells[1]:>16}"
 
 
 def sent_line(kernel, ours):
