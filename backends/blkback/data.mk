@@ -19,3 +19,6 @@ $(eval $(call unit_test,vbd_queue,tests/unit/vbd_queue.c $(VBD_TEST_SRCS),$(VBD_
 $(eval $(call bench_program,loopback_blk,bench/loopback_blk.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS)))
 $(eval $(call unit_test,vbd_hostile,tests/unit/vbd_hostile.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS)))
 $(eval $(call unit_test,grant_cache,tests/unit/grant_cache.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS)))
+$(eval $(call unit_test,volatile,tests/unit/volatile.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS)))
+VBD_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc,--wrap=mmap
+$(eval $(call unit_test,vbd_faults,tests/unit/vbd_faults.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS) $(VBD_WRAP)))

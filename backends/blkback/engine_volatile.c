@@ -183,6 +183,8 @@ static int perform(struct volatile_disk *d, struct engine_io *io)
 {
 	bool alive = !d->cut;
 
+	if (io->private[1])
+		return -EIO; /* it came when the power was gone: no trace of it */
 	if (io->offset + io->length > d->size || io->offset + io->length < io->offset)
 		return -EINVAL;
 	switch (io->op) {
@@ -236,6 +238,7 @@ static int volatile_submit(struct engine *e, struct engine_io *io)
 		return -EAGAIN;
 	e->inflight++;
 	io->private[0] = v->disk->completed;
+	io->private[1] = v->disk->cut;
 	io->next = v->pending;
 	v->pending = io;
 	return 0;
