@@ -121,6 +121,16 @@ bool log_limit_take(struct log_limit *l, unsigned long long now, unsigned int *d
 	return true;
 }
 
+/* A line that also says how many were left out before it. */
+static void __attribute__((format(printf, 3, 0)))
+log_after_silence(enum log_level level, unsigned int dropped, const char *fmt, va_list ap)
+{
+	char text[LOG_LINE_MAX - 64];
+
+	if (vsnprintf(text, sizeof(text), fmt, ap) >= 0)
+		log_line(level, "%s (%u lines like this were left out before)", text, dropped);
+}
+
 void log_guest(struct log_limit *l, enum log_level level, const char *fmt, ...)
 {
 	struct timespec ts;
@@ -137,9 +147,10 @@ void log_guest(struct log_limit *l, enum log_level level, const char *fmt, ...)
 	pthread_mutex_unlock(&limit_lock);
 	if (!go)
 		return;
-	if (dropped)
-		log_line(level, "%u lines about the next device were left out", dropped);
 	va_start(ap, fmt);
-	log_va(level, fmt, ap);
+	if (dropped)
+		log_after_silence(level, dropped, fmt, ap);
+	else
+		log_va(level, fmt, ap);
 	va_end(ap);
 }

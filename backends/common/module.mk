@@ -16,6 +16,11 @@ $(eval $(call unit_test,stats,tests/unit/stats.c $(STATS_SRCS),-lev -lcjson))
 STAT_SRCS := $(addprefix backends/common/,stat_snapshot.c stat_exporter.c stats_text.c metrics.c limit.c)
 $(eval $(call program,xylem-stat,backends/common/xylem-stat.c $(STAT_SRCS),-lcjson -lmicrohttpd))
 $(eval $(call unit_test,xylem_stat,tests/unit/xylem_stat.c $(STAT_SRCS),-lcjson -lmicrohttpd))
+$(eval $(call unit_test,common_faults,tests/unit/common_faults.c $(ALLOC_FAULT_SRCS) $(LOOPBACK_SRCS) \
+	$(STORE_MEM_SRCS) $(addprefix backends/common/,conf.c stats.c stats_text.c stat_snapshot.c \
+	metrics.c limit.c log.c),$(ALLOC_FAULT_LIBS) -linih -lev -lcjson))
+$(eval $(call unit_test,transport_xen,tests/unit/transport_xen.c $(ALLOC_FAULT_SRCS) \
+	backends/common/transport_xen.c,$(ALLOC_FAULT_LIBS)))
 
 MAN_PAGES += docs/man/xylem-stat.1
 
@@ -25,3 +30,9 @@ install-common: build/bin/xylem-stat
 	$(Q)$(INSTALL) -m 755 build/bin/xylem-stat $(DESTDIR)$(PREFIX)/bin/
 	$(Q)$(INSTALL) -m 644 docs/man/xylem-stat.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 .PHONY: install-common
+
+# What Xen does, asked of the real transport in dom0 (tests/system/transport.host)
+# and of the make-believe one here.
+PROBE_SRCS := tests/system/transport_probe.c $(LOOPBACK_SRCS) $(STORE_MEM_SRCS) \
+	$(addprefix backends/common/,transport_xen.c store_xen.c)
+$(eval $(call bench_program,transport_probe,$(PROBE_SRCS),-lxengnttab -lxenevtchn -lxenstore))

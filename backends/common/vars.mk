@@ -19,6 +19,10 @@ PROCESS_SRCS = $(wildcard $(addprefix backends/common/,xenbus*.c supervisor*.c c
 LOOPBACK_SRCS := backends/common/loopback.c
 STORE_MEM_SRCS := $(addprefix backends/common/,store.c store_mem.c store_tree.c)
 
+# Every allocation made to fail in turn: tests/unit/alloc_fault.h.
+ALLOC_FAULT_SRCS := tests/unit/alloc_fault.c
+ALLOC_FAULT_LIBS := $(foreach f,malloc calloc realloc aligned_alloc strdup open_memstream,-Wl,--wrap=$(f))
+
 # Only what is used is linked: a worker's memory is counted in pages.
 COMMON_LIBS := -Wl,--as-needed -lxengnttab -lxenevtchn -lxenstore -linih -lev -lcjson \
 	-lseccomp -luring -laio -Wl,--no-as-needed
