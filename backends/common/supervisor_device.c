@@ -174,6 +174,17 @@ static void op_detach(struct xenbus *x)
 		worker_kill(d->w);
 }
 
+static bool op_shared(struct xenbus *x)
+{
+	const struct device *d = of_xenbus(x), *other;
+
+	for (other = d->s->devices; other; other = other->next)
+		if (other != d && other->w && other->w == d->w && !other->x.dead &&
+		    other->x.phase != XENBUS_DETACHING)
+			return true;
+	return false;
+}
+
 static void op_kill(struct xenbus *x)
 {
 	struct device *d = of_xenbus(x);
@@ -208,6 +219,7 @@ static const struct xenbus_ops device_ops = {
 	.foreign = op_foreign,
 	.attach = op_attach,
 	.detach = op_detach,
+	.shared = op_shared,
 	.kill = op_kill,
 	.released = op_released,
 	.timer = op_timer,

@@ -221,9 +221,19 @@ static void fail(struct xenbus *x)
 	enter(x, XENBUS_CLOSING, XENBUS_CLOSE_GRACE);
 }
 
+/*
+ * A disk that drains slowly must not cost the guest its other disks: then libxl
+ * gives up after its 10 s, and we go on draining.
+ */
+static unsigned int detach_limit(struct xenbus *x, bool hurry)
+{
+	return x->dead || (hurry && !x->ops->shared(x)) ? XENBUS_FORCE_LIMIT
+							: XENBUS_DETACH_LIMIT;
+}
+
 static void start_detach(struct xenbus *x, bool hurry)
 {
-	enter(x, XENBUS_DETACHING, hurry ? XENBUS_FORCE_LIMIT : XENBUS_DETACH_LIMIT);
+	enter(x, XENBUS_DETACHING, detach_limit(x, hurry));
 	x->ops->detach(x);
 }
 
@@ -478,7 +488,8 @@ static void decide_detaching(struct xenbus *x, const struct inputs *in)
 			  x->be->domid, x->be->class->type, x->be->devid);
 		set_limit(x, 0);
 		x->ops->kill(x);
-	} else if (x->limit > XENBUS_FORCE_LIMIT && (x->dead || forced(x, in))) {
+	} else if (x->limit > XENBUS_FORCE_LIMIT && (x->dead || forced(x, in)) &&
+		   detach_limit(x, true) == XENBUS_FORCE_LIMIT) {
 		set_limit(x, XENBUS_FORCE_LIMIT);
 	}
 }

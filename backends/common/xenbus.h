@@ -35,8 +35,8 @@ enum xenbus_phase {
 /* How long a frontend is given to close by itself once it has been told to, ms. libxl
  * waits 10 s for Closed, and draining must fit in too. */
 #define XENBUS_CLOSE_GRACE 4000
-/* How long a worker may take, ms: to attach; to detach when the frontend has closed; to
- * detach when libxl waits or the device is gone (after which the worker is killed). */
+/* How long a worker may take, ms: to attach; to detach; to detach when libxl waits or the
+ * device is gone, and nothing else hangs on this worker. Then it is killed. */
 #define XENBUS_ATTACH_LIMIT 20000
 #define XENBUS_DETACH_LIMIT 60000
 #define XENBUS_FORCE_LIMIT  4500
@@ -54,6 +54,9 @@ struct xenbus_ops {
 	int (*attach)(struct xenbus *x);
 	/* Ask it to detach: xenbus_detached() or xenbus_lost() follows. */
 	void (*detach)(struct xenbus *x);
+	/* The worker serves other devices of the guest that are in use: killing it would
+	 * take them too. */
+	bool (*shared)(struct xenbus *x);
 	/* The worker took too long: kill it. xenbus_lost() follows for all its devices.
 	 */
 	void (*kill)(struct xenbus *x);

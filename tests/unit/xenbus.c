@@ -22,7 +22,7 @@ static struct {
 	int probe, ready, publish, disconnected, changed, remove, resume;
 	int attach, detach, kill, released, gone;
 	int probe_result, ready_result, publish_result, resume_result, attach_result;
-	bool foreign, sync_loss; /* detach finds the worker dead at once */
+	bool foreign, shared, sync_loss; /* detach finds the worker dead at once */
 	unsigned int ms;
 } did;
 
@@ -110,6 +110,12 @@ static void o_detach(struct xenbus *d)
 		xenbus_lost(d);
 }
 
+static bool o_shared(struct xenbus *d)
+{
+	(void)d;
+	return did.shared;
+}
+
 static void o_kill(struct xenbus *d)
 {
 	did.kill++;
@@ -134,8 +140,16 @@ static void o_gone(struct xenbus *d)
 	did.gone++;
 }
 
-static const struct xenbus_ops ops = {o_foreign,  o_attach, o_detach, o_kill,
-				      o_released, o_timer,  o_gone};
+static const struct xenbus_ops ops = {
+	.foreign = o_foreign,
+	.attach = o_attach,
+	.detach = o_detach,
+	.shared = o_shared,
+	.kill = o_kill,
+	.released = o_released,
+	.timer = o_timer,
+	.gone = o_gone,
+};
 
 /* ---- the other parts ---- */
 
@@ -381,6 +395,28 @@ static void test_worker_does_not_detach(void)
 	CU_ASSERT_EQUAL(did.released, 1);
 	CU_ASSERT_EQUAL(get(BACK "/state"), 6);
 	remove_dirs();
+	check_over();
+	teardown();
+}
+
+/* A slow disk, detached: the guest's other disks must not die of it, unless it does. */
+static void test_slow_and_shared(void)
+{
+	setup(false);
+	connect();
+	did.shared = true;
+	force_close();
+	xenbus_timer(&x);
+	CU_ASSERT_EQUAL(did.detach, 1);
+	CU_ASSERT_EQUAL(did.ms, XENBUS_DETACH_LIMIT);
+	remove_dirs(); /* libxl gave up */
+	CU_ASSERT_EQUAL(x.phase, XENBUS_DETACHING);
+	CU_ASSERT_EQUAL(did.ms, XENBUS_DETACH_LIMIT);
+	xenbus_domain_gone(&x);
+	CU_ASSERT_EQUAL(did.ms, XENBUS_FORCE_LIMIT);
+	CU_ASSERT_EQUAL(did.kill, 0);
+	xenbus_timer(&x);
+	CU_ASSERT_EQUAL(did.kill, 1);
 	check_over();
 	teardown();
 }
@@ -959,6 +995,7 @@ int main(void)
 	CU_ADD_TEST(s, test_reconnect);
 	CU_ADD_TEST(s, test_frontend_does_not_close);
 	CU_ADD_TEST(s, test_worker_does_not_detach);
+	CU_ADD_TEST(s, test_slow_and_shared);
 	CU_ADD_TEST(s, test_worker_does_not_attach);
 	CU_ADD_TEST(s, test_frontend_leaves);
 	CU_ADD_TEST(s, test_nonsense_state);
