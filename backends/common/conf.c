@@ -40,7 +40,8 @@ struct parse {
 	char *guest, *device; /* of the section */
 };
 
-static void __attribute__((format(printf, 2, 3))) bad_line(struct parse *p, const char *fmt, ...)
+static void __attribute__((format(printf, 2, 3)))
+bad_line(struct parse *p, const char *fmt, ...)
 {
 	char text[256];
 	va_list ap;
@@ -81,7 +82,8 @@ static bool parse_number(const char *text, bool suffix, uint64_t *out)
 
 static bool parse_bool(const char *text, uint64_t *out)
 {
-	static const char *const words[] = { "no", "yes", "off", "on", "false", "true", "0", "1" };
+	static const char *const words[] = {"no",    "yes",  "off", "on",
+					    "false", "true", "0",   "1"};
 	unsigned int i;
 
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -120,8 +122,8 @@ static bool parse_value(struct parse *p, const struct conf_key *key, const char 
 	case CONF_SIZE:
 		if (!parse_number(text, key->kind == CONF_SIZE, number)) {
 			bad_line(p, "'%s' is not a %s: '%s'", key->name,
-				 key->kind == CONF_SIZE ? "size (like 4096, 64K, 50M, 2G)" :
-							  "whole number",
+				 key->kind == CONF_SIZE ? "size (like 4096, 64K, 50M, 2G)"
+							: "whole number",
 				 text);
 			return false;
 		}
@@ -196,7 +198,8 @@ static const struct conf_entry *find_entry(const struct conf *c, const char *key
 	const struct conf_entry *e;
 
 	for (e = c->entries; e; e = e->next)
-		if (!strcmp(e->key->name, key) && same(e->guest, guest) && same(e->device, device))
+		if (!strcmp(e->key->name, key) && same(e->guest, guest) &&
+		    same(e->device, device))
 			return e;
 	return NULL;
 }
@@ -252,7 +255,8 @@ static bool is_ambiguous(const char *name)
 {
 	size_t len = strlen(name);
 
-	return strstr(name, " device ") || (len > 7 && !strcmp(name + len - 7, " device"));
+	return strstr(name, " device ") ||
+	       (len > 7 && !strcmp(name + len - 7, " device"));
 }
 
 /*
@@ -299,7 +303,8 @@ static void parse_section(struct parse *p, char *text)
 	p->guest = p->device = NULL;
 	text = trim(text);
 	p->in_section = !strcmp(text, "default") ||
-			(!strncmp(text, "guest ", 6) && split_guest(trim(text + 6), &guest, &device));
+			(!strncmp(text, "guest ", 6) &&
+			 split_guest(trim(text + 6), &guest, &device));
 	if (!p->in_section) {
 		bad_line(p, "unknown section: want [default], [guest NAME] or "
 			    "[guest NAME device DEVICE]");
@@ -365,7 +370,8 @@ static void run_parser(struct parse *p)
 {
 	int err;
 
-	ini_allow_multiline = false; /* an indented key is a key, not more of the last value */
+	ini_allow_multiline =
+		false; /* an indented key is a key, not more of the last value */
 	err = ini_parse_stream(next_line, p, on_key, p);
 	if (err < 0 || ferror(p->file)) {
 		p->errors++;
@@ -380,7 +386,7 @@ static void run_parser(struct parse *p)
 
 struct conf *conf_load(const char *path, const struct conf_key *keys)
 {
-	struct parse p = { .path = path, .keys = keys };
+	struct parse p = {.path = path, .keys = keys};
 
 	p.conf = calloc(1, sizeof(*p.conf));
 	if (!p.conf) {
@@ -432,8 +438,8 @@ static const struct conf_entry *most_specific(const struct conf *c, const char *
 	return e ? e : find_entry(c, key, NULL, NULL);
 }
 
-const char *conf_string(const struct conf *c, const char *guest, const char *const *device,
-			const char *key, const char *fallback)
+const char *conf_string(const struct conf *c, const char *guest,
+			const char *const *device, const char *key, const char *fallback)
 {
 	const struct conf_entry *e = most_specific(c, guest, device, key);
 

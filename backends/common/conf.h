@@ -33,15 +33,16 @@ struct conf_key {
 
 /*
  * Parse @path against @keys, ended by one whose name is NULL; they must stay as long as
- * the configuration. A file that does not exist is an empty configuration. On bad input every offending line is logged with its number
- * and NULL is returned: the caller keeps the configuration it has.
+ * the configuration. A file that does not exist is an empty configuration. On bad input
+ * every offending line is logged with its number and NULL is returned: the caller keeps
+ * the configuration it has.
  */
 struct conf *conf_load(const char *path, const struct conf_key *keys);
 void conf_free(struct conf *c);
 
 /* The most specific value, or @fallback. @guest and @device may be NULL. */
-const char *conf_string(const struct conf *c, const char *guest, const char *const *device,
-			const char *key, const char *fallback);
+const char *conf_string(const struct conf *c, const char *guest,
+			const char *const *device, const char *key, const char *fallback);
 uint64_t conf_number(const struct conf *c, const char *guest, const char *const *device,
 		     const char *key, uint64_t fallback);
 bool conf_bool(const struct conf *c, const char *guest, const char *const *device,

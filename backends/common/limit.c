@@ -11,7 +11,9 @@
 #define FOREVER      (1ull << 60) /* ns; 36 years: keeps sums from overflowing */
 #define LONGEST_WAIT NS_PER_S     /* ask again, the rate may have changed */
 
-/* How long @amount takes at @rate, rounded up so that no more than the rate is granted. */
+/*
+ * How long @amount takes at @rate, rounded up so that no more than the rate is granted.
+ */
 static uint64_t cost_ns(uint64_t amount, uint64_t rate)
 {
 	unsigned __int128 ns = ((unsigned __int128)amount * NS_PER_S + rate - 1) / rate;
@@ -33,12 +35,13 @@ struct one_bucket {
 static struct one_bucket one_bucket(_Atomic(uint64_t) *tat, _Atomic(uint64_t) *rate,
 				    _Atomic(uint64_t) *burst, uint64_t amount)
 {
-	struct one_bucket o = { .tat = tat, .rate_at = rate };
+	struct one_bucket o = {.tat = tat, .rate_at = rate};
 
 	o.rate = atomic_load_explicit(rate, memory_order_acquire);
 	if (o.rate && amount) {
 		o.cost = cost_ns(amount, o.rate);
-		o.burst = burst_ns(atomic_load_explicit(burst, memory_order_relaxed), o.rate);
+		o.burst = burst_ns(atomic_load_explicit(burst, memory_order_relaxed),
+				   o.rate);
 	}
 	return o;
 }
@@ -54,7 +57,8 @@ static uint64_t wait_ns(const struct one_bucket *o, uint64_t tat, uint64_t now)
 }
 
 /* Take, or return how long to wait. *@before and *@after: for give_back(). */
-static uint64_t take(const struct one_bucket *o, uint64_t now, uint64_t *before, uint64_t *after)
+static uint64_t take(const struct one_bucket *o, uint64_t now, uint64_t *before,
+		     uint64_t *after)
 {
 	uint64_t tat, wait;
 
@@ -86,11 +90,14 @@ static void give_back(const struct one_bucket *o, uint64_t before, uint64_t afte
 
 uint64_t limit_take(struct limit_bucket *b, uint64_t bytes, uint64_t ops, uint64_t now)
 {
-	struct one_bucket by = one_bucket(&b->bytes_tat, &b->bytes_rate, &b->bytes_burst, bytes);
+	struct one_bucket by =
+		one_bucket(&b->bytes_tat, &b->bytes_rate, &b->bytes_burst, bytes);
 	struct one_bucket op = one_bucket(&b->ops_tat, &b->ops_rate, &b->ops_burst, ops);
 	uint64_t wait, before, after, unused;
 
-	wait = op.cost ? wait_ns(&op, atomic_load_explicit(op.tat, memory_order_relaxed), now) : 0;
+	wait = op.cost ? wait_ns(&op, atomic_load_explicit(op.tat, memory_order_relaxed),
+				 now)
+		       : 0;
 	if (wait)
 		return wait;
 	wait = take(&by, now, &before, &after);
@@ -102,8 +109,8 @@ uint64_t limit_take(struct limit_bucket *b, uint64_t bytes, uint64_t ops, uint64
 	return wait;
 }
 
-static void set_one(_Atomic(uint64_t) *rate, _Atomic(uint64_t) *burst, _Atomic(uint64_t) *tat,
-		    uint64_t new_rate, uint64_t new_burst)
+static void set_one(_Atomic(uint64_t) *rate, _Atomic(uint64_t) *burst,
+		    _Atomic(uint64_t) *tat, uint64_t new_rate, uint64_t new_burst)
 {
 	atomic_store(burst, new_burst);
 	if (atomic_exchange(rate, new_rate) != new_rate)
@@ -112,6 +119,7 @@ static void set_one(_Atomic(uint64_t) *rate, _Atomic(uint64_t) *burst, _Atomic(u
 
 void limit_set(struct limit_bucket *b, const struct limit_rate *r)
 {
-	set_one(&b->bytes_rate, &b->bytes_burst, &b->bytes_tat, r->bytes_per_s, r->bytes_burst);
+	set_one(&b->bytes_rate, &b->bytes_burst, &b->bytes_tat, r->bytes_per_s,
+		r->bytes_burst);
 	set_one(&b->ops_rate, &b->ops_burst, &b->ops_tat, r->ops_per_s, r->ops_burst);
 }

@@ -20,7 +20,9 @@ struct limit_rate {
 
 struct limit_bucket {
 	_Atomic(uint64_t) bytes_rate, bytes_burst, ops_rate, ops_burst;
-	/* virtual scheduling (GCRA): the theoretical arrival time, ns on CLOCK_MONOTONIC */
+	/*
+	 * virtual scheduling (GCRA): the theoretical arrival time, ns on CLOCK_MONOTONIC
+	 */
 	_Atomic(uint64_t) bytes_tat, ops_tat;
 };
 

@@ -22,16 +22,19 @@ static enum log_level log_most = LOG_LEVEL_INFO;
 static bool log_journal;
 static log_sink *log_to;
 static void *log_to_arg;
-static pthread_mutex_t limit_lock = PTHREAD_MUTEX_INITIALIZER; /* every struct log_limit */
+static pthread_mutex_t limit_lock =
+	PTHREAD_MUTEX_INITIALIZER; /* every struct log_limit */
 
-/* sd-daemon(3): JOURNAL_STREAM holds the device and inode of a stderr that journald reads. */
+/* sd-daemon(3): JOURNAL_STREAM holds the device and inode of a stderr that journald
+ * reads. */
 static bool stderr_is_journal(void)
 {
 	const char *env = getenv("JOURNAL_STREAM");
 	unsigned long long dev, ino;
 	struct stat st;
 
-	if (!env || sscanf(env, "%llu:%llu", &dev, &ino) != 2 || fstat(STDERR_FILENO, &st))
+	if (!env || sscanf(env, "%llu:%llu", &dev, &ino) != 2 ||
+	    fstat(STDERR_FILENO, &st))
 		return false;
 	return st.st_dev == dev && st.st_ino == ino;
 }
@@ -62,7 +65,8 @@ static void write_line(enum log_level level, const char *text)
 	int n;
 
 	if (log_journal)
-		n = snprintf(line, sizeof(line), "<%d>%s: %s\n", (int)level, log_name, text);
+		n = snprintf(line, sizeof(line), "<%d>%s: %s\n", (int)level, log_name,
+			     text);
 	else
 		n = snprintf(line, sizeof(line), "%s: %s\n", log_name, text);
 	if (n >= (int)sizeof(line)) {
@@ -128,7 +132,8 @@ log_after_silence(enum log_level level, unsigned int dropped, const char *fmt, v
 	char text[LOG_LINE_MAX - 64];
 
 	if (vsnprintf(text, sizeof(text), fmt, ap) >= 0)
-		log_line(level, "%s (%u lines like this were left out before)", text, dropped);
+		log_line(level, "%s (%u lines like this were left out before)", text,
+			 dropped);
 }
 
 void log_guest(struct log_limit *l, enum log_level level, const char *fmt, ...)
@@ -142,8 +147,10 @@ void log_guest(struct log_limit *l, enum log_level level, const char *fmt, ...)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	pthread_mutex_lock(&limit_lock);
-	go = log_limit_take(l, (unsigned long long)ts.tv_sec * 1000000000ull +
-			    (unsigned long long)ts.tv_nsec, &dropped);
+	go = log_limit_take(l,
+			    (unsigned long long)ts.tv_sec * 1000000000ull +
+				    (unsigned long long)ts.tv_nsec,
+			    &dropped);
 	pthread_mutex_unlock(&limit_lock);
 	if (!go)
 		return;

@@ -16,22 +16,22 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define FIRST_REF   8 /* Xen reserves the references below */
-#define PORTS_MAX   256
-#define SETS_MIN    8
-#define LOCAL_BASE  1000 /* a local port never equals its remote one */
-#define HASH_SIZE   1024
+#define FIRST_REF  8 /* Xen reserves the references below */
+#define PORTS_MAX  256
+#define SETS_MIN   8
+#define LOCAL_BASE 1000 /* a local port never equals its remote one */
+#define HASH_SIZE  1024
 
 /* A grant entry: bit 63 valid, 62 read-only, 61-32 uses by the backend, 31-0 frame. */
-#define GRANT_VALID (1ull << 63)
-#define GRANT_RO    (1ull << 62)
-#define GRANT_USE   (1ull << 32)
-#define GRANT_USES(e) (((e) >> 32) & 0x3fffffffu)
+#define GRANT_VALID    (1ull << 63)
+#define GRANT_RO       (1ull << 62)
+#define GRANT_USE      (1ull << 32)
+#define GRANT_USES(e)  (((e) >> 32) & 0x3fffffffu)
 #define GRANT_FRAME(e) ((uint32_t)(e))
 
 /* Who holds a port. The record is free when nobody does. */
-#define PORT_FRONT (1u << 0)
-#define PORT_BACK  (1u << 1)
+#define PORT_FRONT   (1u << 0)
+#define PORT_BACK    (1u << 1)
 #define PORT_BINDING (1u << 2) /* becoming PORT_BACK */
 
 /* What the back end sees of a port (struct port.event). */
@@ -91,8 +91,11 @@ struct loopback_events {
 
 /* ---- faults ---- */
 
-/* Count @n calls; the errno (or status) that the @hit'th of them is to fail with, or 0. */
-static int fault_check(struct loopback *lb, enum loopback_fault what, uint64_t n, uint64_t *hit)
+/*
+ * Count @n calls; the errno (or status) that the @hit'th of them is to fail with, or 0.
+ */
+static int fault_check(struct loopback *lb, enum loopback_fault what, uint64_t n,
+		       uint64_t *hit)
 {
 	struct fault *f = &lb->sh->faults[what];
 	uint64_t before = atomic_fetch_add_explicit(&f->calls, n, memory_order_relaxed);
@@ -140,7 +143,8 @@ uint32_t loopback_grant(struct loopback *lb, unsigned int frame, bool readonly)
 	for (i = 0; i < lb->nr_grants; i++) {
 		uint64_t none = 0;
 
-		slot = atomic_fetch_add_explicit(&lb->sh->next_grant, 1, memory_order_relaxed) %
+		slot = atomic_fetch_add_explicit(&lb->sh->next_grant, 1,
+						 memory_order_relaxed) %
 		       lb->nr_grants;
 		if (!atomic_load_explicit(&lb->sh->grants[slot], memory_order_relaxed) &&
 		    atomic_compare_exchange_strong(&lb->sh->grants[slot], &none, entry))
@@ -215,8 +219,8 @@ static struct mapping **hash_slot(struct loopback *lb, const void *addr)
 }
 
 /* Pin all of @refs and lay their frames at @addr. 0 or an errno; then nothing is held. */
-static int map_frames(struct loopback *lb, char *addr, const uint32_t *refs, unsigned int n,
-		      int prot)
+static int map_frames(struct loopback *lb, char *addr, const uint32_t *refs,
+		      unsigned int n, int prot)
 {
 	unsigned int i;
 	uint32_t frame;
@@ -251,14 +255,16 @@ static void *lb_map(struct grants *g, const uint32_t *refs, unsigned int n, int 
 
 	if (fault_errno(lb, LOOPBACK_MAP))
 		return NULL;
-	if (!n || n > lb->nr_grants || !(prot & PROT_READ) || (prot & ~(PROT_READ | PROT_WRITE))) {
+	if (!n || n > lb->nr_grants || !(prot & PROT_READ) ||
+	    (prot & ~(PROT_READ | PROT_WRITE))) {
 		errno = EINVAL;
 		return NULL;
 	}
 	m = malloc(sizeof(*m) + n * sizeof(m->refs[0]));
 	if (!m)
 		return NULL;
-	base = mmap(NULL, span(n), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	base = mmap(NULL, span(n), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		    -1, 0);
 	if (base == MAP_FAILED) {
 		err = errno;
 		goto out_free;
@@ -366,8 +372,8 @@ static int lb_copy(struct grants *g, xengnttab_grant_copy_segment_t *segs, unsig
 	}
 	status = fault_check(lb, LOOPBACK_COPY_SEGMENT, n, &hit);
 	for (i = 0; i < n; i++)
-		segs[i].status = status && i == hit ? (int16_t)status :
-						      (int16_t)copy_segment(lb, &segs[i]);
+		segs[i].status = status && i == hit ? (int16_t)status
+						    : (int16_t)copy_segment(lb, &segs[i]);
 	return 0;
 }
 
@@ -377,7 +383,10 @@ static void lb_grants_close(struct grants *g)
 }
 
 static const struct grants_ops loopback_grants_ops = {
-	.map = lb_map, .unmap = lb_unmap, .copy = lb_copy, .close = lb_grants_close,
+	.map = lb_map,
+	.unmap = lb_unmap,
+	.copy = lb_copy,
+	.close = lb_grants_close,
 };
 
 struct grants *loopback_grants(struct loopback *lb)
@@ -445,7 +454,8 @@ uint32_t loopback_port_alloc(struct loopback *lb)
 	for (i = 0; i < lb->nr_ports; i++) {
 		uint32_t none = 0;
 
-		if (atomic_compare_exchange_strong(&lb->sh->ports[i].holders, &none, PORT_FRONT)) {
+		if (atomic_compare_exchange_strong(&lb->sh->ports[i].holders, &none,
+						   PORT_FRONT)) {
 			drain_fd(lb->front_fd[i]);
 			return i + 1;
 		}
@@ -502,7 +512,8 @@ static int lb_bind(struct events *e, uint32_t remote_port)
 		errno = EINVAL;
 		return -1;
 	}
-	if (!atomic_compare_exchange_strong(&p->holders, &front, PORT_FRONT | PORT_BINDING)) {
+	if (!atomic_compare_exchange_strong(&p->holders, &front,
+					    PORT_FRONT | PORT_BINDING)) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -511,8 +522,9 @@ static int lb_bind(struct events *e, uint32_t remote_port)
 	atomic_store(&p->set, le->index);
 	atomic_fetch_xor(&p->holders, PORT_BINDING | PORT_BACK);
 	/* Bound: fire once, since an event may have been sent before we were here. */
-	return e->ops->unmask(e, LOCAL_BASE + (int)remote_port) ? -1 :
-								  LOCAL_BASE + (int)remote_port;
+	return e->ops->unmask(e, LOCAL_BASE + (int)remote_port)
+		       ? -1
+		       : LOCAL_BASE + (int)remote_port;
 }
 
 static void release_port(struct loopback *lb, struct port *p)
@@ -555,8 +567,8 @@ static int lb_notify(struct events *e, int port)
 	return 0;
 }
 
-static unsigned int lb_parse(struct events *e, const void *buf, unsigned int len, int *ports,
-			     unsigned int max)
+static unsigned int lb_parse(struct events *e, const void *buf, unsigned int len,
+			     int *ports, unsigned int max)
 {
 	struct loopback_events *le = (struct loopback_events *)e;
 	struct event_set *set = &le->lb->sh->sets[le->index];
@@ -567,8 +579,9 @@ static unsigned int lb_parse(struct events *e, const void *buf, unsigned int len
 	if (len < sizeof(uint64_t))
 		return 0;
 	for (word = 0; word < PORTS_MAX / 64; word++) {
-		uint64_t left = atomic_load(&set->fired[word]) ?
-				atomic_exchange(&set->fired[word], 0) : 0;
+		uint64_t left = atomic_load(&set->fired[word])
+					? atomic_exchange(&set->fired[word], 0)
+					: 0;
 
 		for (; left && n < max; left &= left - 1) {
 			bit = (unsigned int)__builtin_ctzll(left);
@@ -596,7 +609,7 @@ static int lb_unmask(struct events *e, int port)
 	}
 	ev = atomic_load(&p->event);
 	do {
-		new = ev & EVENT_PENDING ? EVENT_MASKED : 0;
+		new = ev &EVENT_PENDING ? EVENT_MASKED : 0;
 	} while (!atomic_compare_exchange_weak(&p->event, &ev, new));
 	if (ev & EVENT_PENDING)
 		deliver(le->lb, p);
@@ -610,7 +623,8 @@ static void release_set(struct loopback *lb, unsigned int index)
 	for (i = 0; i < lb->nr_ports; i++) {
 		struct port *p = &lb->sh->ports[i];
 
-		if ((atomic_load(&p->holders) & PORT_BACK) && atomic_load(&p->set) == index)
+		if ((atomic_load(&p->holders) & PORT_BACK) &&
+		    atomic_load(&p->set) == index)
 			release_port(lb, p);
 	}
 	drain_fd(lb->set_fd[index]);
@@ -626,8 +640,12 @@ static void lb_events_close(struct events *e)
 }
 
 static const struct events_ops loopback_events_ops = {
-	.bind = lb_bind, .unbind = lb_unbind, .notify = lb_notify,
-	.parse = lb_parse, .unmask = lb_unmask, .close = lb_events_close,
+	.bind = lb_bind,
+	.unbind = lb_unbind,
+	.notify = lb_notify,
+	.parse = lb_parse,
+	.unmask = lb_unmask,
+	.close = lb_events_close,
 	.unmask_size = 0, /* unmask() is no system call unless an event is pending */
 };
 
@@ -677,7 +695,8 @@ void loopback_audit(const struct loopback *lb, struct loopback_audit *out)
 	memset(out, 0, sizeof(*out));
 	out->mapped_pages = atomic_load(&lb->sh->mapped_pages);
 	for (i = 0; i < lb->nr_ports; i++)
-		out->bound_ports += !!(atomic_load(&lb->sh->ports[i].holders) & PORT_BACK);
+		out->bound_ports +=
+			!!(atomic_load(&lb->sh->ports[i].holders) & PORT_BACK);
 	for (i = 0; i < lb->nr_sets; i++)
 		out->open_sets += !!atomic_load(&lb->sh->sets[i].open);
 	out->notify_front = atomic_load(&lb->sh->notify_front);
@@ -698,7 +717,8 @@ static int make_memory(struct loopback *lb)
 		return -1;
 	}
 	lb->sh_size = sizeof(*lb->sh) + lb->nr_grants * sizeof(lb->sh->grants[0]);
-	lb->sh = mmap(NULL, lb->sh_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	lb->sh = mmap(NULL, lb->sh_size, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (lb->sh == MAP_FAILED) {
 		lb->sh = NULL;
 		return -1;
@@ -718,7 +738,8 @@ static int make_eventfds(int *fds, unsigned int n)
 	return 0;
 }
 
-struct loopback *loopback_new(unsigned int frames, unsigned int grants, unsigned int ports)
+struct loopback *loopback_new(unsigned int frames, unsigned int grants,
+			      unsigned int ports)
 {
 	struct loopback *lb;
 	int err;

@@ -34,14 +34,16 @@ struct loopback;
  * A guest of @frames pages with room for @grants references and @ports ports (at
  * most 256; also the number of event sets, but at least 8). NULL with errno.
  */
-struct loopback *loopback_new(unsigned int frames, unsigned int grants, unsigned int ports);
+struct loopback *loopback_new(unsigned int frames, unsigned int grants,
+			      unsigned int ports);
 /* Also unmaps what the backend still has mapped; look at the audit before. */
 void loopback_free(struct loopback *lb);
 
 /* ---- back side: what a worker is given ---- */
 /* The one of this guest: grants_close() on it does nothing. */
 struct grants *loopback_grants(struct loopback *lb);
-struct events *loopback_events(struct loopback *lb); /* a new set each call; NULL with errno */
+/* A new set each call; NULL with errno. */
+struct events *loopback_events(struct loopback *lb);
 /* What the kernel does when a worker dies: everything it held is released. Call it
  * in a process that has no live mapping or set of its own. */
 void loopback_back_died(struct loopback *lb);
@@ -66,8 +68,15 @@ int loopback_port_notify(struct loopback *lb, uint32_t port);
  * @nth or @err 0: none. For LOOPBACK_COPY_SEGMENT a call is a segment and @err the
  * GNTST_* status it gets (negative).
  */
-enum loopback_fault { LOOPBACK_MAP, LOOPBACK_UNMAP, LOOPBACK_COPY, LOOPBACK_COPY_SEGMENT,
-		      LOOPBACK_BIND, LOOPBACK_NOTIFY, LOOPBACK_FAULTS };
+enum loopback_fault {
+	LOOPBACK_MAP,
+	LOOPBACK_UNMAP,
+	LOOPBACK_COPY,
+	LOOPBACK_COPY_SEGMENT,
+	LOOPBACK_BIND,
+	LOOPBACK_NOTIFY,
+	LOOPBACK_FAULTS
+};
 void loopback_fail(struct loopback *lb, enum loopback_fault what, uint64_t nth, int err);
 /* How many such calls have been made: the length of a sweep. */
 uint64_t loopback_calls(const struct loopback *lb, enum loopback_fault what);
@@ -75,7 +84,9 @@ uint64_t loopback_calls(const struct loopback *lb, enum loopback_fault what);
 /* What is still held by the backend; 0 everywhere after an orderly close. */
 struct loopback_audit {
 	unsigned int mapped_pages, bound_ports, open_sets;
-	/* notifications sent to the frontend and to the backend so far: not held, counted */
+	/*
+	 * notifications sent to the frontend and to the backend so far: not held, counted
+	 */
 	uint64_t notify_front, notify_back;
 };
 void loopback_audit(const struct loopback *lb, struct loopback_audit *out);

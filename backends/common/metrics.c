@@ -24,7 +24,8 @@ static unsigned int bucket_of(uint64_t ns)
 
 uint64_t metrics_bucket_start(unsigned int bucket)
 {
-	unsigned int octave = (bucket - 1) >> SUB_BITS, sub = (bucket - 1) & ((1u << SUB_BITS) - 1);
+	unsigned int octave = (bucket - 1) >> SUB_BITS,
+		     sub = (bucket - 1) & ((1u << SUB_BITS) - 1);
 
 	if (!bucket)
 		return 0;
@@ -52,7 +53,8 @@ uint64_t metrics_bucket_total(const struct metrics_queue *const *m, unsigned int
 	unsigned int i;
 
 	for (i = 0; i < n; i++)
-		total += atomic_load_explicit(&m[i]->latency[bucket], memory_order_relaxed);
+		total += atomic_load_explicit(&m[i]->latency[bucket],
+					      memory_order_relaxed);
 	return total;
 }
 
@@ -81,25 +83,30 @@ uint64_t metrics_quantile(const struct metrics_queue *const *m, unsigned int n, 
 static const struct {
 	const char *name, *help;
 } metrics[METRIC_COUNT] = {
-	[METRIC_RX_OPS] = { "rx_ops", "Disk: read requests. Network: packets to the guest." },
-	[METRIC_RX_BYTES] = { "rx_bytes", "Disk: bytes read. Network: bytes to the guest." },
-	[METRIC_TX_OPS] = { "tx_ops", "Disk: write requests. Network: packets from the guest." },
-	[METRIC_TX_BYTES] = { "tx_bytes", "Disk: bytes written. Network: bytes from the guest." },
-	[METRIC_FLUSHES] = { "flushes", "Flush and write barrier requests." },
-	[METRIC_DISCARDS] = { "discards", "Discard requests." },
-	[METRIC_ERRORS] = { "errors", "Requests answered with an error; packets refused." },
-	[METRIC_DROPS] = { "drops", "Packets dropped." },
-	[METRIC_EVENTS_IN] = { "events_in", "Event-channel wake-ups taken." },
-	[METRIC_EVENTS_OUT] = { "events_out", "Event-channel notifications sent." },
-	[METRIC_SYSCALLS] = { "syscalls", "System calls made by the queue." },
-	[METRIC_GRANT_MAPS] = { "grant_maps", "Granted pages mapped." },
-	[METRIC_GRANT_UNMAPS] = { "grant_unmaps", "Granted pages unmapped." },
-	[METRIC_GRANT_COPIES] = { "grant_copies", "Grant-copy segments." },
-	[METRIC_COPIED_BYTES] = { "copied_bytes", "Bytes copied by grant copy or memcpy." },
-	[METRIC_BATCHES] = { "batches", "Times the ring was looked at with something in it." },
-	[METRIC_THROTTLED] = { "throttled", "Times a limit held work back." },
-	[METRIC_INFLIGHT] = { "inflight", "Requests in flight now." },
-	[METRIC_PERSISTENT] = { "persistent_grants", "Persistent grants held now." },
+	[METRIC_RX_OPS] = {"rx_ops",
+			   "Disk: read requests. Network: packets to the guest."},
+	[METRIC_RX_BYTES] = {"rx_bytes",
+			     "Disk: bytes read. Network: bytes to the guest."},
+	[METRIC_TX_OPS] = {"tx_ops",
+			   "Disk: write requests. Network: packets from the guest."},
+	[METRIC_TX_BYTES] = {"tx_bytes",
+			     "Disk: bytes written. Network: bytes from the guest."},
+	[METRIC_FLUSHES] = {"flushes", "Flush and write barrier requests."},
+	[METRIC_DISCARDS] = {"discards", "Discard requests."},
+	[METRIC_ERRORS] = {"errors", "Requests answered with an error; packets refused."},
+	[METRIC_DROPS] = {"drops", "Packets dropped."},
+	[METRIC_EVENTS_IN] = {"events_in", "Event-channel wake-ups taken."},
+	[METRIC_EVENTS_OUT] = {"events_out", "Event-channel notifications sent."},
+	[METRIC_SYSCALLS] = {"syscalls", "System calls made by the queue."},
+	[METRIC_GRANT_MAPS] = {"grant_maps", "Granted pages mapped."},
+	[METRIC_GRANT_UNMAPS] = {"grant_unmaps", "Granted pages unmapped."},
+	[METRIC_GRANT_COPIES] = {"grant_copies", "Grant-copy segments."},
+	[METRIC_COPIED_BYTES] = {"copied_bytes", "Bytes copied by grant copy or memcpy."},
+	[METRIC_BATCHES] = {"batches",
+			    "Times the ring was looked at with something in it."},
+	[METRIC_THROTTLED] = {"throttled", "Times a limit held work back."},
+	[METRIC_INFLIGHT] = {"inflight", "Requests in flight now."},
+	[METRIC_PERSISTENT] = {"persistent_grants", "Persistent grants held now."},
 };
 
 const char *metric_name(enum metric k)

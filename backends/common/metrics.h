@@ -12,25 +12,25 @@
 #include <stdint.h>
 
 enum metric {
-	METRIC_RX_OPS,      /* vbd: read requests; vif: packets to the guest */
+	METRIC_RX_OPS, /* vbd: read requests; vif: packets to the guest */
 	METRIC_RX_BYTES,
-	METRIC_TX_OPS,      /* vbd: write requests; vif: packets from the guest */
+	METRIC_TX_OPS, /* vbd: write requests; vif: packets from the guest */
 	METRIC_TX_BYTES,
 	METRIC_FLUSHES,
 	METRIC_DISCARDS,
-	METRIC_ERRORS,      /* responses other than OKAY; vif: packets refused */
+	METRIC_ERRORS, /* responses other than OKAY; vif: packets refused */
 	METRIC_DROPS,
-	METRIC_EVENTS_IN,   /* event-channel wake-ups taken */
-	METRIC_EVENTS_OUT,  /* notifications sent */
+	METRIC_EVENTS_IN,  /* event-channel wake-ups taken */
+	METRIC_EVENTS_OUT, /* notifications sent */
 	METRIC_SYSCALLS,
-	METRIC_GRANT_MAPS,  /* pages */
+	METRIC_GRANT_MAPS, /* pages */
 	METRIC_GRANT_UNMAPS,
 	METRIC_GRANT_COPIES, /* segments */
 	METRIC_COPIED_BYTES, /* by grant copy or memcpy, not by the engine itself */
-	METRIC_BATCHES,     /* times the ring was looked at with something in it */
-	METRIC_THROTTLED,   /* times a limit held work back */
-	METRIC_INFLIGHT,    /* gauge */
-	METRIC_PERSISTENT,  /* gauge: persistent grants held */
+	METRIC_BATCHES,      /* times the ring was looked at with something in it */
+	METRIC_THROTTLED,    /* times a limit held work back */
+	METRIC_INFLIGHT,     /* gauge */
+	METRIC_PERSISTENT,   /* gauge: persistent grants held */
 	METRIC_COUNT
 };
 

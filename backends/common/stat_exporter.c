@@ -23,15 +23,17 @@ struct stat_exporter {
 	void *arg;
 };
 
-static enum MHD_Result reply_text(struct MHD_Connection *c, unsigned int status, const char *text)
+static enum MHD_Result reply_text(struct MHD_Connection *c, unsigned int status,
+				  const char *text)
 {
-	struct MHD_Response *r = MHD_create_response_from_buffer(strlen(text),
-			(void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *r = MHD_create_response_from_buffer(
+		strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
 	enum MHD_Result result;
 
 	if (!r)
 		return MHD_NO;
-	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain; charset=utf-8");
+	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
+				"text/plain; charset=utf-8");
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
 	result = MHD_queue_response(c, status, r);
@@ -60,8 +62,8 @@ static enum MHD_Result reply_metrics(struct stat_exporter *e, struct MHD_Connect
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url,
-				  const char *method, const char *version, const char *upload,
-				  size_t *upload_size, void **state)
+				  const char *method, const char *version,
+				  const char *upload, size_t *upload_size, void **state)
 {
 	static int seen;
 
@@ -83,8 +85,9 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 /* "HOST:PORT" into a numeric address; NULL with *@why. */
 static struct addrinfo *parse_address(const char *address, const char **why)
 {
-	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-				  .ai_socktype = SOCK_STREAM }, *info;
+	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+				 .ai_socktype = SOCK_STREAM},
+			*info;
 	const char *colon = strrchr(address, ':');
 	char host[128];
 	size_t len;
@@ -110,8 +113,8 @@ static struct addrinfo *parse_address(const char *address, const char **why)
 }
 
 struct stat_exporter *stat_exporter_start(const char *address,
-					  char *(*text)(void *arg, size_t *size), void *arg,
-					  const char **why)
+					  char *(*text)(void *arg, size_t *size),
+					  void *arg, const char **why)
 {
 	struct addrinfo *info = parse_address(address, why);
 	unsigned int flags = MHD_USE_INTERNAL_POLLING_THREAD;
@@ -129,8 +132,8 @@ struct stat_exporter *stat_exporter_start(const char *address,
 					     MHD_OPTION_SOCK_ADDR, info->ai_addr,
 					     MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS,
 					     MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
-					     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY,
-					     MHD_OPTION_END);
+					     MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+					     (size_t)MEMORY, MHD_OPTION_END);
 	}
 	freeaddrinfo(info);
 	if (e && e->daemon)
@@ -142,7 +145,8 @@ struct stat_exporter *stat_exporter_start(const char *address,
 
 unsigned int stat_exporter_port(const struct stat_exporter *e)
 {
-	const union MHD_DaemonInfo *info = MHD_get_daemon_info(e->daemon, MHD_DAEMON_INFO_BIND_PORT);
+	const union MHD_DaemonInfo *info =
+		MHD_get_daemon_info(e->daemon, MHD_DAEMON_INFO_BIND_PORT);
 
 	return info ? info->port : 0;
 }

@@ -13,8 +13,8 @@ struct stat_exporter;
  * is answered with 503. NULL with *@why, a text, on failure.
  */
 struct stat_exporter *stat_exporter_start(const char *address,
-					  char *(*text)(void *arg, size_t *size), void *arg,
-					  const char **why);
+					  char *(*text)(void *arg, size_t *size),
+					  void *arg, const char **why);
 /* The port it listens on: of use when the address said 0. */
 unsigned int stat_exporter_port(const struct stat_exporter *e);
 void stat_exporter_stop(struct stat_exporter *e);

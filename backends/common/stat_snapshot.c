@@ -18,8 +18,8 @@
 
 static int dial(const char *path)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	struct timeval limit = { .tv_sec = 3 };
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct timeval limit = {.tv_sec = 3};
 	int fd, err;
 
 	if (strlen(path) >= sizeof(addr.sun_path)) {
@@ -98,7 +98,8 @@ static uint64_t get_number(const cJSON *object, const char *name)
 
 static char *get_string(const cJSON *object, const char *name)
 {
-	const char *s = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+	const char *s =
+		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
 
 	return s ? strdup(s) : NULL;
 }
@@ -112,12 +113,14 @@ static void read_queue(const cJSON *json, struct metrics_queue *m)
 		atomic_init(&m->value[k], get_number(json, metric_name((enum metric)k)));
 	atomic_init(&m->latency_count, get_number(latency, "count"));
 	atomic_init(&m->latency_sum_ns, get_number(latency, "sum_ns"));
-	cJSON_ArrayForEach(pair, cJSON_GetObjectItemCaseSensitive(latency, "buckets")) {
+	cJSON_ArrayForEach(pair, cJSON_GetObjectItemCaseSensitive(latency, "buckets"))
+	{
 		const cJSON *index = cJSON_GetArrayItem(pair, 0);
 		const cJSON *count = cJSON_GetArrayItem(pair, 1);
 
-		if (cJSON_IsNumber(index) && cJSON_IsNumber(count) && index->valuedouble >= 0 &&
-		    index->valuedouble < METRIC_BUCKETS && count->valuedouble >= 0 &&
+		if (cJSON_IsNumber(index) && cJSON_IsNumber(count) &&
+		    index->valuedouble >= 0 && index->valuedouble < METRIC_BUCKETS &&
+		    count->valuedouble >= 0 &&
 		    count->valuedouble < 18446744073709551615.0)
 			atomic_init(&m->latency[(unsigned int)index->valuedouble],
 				    (uint64_t)count->valuedouble);
@@ -126,8 +129,8 @@ static void read_queue(const cJSON *json, struct metrics_queue *m)
 
 static void read_limits(const cJSON *json, struct limit_bucket *b)
 {
-	struct limit_rate r = { .bytes_per_s = get_number(json, "bytes_per_s"),
-				.ops_per_s = get_number(json, "ops_per_s") };
+	struct limit_rate r = {.bytes_per_s = get_number(json, "bytes_per_s"),
+			       .ops_per_s = get_number(json, "ops_per_s")};
 
 	limit_set(b, &r);
 }
@@ -148,10 +151,12 @@ static bool read_state(const cJSON *json, struct stat_device *d)
 		return false;
 	memset(d->state, 0, size);
 	d->nr_queues = (unsigned int)n;
-	cJSON_ArrayForEach(queue, queues)
-		read_queue(queue, &state_queue(d->state, i++, sizeof(struct state_queue))->metrics);
-	read_limits(cJSON_GetObjectItemCaseSensitive(limits, "to_guest"), &d->state->limit[0]);
-	read_limits(cJSON_GetObjectItemCaseSensitive(limits, "from_guest"), &d->state->limit[1]);
+	cJSON_ArrayForEach(queue, queues) read_queue(
+		queue, &state_queue(d->state, i++, sizeof(struct state_queue))->metrics);
+	read_limits(cJSON_GetObjectItemCaseSensitive(limits, "to_guest"),
+		    &d->state->limit[0]);
+	read_limits(cJSON_GetObjectItemCaseSensitive(limits, "from_guest"),
+		    &d->state->limit[1]);
 	return true;
 }
 
@@ -189,12 +194,13 @@ static bool read_devices(struct stat_snapshot *s, const cJSON *list)
 
 	if (!cJSON_IsArray(list))
 		return false;
-	devices = realloc(s->devices, (before + (unsigned int)cJSON_GetArraySize(list) + 1) *
-				      sizeof(*devices));
+	devices = realloc(s->devices, (before + (unsigned int)cJSON_GetArraySize(list) +
+				       1) * sizeof(*devices));
 	if (!devices)
 		return false;
 	s->devices = devices;
-	cJSON_ArrayForEach(json, list) {
+	cJSON_ArrayForEach(json, list)
+	{
 		if (!read_device(json, s->nr_daemons, &devices[s->nr_devices])) {
 			while (s->nr_devices > before)
 				device_free(&devices[--s->nr_devices]);
@@ -239,7 +245,8 @@ void stat_snapshot_keep(struct stat_snapshot *s, char *const *names, unsigned in
 		struct stat_device *d = &s->devices[i];
 
 		snprintf(domid, sizeof(domid), "%u", d->domid);
-		for (j = 0; j < n && strcmp(names[j], d->guest) && strcmp(names[j], domid); j++)
+		for (j = 0;
+		     j < n && strcmp(names[j], d->guest) && strcmp(names[j], domid); j++)
 			;
 		if (j < n)
 			s->devices[to++] = *d;
@@ -268,9 +275,14 @@ static bool next_device(void *arg, unsigned int index, struct stats_device *out)
 		if (d->daemon != src->daemon || index--)
 			continue;
 		*out = (struct stats_device){
-			.guest = d->guest, .device = d->device, .type = d->type,
-			.engine = d->engine, .domid = d->domid, .devid = d->devid,
-			.state = d->state, .nr_queues = d->nr_queues,
+			.guest = d->guest,
+			.device = d->device,
+			.type = d->type,
+			.engine = d->engine,
+			.domid = d->domid,
+			.devid = d->devid,
+			.state = d->state,
+			.nr_queues = d->nr_queues,
 			.queue_size = sizeof(struct state_queue),
 		};
 		return true;
@@ -285,21 +297,23 @@ char *stat_snapshot_openmetrics(const struct stat_snapshot *s, size_t *size)
 	unsigned int i;
 
 	for (i = 0; i < s->nr_daemons; i++) {
-		args[i] = (struct daemon_source){ s, i };
-		sources[i] = (struct stats_source){ s->daemons[i], next_device, &args[i] };
+		args[i] = (struct daemon_source){s, i};
+		sources[i] = (struct stats_source){s->daemons[i], next_device, &args[i]};
 	}
 	return stats_openmetrics(sources, s->nr_daemons, size);
 }
 
 /* ---- rates ---- */
 
-const struct stat_device *stat_find(const struct stat_snapshot *old, const struct stat_snapshot *s,
+const struct stat_device *stat_find(const struct stat_snapshot *old,
+				    const struct stat_snapshot *s,
 				    const struct stat_device *d)
 {
 	const struct stat_device *o;
 
 	for (o = old->devices; o < old->devices + old->nr_devices; o++)
-		if (o->domid == d->domid && o->devid == d->devid && !strcmp(o->type, d->type) &&
+		if (o->domid == d->domid && o->devid == d->devid &&
+		    !strcmp(o->type, d->type) &&
 		    !strcmp(old->daemons[o->daemon], s->daemons[d->daemon]))
 			return o;
 	return NULL;
@@ -333,21 +347,24 @@ static uint64_t since(uint64_t now, uint64_t before)
 	return now >= before ? now - before : now;
 }
 
-void stat_rates(const struct stat_device *now, const struct stat_device *before, double seconds,
-		struct stat_rates *out)
+void stat_rates(const struct stat_device *now, const struct stat_device *before,
+		double seconds, struct stat_rates *out)
 {
-	struct metrics_queue m = { 0 };
+	struct metrics_queue m = {0};
 	const struct metrics_queue *p = &m;
 	unsigned int k;
 	uint64_t v;
 
 	for (k = 0; k < METRIC_COUNT; k++) {
 		v = total(now, k);
-		out->per_s[k] = metric_is_gauge((enum metric)k) ? (double)v :
-				seconds > 0 ? (double)since(v, total(before, k)) / seconds : 0;
+		out->per_s[k] = metric_is_gauge((enum metric)k) ? (double)v
+				: seconds > 0
+					? (double)since(v, total(before, k)) / seconds
+					: 0;
 	}
 	for (k = 0; k < METRIC_BUCKETS; k++)
-		atomic_init(&m.latency[k], since(total_bucket(now, k), total_bucket(before, k)));
+		atomic_init(&m.latency[k],
+			    since(total_bucket(now, k), total_bucket(before, k)));
 	out->p50_ns = metrics_quantile(&p, 1, 0.5);
 	out->p99_ns = metrics_quantile(&p, 1, 0.99);
 	out->p999_ns = metrics_quantile(&p, 1, 0.999);

@@ -20,7 +20,8 @@ struct stat_device {
 	char *guest, *device, *type, *engine;
 	uint32_t domid, devid;
 	unsigned int nr_queues;
-	struct state_head *state; /* laid out with queue blocks of sizeof(struct state_queue) */
+	/* laid out with queue blocks of sizeof(struct state_queue) */
+	struct state_head *state;
 };
 
 struct stat_snapshot {
@@ -31,7 +32,8 @@ struct stat_snapshot {
 	unsigned int nr_devices;
 };
 
-/* Ask the daemon at @path one of its requests. The text, freed by the caller; NULL with errno. */
+/* Ask the daemon at @path one of its requests. The text, freed by the caller; NULL with
+ * errno. */
 char *stat_fetch(const char *path, const char *request);
 
 /* Add what a daemon's "json" answer says. False: not understood, or out of memory;
@@ -46,16 +48,17 @@ void stat_snapshot_keep(struct stat_snapshot *s, char *const *names, unsigned in
 char *stat_snapshot_openmetrics(const struct stat_snapshot *s, size_t *size);
 
 struct stat_rates {
-	double per_s[METRIC_COUNT]; /* of a gauge: its value now */
+	double per_s[METRIC_COUNT];       /* of a gauge: its value now */
 	uint64_t p50_ns, p99_ns, p999_ns; /* of what completed in between */
 };
 
 /* The same device in an older snapshot, or NULL. */
-const struct stat_device *stat_find(const struct stat_snapshot *old, const struct stat_snapshot *s,
+const struct stat_device *stat_find(const struct stat_snapshot *old,
+				    const struct stat_snapshot *s,
 				    const struct stat_device *d);
 
 /* What @now did since @before (NULL: since it began) in @seconds. */
-void stat_rates(const struct stat_device *now, const struct stat_device *before, double seconds,
-		struct stat_rates *out);
+void stat_rates(const struct stat_device *now, const struct stat_device *before,
+		double seconds, struct stat_rates *out);
 
 #endif

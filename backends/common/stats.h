@@ -17,11 +17,12 @@
 
 #include "backends/common/state.h"
 
-#define STATS_SOCKET        "/run/xylem/%s/stat.sock" /* of the daemon */
-#define STATS_CLIENTS       16  /* at a time; more are turned away */
-#define STATS_REQUEST_MAX   64  /* bytes */
-#define STATS_TIMEOUT       5.0 /* seconds for the whole of a client's visit */
-#define OPENMETRICS_TYPE    "application/openmetrics-text; version=1.0.0; charset=utf-8"
+/* Clients at a time (more are turned away), bytes of a request, seconds for a visit. */
+#define STATS_CLIENTS     16
+#define STATS_REQUEST_MAX 64
+#define STATS_TIMEOUT     5.0
+
+#define OPENMETRICS_TYPE  "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 /* One connected device. The strings may be a guest's: they are escaped. */
 struct stats_device {

@@ -11,15 +11,16 @@
 #define OCTAVES        29
 #define BUCKETS_OCTAVE 8
 
-static const double quantiles[] = { 0.5, 0.99, 0.999 };
-static const char *const quantile_names[] = { "p50_ns", "p99_ns", "p999_ns" };
+static const double quantiles[] = {0.5, 0.99, 0.999};
+static const char *const quantile_names[] = {"p50_ns", "p99_ns", "p999_ns"};
 
 static uint64_t load(const _Atomic(uint64_t) *p)
 {
 	return atomic_load_explicit(p, memory_order_relaxed);
 }
 
-static const struct metrics_queue *queue_metrics(const struct stats_device *d, unsigned int i)
+static const struct metrics_queue *queue_metrics(const struct stats_device *d,
+						 unsigned int i)
 {
 	return &state_queue(d->state, i, d->queue_size)->metrics;
 }
@@ -29,8 +30,13 @@ static const struct metrics_queue *queue_metrics(const struct stats_device *d, u
 /* Length of the UTF-8 sequence at @s (RFC 3629), or 0 when it is none. */
 static unsigned int utf8_length(const unsigned char *s)
 {
-	unsigned int n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 :
-			 s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0, i;
+	unsigned int n = s[0] < 0x80   ? 1
+			 : s[0] < 0xc2 ? 0
+			 : s[0] < 0xe0 ? 2
+			 : s[0] < 0xf0 ? 3
+			 : s[0] < 0xf5 ? 4
+				       : 0,
+		     i;
 
 	for (i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)
@@ -43,7 +49,7 @@ static unsigned int utf8_length(const unsigned char *s)
 
 void stats_put_string(FILE *f, const char *text)
 {
-	const unsigned char *s = (const unsigned char *)text;
+	const unsigned char *s = (const unsigned char *)(text ? text : "");
 	unsigned int n;
 
 	putc('"', f);
@@ -66,7 +72,8 @@ static void json_metrics(FILE *f, const struct metrics_queue *m)
 	unsigned int k;
 
 	for (k = 0; k < METRIC_COUNT; k++)
-		fprintf(f, "\"%s\":%" PRIu64 ",", metric_name((enum metric)k), load(&m->value[k]));
+		fprintf(f, "\"%s\":%" PRIu64 ",", metric_name((enum metric)k),
+			load(&m->value[k]));
 }
 
 static void json_quantiles(FILE *f, const struct metrics_queue *const *m, unsigned int n)
@@ -101,12 +108,14 @@ static void json_latency(FILE *f, const struct metrics_queue *m)
 
 static void json_limits(FILE *f, const struct state_head *h)
 {
-	static const char *const way[] = { "to_guest", "from_guest" };
+	static const char *const way[] = {"to_guest", "from_guest"};
 	unsigned int i;
 
 	fprintf(f, "\"limits\":{");
 	for (i = 0; i < 2; i++)
-		fprintf(f, "%s\"%s\":{\"bytes_per_s\":%" PRIu64 ",\"ops_per_s\":%" PRIu64 "}",
+		fprintf(f,
+			"%s\"%s\":{\"bytes_per_s\":%" PRIu64 ",\"ops_per_s\":%" PRIu64
+			"}",
 			i ? "," : "", way[i], load(&h->limit[i].bytes_rate),
 			load(&h->limit[i].ops_rate));
 	fprintf(f, "}");
@@ -187,7 +196,7 @@ static void om_info(FILE *f, const struct stats_source *s, const struct stats_de
 static void om_limits(FILE *f, const struct stats_source *s, const struct stats_device *d,
 		      const char *name, bool bytes)
 {
-	static const char *const way[] = { "to_guest", "from_guest" };
+	static const char *const way[] = {"to_guest", "from_guest"};
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
@@ -206,20 +215,24 @@ static void om_metric(FILE *f, const struct stats_source *s, const struct stats_
 	unsigned int i;
 
 	for (i = 0; i < d->nr_queues; i++) {
-		fprintf(f, "xylem_%s%s", metric_name(k), metric_is_gauge(k) ? "" : "_total");
+		fprintf(f, "xylem_%s%s", metric_name(k),
+			metric_is_gauge(k) ? "" : "_total");
 		om_labels(f, s, d);
-		fprintf(f, ",queue=\"%u\"} %" PRIu64 "\n", i, load(&queue_metrics(d, i)->value[k]));
+		fprintf(f, ",queue=\"%u\"} %" PRIu64 "\n", i,
+			load(&queue_metrics(d, i)->value[k]));
 	}
 }
 
 /* Summed over the queues; the count is that of the buckets, so that they agree. */
-static void om_latency(FILE *f, const struct stats_source *s, const struct stats_device *d)
+static void om_latency(FILE *f, const struct stats_source *s,
+		       const struct stats_device *d)
 {
 	unsigned int i, b, octave;
 	uint64_t total = 0, sum = 0;
 
 	for (octave = 0, b = 0; octave <= OCTAVES; octave++) {
-		unsigned int end = octave < OCTAVES ? 1 + octave * BUCKETS_OCTAVE : METRIC_BUCKETS;
+		unsigned int end =
+			octave < OCTAVES ? 1 + octave * BUCKETS_OCTAVE : METRIC_BUCKETS;
 
 		for (; b < end; b++)
 			for (i = 0; i < d->nr_queues; i++)
@@ -279,7 +292,8 @@ static void om_header(FILE *f, unsigned int kind)
 		return om_family(f, "latency_seconds", "histogram", "seconds",
 				 "From request to response.");
 	default:
-		return om_family(f, metric_name(k), metric_is_gauge(k) ? "gauge" : "counter",
+		return om_family(f, metric_name(k),
+				 metric_is_gauge(k) ? "gauge" : "counter",
 				 strstr(metric_name(k), "_bytes") ? "bytes" : NULL,
 				 metric_help(k));
 	}

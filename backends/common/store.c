@@ -23,7 +23,8 @@ format_path(char *path, const char *fmt, va_list ap)
 	return false;
 }
 
-static bool __attribute__((format(printf, 2, 3))) make_path(char *path, const char *fmt, ...)
+static bool __attribute__((format(printf, 2, 3)))
+make_path(char *path, const char *fmt, ...)
 {
 	va_list ap;
 	bool ok;

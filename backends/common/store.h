@@ -28,17 +28,20 @@ typedef uint32_t store_txn; /* 0: none */
  * after unwatch.
  */
 struct store_ops {
-	/* The value, NUL-terminated (it may have NULs inside: @len), freed by the caller. */
+	/*
+	 * The value, NUL-terminated (it may have NULs inside: @len), freed by the caller.
+	 */
 	char *(*read)(struct store *s, store_txn t, const char *path, unsigned int *len);
 	bool (*write)(struct store *s, store_txn t, const char *path, const char *value);
 	bool (*rm)(struct store *s, store_txn t, const char *path);
 	/* Names of the children: one free() for all. */
 	char **(*list)(struct store *s, store_txn t, const char *path, unsigned int *n);
-	/* @path may be "@introduceDomain" or "@releaseDomain". EEXIST: path and token are set. */
+	/* @path may be "@introduceDomain" or "@releaseDomain". EEXIST: path and token are
+	 * set. */
 	bool (*watch)(struct store *s, const char *path, const char *token);
 	bool (*unwatch)(struct store *s, const char *path, const char *token);
-	/* { path, token } of the next event, one free() for both; NULL with EAGAIN: no more.
-	 * When ->fd becomes readable, call it until then. */
+	/* { path, token } of the next event, one free() for both; NULL with EAGAIN: no
+	 * more. When ->fd becomes readable, call it until then. */
 	char **(*next_event)(struct store *s);
 	store_txn (*begin)(struct store *s);
 	/* EAGAIN: something read or written in it changed meanwhile; begin again. The
@@ -54,7 +57,9 @@ struct store *store_open_xen(void);
 /* An empty tree (see store_mem.h for what tests do with it). */
 struct store *store_open_mem(void);
 
-/* The value at the formatted path, NUL-terminated, freed by the caller; NULL with errno. */
+/*
+ * The value at the formatted path, NUL-terminated, freed by the caller; NULL with errno.
+ */
 char *store_read(struct store *s, store_txn t, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -93,7 +93,8 @@ static void queue_event(struct conn *c, const char *path, const char *token)
 		abort();
 	e->next = NULL;
 	e->text = make_event_text(path, token);
-	if (!e->text || (!c->events && write(c->store.fd, &one, sizeof(one)) != sizeof(one)))
+	if (!e->text ||
+	    (!c->events && write(c->store.fd, &one, sizeof(one)) != sizeof(one)))
 		abort();
 	*c->events_tail = e;
 	c->events_tail = &e->next;
@@ -192,7 +193,8 @@ static bool txn_touch(struct txn *t, const char *path, size_t len)
 	return true;
 }
 
-static bool txn_record(struct txn *t, const char *path, const void *data, unsigned int len)
+static bool txn_record(struct txn *t, const char *path, const void *data,
+		       unsigned int len)
 {
 	struct change *list = realloc(t->changes, (t->nr_changes + 1) * sizeof(*list));
 	struct change *c;
@@ -393,10 +395,12 @@ static bool write_bytes(struct conn *c, store_txn id, const char *path, const vo
 
 static bool mem_write(struct store *s, store_txn id, const char *path, const char *value)
 {
-	return write_bytes((struct conn *)s, id, path, value, (unsigned int)strlen(value));
+	return write_bytes((struct conn *)s, id, path, value,
+			   (unsigned int)strlen(value));
 }
 
-bool store_mem_write_raw(struct store *s, const char *path, const void *data, unsigned int len)
+bool store_mem_write_raw(struct store *s, const char *path, const void *data,
+			 unsigned int len)
 {
 	return write_bytes((struct conn *)s, 0, path, data, len);
 }
@@ -680,9 +684,16 @@ static void mem_close(struct store *s)
 }
 
 static const struct store_ops store_mem_ops = {
-	.read = mem_read, .write = mem_write, .rm = mem_rm, .list = mem_list,
-	.watch = mem_watch, .unwatch = mem_unwatch, .next_event = mem_next_event,
-	.begin = mem_begin, .end = mem_end, .domain_alive = mem_domain_alive,
+	.read = mem_read,
+	.write = mem_write,
+	.rm = mem_rm,
+	.list = mem_list,
+	.watch = mem_watch,
+	.unwatch = mem_unwatch,
+	.next_event = mem_next_event,
+	.begin = mem_begin,
+	.end = mem_end,
+	.domain_alive = mem_domain_alive,
 	.close = mem_close,
 };
 

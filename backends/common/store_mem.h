@@ -14,7 +14,8 @@
 struct store *store_mem_connect(struct store *s);
 
 /* Write bytes as a guest may: NULs inside, not terminated. */
-bool store_mem_write_raw(struct store *s, const char *path, const void *data, unsigned int len);
+bool store_mem_write_raw(struct store *s, const char *path, const void *data,
+			 unsigned int len);
 
 /* A domain comes (fires @introduceDomain), or dies (fires @releaseDomain; its nodes
  * stay until the toolstack removes them). Domain 0 is always there. */

@@ -11,8 +11,9 @@
 
 bool path_valid(const char *path)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789-/_@";
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		"0123456789-/_@";
 	size_t len = strlen(path);
 
 	if (path[0] == '/' && len < XENSTORE_ABS_PATH_MAX && !strstr(path, "//") &&
@@ -100,9 +101,10 @@ char *dup_bytes(const void *data, size_t len)
 	return copy;
 }
 
-struct node *tree_insert(struct tree *t, const char *path, size_t len, uint64_t generation)
+struct node *tree_insert(struct tree *t, const char *path, size_t len,
+			 uint64_t generation)
 {
-	struct node new = { .generation = generation }, *nodes;
+	struct node new = {.generation = generation}, *nodes;
 	size_t i, room = t->room ? 2 * t->room : 32;
 	bool found;
 
@@ -150,7 +152,7 @@ static struct node *tree_make(struct tree *t, const char *path, uint64_t generat
 }
 
 bool tree_write(struct tree *t, const char *path, const void *data, unsigned int len,
-		       uint64_t generation)
+		uint64_t generation)
 {
 	char *value = dup_bytes(data, len);
 	struct node *n = value ? tree_make(t, path, generation) : NULL;
@@ -174,7 +176,8 @@ void tree_remove(struct tree *t, const char *path, uint64_t generation)
 	if (parent)
 		parent->generation = generation;
 	for (i = 0; i < t->n; i++) {
-		if (!strcmp(t->nodes[i].path, path) || path_below(t->nodes[i].path, path)) {
+		if (!strcmp(t->nodes[i].path, path) ||
+		    path_below(t->nodes[i].path, path)) {
 			free(t->nodes[i].path);
 			free(t->nodes[i].value);
 		} else {
@@ -195,7 +198,8 @@ bool tree_copy(struct tree *to, const struct tree *from)
 	to->room = from->n + 1;
 	for (i = 0; i < from->n; i++) {
 		to->nodes[i] = from->nodes[i];
-		to->nodes[i].path = dup_bytes(from->nodes[i].path, strlen(from->nodes[i].path));
+		to->nodes[i].path =
+			dup_bytes(from->nodes[i].path, strlen(from->nodes[i].path));
 		to->nodes[i].value = dup_bytes(from->nodes[i].value, from->nodes[i].len);
 		to->n++;
 		if (!to->nodes[i].path || !to->nodes[i].value) {

@@ -16,7 +16,7 @@
 struct node {
 	char *path, *value;
 	unsigned int len;
-	uint64_t generation; /* of the last change of the value or of the list of children */
+	uint64_t generation; /* of the last change: value or list of children */
 };
 
 struct tree {
@@ -38,7 +38,8 @@ struct node *tree_find(const struct tree *t, const char *path, size_t len);
 struct node *tree_get(const struct tree *t, const char *path);
 
 /* Add a node that is not there; its parent is the caller's business. NULL: no memory. */
-struct node *tree_insert(struct tree *t, const char *path, size_t len, uint64_t generation);
+struct node *tree_insert(struct tree *t, const char *path, size_t len,
+			 uint64_t generation);
 /* Set a value, making the node and its parents; false: out of memory. */
 bool tree_write(struct tree *t, const char *path, const void *data, unsigned int len,
 		uint64_t generation);

@@ -77,9 +77,16 @@ static void xen_close(struct store *s)
 }
 
 static const struct store_ops store_xen_ops = {
-	.read = xen_read, .write = xen_write, .rm = xen_rm, .list = xen_list,
-	.watch = xen_watch, .unwatch = xen_unwatch, .next_event = xen_next_event,
-	.begin = xen_begin, .end = xen_end, .domain_alive = xen_domain_alive,
+	.read = xen_read,
+	.write = xen_write,
+	.rm = xen_rm,
+	.list = xen_list,
+	.watch = xen_watch,
+	.unwatch = xen_unwatch,
+	.next_event = xen_next_event,
+	.begin = xen_begin,
+	.end = xen_end,
+	.domain_alive = xen_domain_alive,
 	.close = xen_close,
 };
 

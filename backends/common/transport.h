@@ -29,7 +29,8 @@ struct grants {
 struct grants_ops {
 	void *(*map)(struct grants *g, const uint32_t *refs, unsigned int n, int prot);
 	int (*unmap)(struct grants *g, void *addr, unsigned int n);
-	int (*copy)(struct grants *g, xengnttab_grant_copy_segment_t *segs, unsigned int n);
+	int (*copy)(struct grants *g, xengnttab_grant_copy_segment_t *segs,
+		    unsigned int n);
 	void (*close)(struct grants *g);
 };
 
@@ -96,9 +97,9 @@ struct events_ops {
 	int (*unmask)(struct events *e, int port);
 	void (*close)(struct events *e);
 	/*
-	 * Non-zero (4): a write() of the local port as a uint32_t to ->fd does what unmask()
-	 * does, so that it can travel in an io_uring batch. 0: there is no such write; call
-	 * unmask(), which then costs no system call.
+	 * Non-zero (4): a write() of the local port as a uint32_t to ->fd does what
+	 * unmask() does, so that it can travel in an io_uring batch. 0: there is no such
+	 * write; call unmask(), which then costs no system call.
 	 */
 	unsigned int unmask_size;
 };

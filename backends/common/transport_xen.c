@@ -18,8 +18,9 @@
  * libxengnttab writes a line for each map that fails, and a guest can make maps
  * fail as fast as it likes: errno tells the caller, who logs with a limit.
  */
-static void quiet_vmessage(struct xentoollog_logger *l, xentoollog_level level, int errnoval,
-			   const char *context, const char *format, va_list al)
+static void quiet_vmessage(struct xentoollog_logger *l, xentoollog_level level,
+			   int errnoval, const char *context, const char *format,
+			   va_list al)
 {
 	(void)l;
 	(void)level;
@@ -29,8 +30,9 @@ static void quiet_vmessage(struct xentoollog_logger *l, xentoollog_level level, 
 	(void)al;
 }
 
-static void quiet_progress(struct xentoollog_logger *l, const char *context, const char *doing,
-			   int percent, unsigned long done, unsigned long total)
+static void quiet_progress(struct xentoollog_logger *l, const char *context,
+			   const char *doing, int percent, unsigned long done,
+			   unsigned long total)
 {
 	(void)l;
 	(void)context;
@@ -79,7 +81,8 @@ static int xen_unmap(struct grants *g, void *addr, unsigned int n)
 	return xengnttab_unmap(gnttab(g), addr, n) ? -1 : 0;
 }
 
-static int xen_copy(struct grants *g, xengnttab_grant_copy_segment_t *segs, unsigned int n)
+static int xen_copy(struct grants *g, xengnttab_grant_copy_segment_t *segs,
+		    unsigned int n)
 {
 	return xengnttab_grant_copy(gnttab(g), n, segs) ? -1 : 0;
 }
@@ -91,7 +94,10 @@ static void xen_grants_close(struct grants *g)
 }
 
 static const struct grants_ops xen_grants_ops = {
-	.map = xen_map, .unmap = xen_unmap, .copy = xen_copy, .close = xen_grants_close,
+	.map = xen_map,
+	.unmap = xen_unmap,
+	.copy = xen_copy,
+	.close = xen_grants_close,
 };
 
 struct grants *grants_open_xen(uint32_t domid)
@@ -128,7 +134,8 @@ static xenevtchn_handle *evtchn(struct events *e)
 
 static int xen_bind(struct events *e, uint32_t remote_port)
 {
-	return xenevtchn_bind_interdomain(evtchn(e), ((struct xen_events *)e)->domid, remote_port);
+	return xenevtchn_bind_interdomain(evtchn(e), ((struct xen_events *)e)->domid,
+					  remote_port);
 }
 
 static int xen_unbind(struct events *e, int port)
@@ -142,8 +149,8 @@ static int xen_notify(struct events *e, int port)
 }
 
 /* A read of /dev/xen/evtchn gives an array of ports, 32 bits each. */
-static unsigned int xen_parse(struct events *e, const void *buf, unsigned int len, int *ports,
-			      unsigned int max)
+static unsigned int xen_parse(struct events *e, const void *buf, unsigned int len,
+			      int *ports, unsigned int max)
 {
 	unsigned int n;
 	uint32_t port;
@@ -168,8 +175,12 @@ static void xen_events_close(struct events *e)
 }
 
 static const struct events_ops xen_events_ops = {
-	.bind = xen_bind, .unbind = xen_unbind, .notify = xen_notify,
-	.parse = xen_parse, .unmask = xen_unmask, .close = xen_events_close,
+	.bind = xen_bind,
+	.unbind = xen_unbind,
+	.notify = xen_notify,
+	.parse = xen_parse,
+	.unmask = xen_unmask,
+	.close = xen_events_close,
 	.unmask_size = sizeof(uint32_t),
 };
 

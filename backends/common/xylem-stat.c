@@ -53,8 +53,9 @@ static bool take_snapshot(const struct options *o, struct stat_snapshot *s, bool
 	memset(s, 0, sizeof(*s));
 	for (i = 0; i < o->nr_sockets; i++) {
 		json = stat_fetch(o->sockets[i], "json");
-		if (json ? stat_snapshot_add(s, json) :
-			   !o->sockets_given && (errno == ENOENT || errno == ECONNREFUSED)) {
+		if (json ? stat_snapshot_add(s, json)
+			 : !o->sockets_given &&
+				    (errno == ENOENT || errno == ECONNREFUSED)) {
 			free(json);
 			continue;
 		}
@@ -104,9 +105,9 @@ static int guest_width(const struct stat_snapshot *s)
 
 static void print_header(int width)
 {
-	printf("%-*s %-10s %9s %9s %8s %8s %8s %8s %8s %5s %8s %7s %6s %6s\n", width, "guest", "device",
-	       "rd/s", "wr/s", "rdMB/s", "wrMB/s", "p50us", "p99us", "p99.9us", "infl", "ev/s",
-	       "sys/op", "thr/s", "err/s");
+	printf("%-*s %-10s %9s %9s %8s %8s %8s %8s %8s %5s %8s %7s %6s %6s\n", width,
+	       "guest", "device", "rd/s", "wr/s", "rdMB/s", "wrMB/s", "p50us", "p99us",
+	       "p99.9us", "infl", "ev/s", "sys/op", "thr/s", "err/s");
 }
 
 /* A name as the terminal may see it: a guest's may hold anything. */
@@ -121,17 +122,18 @@ static void printable(char *out, size_t size, const char *name)
 
 static void print_row(const struct stat_device *d, const struct stat_rates *r, int width)
 {
-	double ops = r->per_s[METRIC_RX_OPS] + r->per_s[METRIC_TX_OPS] + r->per_s[METRIC_FLUSHES] +
-		     r->per_s[METRIC_DISCARDS];
+	double ops = r->per_s[METRIC_RX_OPS] + r->per_s[METRIC_TX_OPS] +
+		     r->per_s[METRIC_FLUSHES] + r->per_s[METRIC_DISCARDS];
 	char guest[64], device[32];
 
 	printable(guest, sizeof(guest), d->guest);
 	printable(device, sizeof(device), d->device);
-	printf("%-*.*s %-10s %9.0f %9.0f %8.2f %8.2f %8.1f %8.1f %8.1f %5.0f %8.0f ", width, width,
-	       guest, device, r->per_s[METRIC_RX_OPS], r->per_s[METRIC_TX_OPS],
-	       r->per_s[METRIC_RX_BYTES] / 1e6,
-	       r->per_s[METRIC_TX_BYTES] / 1e6, (double)r->p50_ns / 1e3, (double)r->p99_ns / 1e3,
-	       (double)r->p999_ns / 1e3, r->per_s[METRIC_INFLIGHT],
+	printf("%-*.*s %-10s %9.0f %9.0f %8.2f %8.2f %8.1f %8.1f %8.1f %5.0f %8.0f ",
+	       width, width, guest, device, r->per_s[METRIC_RX_OPS],
+	       r->per_s[METRIC_TX_OPS], r->per_s[METRIC_RX_BYTES] / 1e6,
+	       r->per_s[METRIC_TX_BYTES] / 1e6, (double)r->p50_ns / 1e3,
+	       (double)r->p99_ns / 1e3, (double)r->p999_ns / 1e3,
+	       r->per_s[METRIC_INFLIGHT],
 	       r->per_s[METRIC_EVENTS_IN] + r->per_s[METRIC_EVENTS_OUT]);
 	if (ops > 0)
 		printf("%7.2f", r->per_s[METRIC_SYSCALLS] / ops);
@@ -152,7 +154,8 @@ static void print_table(const struct stat_snapshot *s, const struct stat_snapsho
 		printf("\033[H\033[J");
 	print_header(width);
 	for (i = 0; i < s->nr_devices; i++) {
-		stat_rates(&s->devices[i], stat_find(before, s, &s->devices[i]), seconds, &r);
+		stat_rates(&s->devices[i], stat_find(before, s, &s->devices[i]), seconds,
+			   &r);
 		print_row(&s->devices[i], &r, width);
 	}
 	if (!isatty(STDOUT_FILENO))
@@ -186,7 +189,8 @@ static void json_device(const struct stat_snapshot *s, const struct stat_device 
 		printf("%s\"%s\":%.3f", comma, metric_name((enum metric)k), r->per_s[k]);
 		comma = ",";
 	}
-	printf("},\"latency_ns\":{\"p50\":%" PRIu64 ",\"p99\":%" PRIu64 ",\"p999\":%" PRIu64 "}}",
+	printf("},\"latency_ns\":{\"p50\":%" PRIu64 ",\"p99\":%" PRIu64
+	       ",\"p999\":%" PRIu64 "}}",
 	       r->p50_ns, r->p99_ns, r->p999_ns);
 }
 
@@ -199,7 +203,8 @@ static void print_json(const struct stat_snapshot *s, const struct stat_snapshot
 
 	printf("{\"interval_s\":%.6f,\"devices\":[", seconds);
 	for (i = 0; i < s->nr_devices; i++) {
-		stat_rates(&s->devices[i], stat_find(before, s, &s->devices[i]), seconds, &r);
+		stat_rates(&s->devices[i], stat_find(before, s, &s->devices[i]), seconds,
+			   &r);
 		if (i)
 			putchar(',');
 		json_device(s, &s->devices[i], &r);
@@ -211,7 +216,8 @@ static void print_json(const struct stat_snapshot *s, const struct stat_snapshot
 
 static void sleep_until(uint64_t ns)
 {
-	struct timespec ts = { .tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S) };
+	struct timespec ts = {.tv_sec = (time_t)(ns / NS_PER_S),
+			      .tv_nsec = (long)(ns % NS_PER_S)};
 
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
 		;
@@ -315,16 +321,16 @@ static bool parse_count(const char *text, unsigned long *out)
 enum { OPT_OPENMETRICS = 256, OPT_LISTEN };
 
 static const struct option long_options[] = {
-	{ "once", no_argument, NULL, '1' },
-	{ "json", no_argument, NULL, 'j' },
-	{ "interval", required_argument, NULL, 'i' },
-	{ "count", required_argument, NULL, 'n' },
-	{ "socket", required_argument, NULL, 's' },
-	{ "openmetrics", no_argument, NULL, OPT_OPENMETRICS },
-	{ "listen", required_argument, NULL, OPT_LISTEN },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{ NULL, 0, NULL, 0 },
+	{"once", no_argument, NULL, '1'},
+	{"json", no_argument, NULL, 'j'},
+	{"interval", required_argument, NULL, 'i'},
+	{"count", required_argument, NULL, 'n'},
+	{"socket", required_argument, NULL, 's'},
+	{"openmetrics", no_argument, NULL, OPT_OPENMETRICS},
+	{"listen", required_argument, NULL, OPT_LISTEN},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{NULL, 0, NULL, 0},
 };
 
 static bool add_socket(struct options *o, const char *path)
@@ -349,7 +355,8 @@ static int parse_option(struct options *o, int c)
 		o->json = true;
 		return -1;
 	case 'i':
-		return parse_interval(optarg, &o->interval) ? -1 : usage_error("bad interval");
+		return parse_interval(optarg, &o->interval) ? -1
+							    : usage_error("bad interval");
 	case 'n':
 		return parse_count(optarg, &o->count) ? -1 : usage_error("bad count");
 	case 's':
@@ -373,9 +380,10 @@ static int parse_option(struct options *o, int c)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .sockets = { "/run/xylem/blkback/stat.sock",
-					  "/run/xylem/netback/stat.sock" },
-			     .nr_sockets = 2, .interval = 1 };
+	struct options o = {.sockets = {"/run/xylem/blkback/stat.sock",
+					"/run/xylem/netback/stat.sock"},
+			    .nr_sockets = 2,
+			    .interval = 1};
 	int c, status;
 
 	while ((c = getopt_long(argc, argv, "1ji:n:s:hV", long_options, NULL)) != -1) {
@@ -386,7 +394,8 @@ int main(int argc, char **argv)
 	o.guests = argv + optind;
 	o.nr_guests = (unsigned int)(argc - optind);
 	if (o.json + o.openmetrics + !!o.listen > 1)
-		return usage_error("--json, --openmetrics and --listen exclude each other");
+		return usage_error(
+			"--json, --openmetrics and --listen exclude each other");
 	if (o.listen)
 		return run_exporter(&o);
 	return o.openmetrics ? run_openmetrics(&o) : run_live(&o);

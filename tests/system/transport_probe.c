@@ -64,8 +64,9 @@ static bool open_xen(struct guest *g)
 	int fd = events_open_restricted_fd(0), port;
 
 	check("event-channel-descriptor-is-restricted", fd >= 0);
-	check("event-channel-descriptor-flags", fd >= 0 && (fcntl(fd, F_GETFL) & O_NONBLOCK) &&
-	      (fcntl(fd, F_GETFD) & FD_CLOEXEC));
+	check("event-channel-descriptor-flags",
+	      fd >= 0 && (fcntl(fd, F_GETFL) & O_NONBLOCK) &&
+		      (fcntl(fd, F_GETFD) & FD_CLOEXEC));
 	g->events = fd >= 0 ? events_fdopen_xen(fd, 0) : NULL;
 	g->grants = grants_open_xen(0);
 	g->shr = xengntshr_open(NULL, 0);
@@ -82,21 +83,22 @@ static bool open_xen(struct guest *g)
 
 static bool guest_notify(struct guest *g)
 {
-	return g->lb ? !loopback_port_notify(g->lb, g->port) :
-		       !xenevtchn_notify(g->evtchn, g->port);
+	return g->lb ? !loopback_port_notify(g->lb, g->port)
+		     : !xenevtchn_notify(g->evtchn, g->port);
 }
 
 static bool guest_notified(struct guest *g, int ms)
 {
-	struct pollfd p = { .fd = g->lb ? loopback_port_fd(g->lb, g->port) :
-					  xenevtchn_fd(g->evtchn), .events = POLLIN };
+	struct pollfd p = {.fd = g->lb ? loopback_port_fd(g->lb, g->port)
+				       : xenevtchn_fd(g->evtchn),
+			   .events = POLLIN};
 
 	return poll(&p, 1, ms) == 1;
 }
 
 static void try_map(struct guest *g)
 {
-	uint32_t refs[3] = { g->refs[1], g->refs[0], 0 };
+	uint32_t refs[3] = {g->refs[1], g->refs[0], 0};
 	char *m;
 
 	strcpy(g->pages, "page 0");
@@ -105,8 +107,8 @@ static void try_map(struct guest *g)
 	check("map", m != NULL);
 	if (!m)
 		return;
-	check("map-lays-pages-side-by-side", !strcmp(m, "page 1") &&
-	      !strcmp(m + XEN_PAGE_SIZE, "page 0"));
+	check("map-lays-pages-side-by-side",
+	      !strcmp(m, "page 1") && !strcmp(m + XEN_PAGE_SIZE, "page 0"));
 	strcpy(m + 100, "from the back");
 	check("map-is-shared", !strcmp(g->pages + XEN_PAGE_SIZE + 100, "from the back"));
 	check("unmap", !grants_unmap(g->grants, m, 2));
@@ -124,7 +126,8 @@ static void try_map(struct guest *g)
 static xengnttab_grant_copy_segment_t from_guest(struct guest *g, uint32_t ref, void *to,
 						 unsigned int offset, unsigned int len)
 {
-	xengnttab_grant_copy_segment_t s = { .len = (uint16_t)len, .flags = GNTCOPY_source_gref };
+	xengnttab_grant_copy_segment_t s = {.len = (uint16_t)len,
+					    .flags = GNTCOPY_source_gref};
 
 	s.source.foreign.ref = ref;
 	s.source.foreign.offset = (uint16_t)offset;
@@ -147,19 +150,22 @@ static void try_copy(struct guest *g)
 	s[2].dest = s[2].source;
 	s[2].source.virt = to;
 	check("copy", !grants_copy(g->grants, s, 3));
-	check("copy-good-segment", s[0].status == GNTST_okay && to[0] == 'a' && to[95] == 'a' && !to[96]);
-	printf("     status of a bad reference %d, of writing read-only %d\n", s[1].status, s[2].status);
+	check("copy-good-segment",
+	      s[0].status == GNTST_okay && to[0] == 'a' && to[95] == 'a' && !to[96]);
+	printf("     status of a bad reference %d, of writing read-only %d\n",
+	       s[1].status, s[2].status);
 	check("copy-bad-reference-fails-its-segment", s[1].status == GNTST_bad_gntref);
 	check("copy-to-read-only-fails-its-segment", s[2].status == GNTST_general_error);
 	s[0] = from_guest(g, g->refs[0], to, 4000, 97);
 	errno = 0;
-	check("copy-across-a-page-is-refused", grants_copy(g->grants, s, 1) == -1 && errno == EINVAL);
+	check("copy-across-a-page-is-refused",
+	      grants_copy(g->grants, s, 1) == -1 && errno == EINVAL);
 }
 
 /* Ports that have fired within a second; -1: several reads or none. */
 static int next_port(struct guest *g)
 {
-	struct pollfd p = { .fd = g->events->fd, .events = POLLIN };
+	struct pollfd p = {.fd = g->events->fd, .events = POLLIN};
 	char buf[EVENTS_READ_SIZE];
 	int ports[16];
 	ssize_t n;
@@ -174,7 +180,7 @@ static int next_port(struct guest *g)
 
 static bool quiet(struct guest *g)
 {
-	struct pollfd p = { .fd = g->events->fd, .events = POLLIN };
+	struct pollfd p = {.fd = g->events->fd, .events = POLLIN};
 
 	return poll(&p, 1, 100) == 0;
 }
@@ -188,19 +194,21 @@ static void try_events(struct guest *g)
 	check("bind", back > 0);
 	check("bind-again-is-refused", events_bind(g->events, g->port) == -1);
 	check("a-port-fires-when-bound", next_port(g) == back);
-	check("read-does-not-block", read(g->events->fd, buf, sizeof(buf)) == -1 && errno == EAGAIN);
+	check("read-does-not-block",
+	      read(g->events->fd, buf, sizeof(buf)) == -1 && errno == EAGAIN);
 	check("notify-while-masked", guest_notify(g) && guest_notify(g) && quiet(g));
-	check("unmask-delivers-it", !events_unmask(g->events, back) && next_port(g) == back);
+	check("unmask-delivers-it",
+	      !events_unmask(g->events, back) && next_port(g) == back);
 	if (g->events->ops->unmask_size)
 		check("unmask-by-write", write(g->events->fd, &unmask, sizeof(unmask)) ==
-					 (ssize_t)g->events->ops->unmask_size);
+						 (ssize_t)g->events->ops->unmask_size);
 	else
 		check("unmask", !events_unmask(g->events, back));
 	check("several-were-one", quiet(g));
 	check("notify-when-unmasked", guest_notify(g) && next_port(g) == back);
 	if (!g->lb) /* the front's own initial event */
 		check("front-port", xenevtchn_pending(g->evtchn) == (int)g->port &&
-		      !xenevtchn_unmask(g->evtchn, g->port));
+					    !xenevtchn_unmask(g->evtchn, g->port));
 	check("front-is-quiet", !guest_notified(g, 100));
 	check("notify-front", !events_notify(g->events, back) && guest_notified(g, 1000));
 	if (g->lb)
@@ -218,14 +226,15 @@ static void try_restricted(void)
 	struct events *e = fd >= 0 ? events_fdopen_xen(fd, 0) : NULL;
 
 	errno = 0;
-	check("restricted-to-another-domain", e && events_bind(e, 1) == -1 && errno == EACCES);
+	check("restricted-to-another-domain",
+	      e && events_bind(e, 1) == -1 && errno == EACCES);
 	if (e)
 		events_close(e);
 }
 
 static bool event_is(struct store *s, const char *path)
 {
-	struct pollfd p = { .fd = s->fd, .events = POLLIN };
+	struct pollfd p = {.fd = s->fd, .events = POLLIN};
 	char **e = NULL;
 	bool same;
 
@@ -246,9 +255,12 @@ static void try_store_nodes(struct store *s, const char *top)
 	v = store_read(s, 0, "%s/a/b", top);
 	check("store-read", v && !strcmp(v, "one"));
 	free(v);
-	check("store-put-number", store_put_u64(s, 0, top, "n", UINT64_MAX) &&
-	      !store_get_u64(s, 0, top, "n", 0, UINT64_MAX, &num) && num == UINT64_MAX);
-	check("store-missing-number", store_get_u64(s, 0, top, "m", 0, 1, &num) == -ENOENT);
+	check("store-put-number",
+	      store_put_u64(s, 0, top, "n", UINT64_MAX) &&
+		      !store_get_u64(s, 0, top, "n", 0, UINT64_MAX, &num) &&
+		      num == UINT64_MAX);
+	check("store-missing-number",
+	      store_get_u64(s, 0, top, "m", 0, 1, &num) == -ENOENT);
 	list = s->ops->list(s, 0, top, &n);
 	check("store-list", list && n == 2);
 	free(list);
@@ -264,9 +276,12 @@ static void try_store_watches(struct store *s, const char *top)
 
 	snprintf(above, sizeof(above), "%s/w", top);
 	snprintf(leaf, sizeof(leaf), "%s/w/x/y", top);
-	check("store-watch-fires-when-set", s->ops->watch(s, above, "token") && event_is(s, above));
-	check("store-watch-again-is-refused", !s->ops->watch(s, above, "token") && errno == EEXIST);
-	check("store-watch-below", store_write(s, 0, "1", "%s", leaf) && event_is(s, leaf));
+	check("store-watch-fires-when-set",
+	      s->ops->watch(s, above, "token") && event_is(s, above));
+	check("store-watch-again-is-refused",
+	      !s->ops->watch(s, above, "token") && errno == EEXIST);
+	check("store-watch-below",
+	      store_write(s, 0, "1", "%s", leaf) && event_is(s, leaf));
 	s->ops->watch(s, leaf, "token");
 	event_is(s, leaf);
 	snprintf(above, sizeof(above), "%s/w/x", top);
@@ -275,8 +290,10 @@ static void try_store_watches(struct store *s, const char *top)
 	check("store-rm-fires-those-above", event_is(s, above));
 	check("store-no-more-events", !s->ops->next_event(s) && errno == EAGAIN);
 	snprintf(above, sizeof(above), "%s/w", top);
-	check("store-unwatch", s->ops->unwatch(s, above, "token") && s->ops->unwatch(s, leaf, "token"));
-	check("store-unwatch-again-is-refused", !s->ops->unwatch(s, leaf, "token") && errno == ENOENT);
+	check("store-unwatch",
+	      s->ops->unwatch(s, above, "token") && s->ops->unwatch(s, leaf, "token"));
+	check("store-unwatch-again-is-refused",
+	      !s->ops->unwatch(s, leaf, "token") && errno == ENOENT);
 }
 
 static void try_store_transactions(struct store *s, const char *top)
@@ -317,7 +334,7 @@ static void try_store(struct store *s)
 int main(int argc, char **argv)
 {
 	bool loopback = argc > 1 && !strcmp(argv[1], "loopback");
-	struct guest g = { 0 };
+	struct guest g = {0};
 	bool opened;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);

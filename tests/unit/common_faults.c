@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Every allocation of the shared parts fails in turn: nothing leaks, nothing is half done. */
+/* Every allocation of the shared parts fails in turn: nothing leaks, nothing is half
+ * done. */
 #include <CUnit/Basic.h>
 #include <errno.h>
 #include <ev.h>
@@ -47,9 +48,9 @@ static void sweep(bool (*once)(void *arg), void *arg)
 /* ---- conf ---- */
 
 static const struct conf_key keys[] = {
-	{ "engine", CONF_CHOICE, "io_uring null", 0, 0 },
-	{ "queues", CONF_NUMBER, NULL, 1, 16 },
-	{ NULL, CONF_STRING, NULL, 0, 0 },
+	{"engine", CONF_CHOICE, "io_uring null", 0, 0},
+	{"queues", CONF_NUMBER, NULL, 1, 16},
+	{NULL, CONF_STRING, NULL, 0, 0},
 };
 
 static bool load_conf(void *path)
@@ -171,7 +172,7 @@ static bool next_disk(void *arg, unsigned int index, struct stats_device *out)
 static bool stats_there_and_back(void *arg)
 {
 	struct stats_source *src = arg;
-	struct stat_snapshot s = { 0 };
+	struct stat_snapshot s = {0};
 	size_t size;
 	char *json = stats_json(src, 1, &size), *text = NULL;
 
@@ -202,9 +203,13 @@ static bool open_server(void *arg)
 static void test_stats(void)
 {
 	size_t size = sizeof(struct state_head) + sizeof(struct state_queue);
-	struct stats_device d = { .guest = "g", .device = "xvda", .type = "vbd", .engine = "null",
-				  .nr_queues = 1, .queue_size = sizeof(struct state_queue) };
-	struct stats_source src = { "blkback", next_disk, &d };
+	struct stats_device d = {.guest = "g",
+				 .device = "xvda",
+				 .type = "vbd",
+				 .engine = "null",
+				 .nr_queues = 1,
+				 .queue_size = sizeof(struct state_queue)};
+	struct stats_source src = {"blkback", next_disk, &d};
 
 	d.state = aligned_alloc(64, size);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(d.state);

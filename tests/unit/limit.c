@@ -9,16 +9,17 @@
 #define SECOND 1000000000ull
 #define START  (5000 * SECOND)
 
-static void set(struct limit_bucket *b, uint64_t bytes, uint64_t bytes_burst, uint64_t ops,
-		uint64_t ops_burst)
+static void set(struct limit_bucket *b, uint64_t bytes, uint64_t bytes_burst,
+		uint64_t ops, uint64_t ops_burst)
 {
-	struct limit_rate r = { bytes, bytes_burst, ops, ops_burst };
+	struct limit_rate r = {bytes, bytes_burst, ops, ops_burst};
 
 	limit_set(b, &r);
 }
 
 /* Ask without end for @duration, waiting as told: bytes granted. */
-static uint64_t greedy(struct limit_bucket *b, uint64_t bytes, uint64_t ops, uint64_t duration)
+static uint64_t greedy(struct limit_bucket *b, uint64_t bytes, uint64_t ops,
+		       uint64_t duration)
 {
 	uint64_t now = START, got = 0, wait;
 
@@ -34,7 +35,7 @@ static uint64_t greedy(struct limit_bucket *b, uint64_t bytes, uint64_t ops, uin
 
 static void test_unlimited(void)
 {
-	struct limit_bucket b = { 0 };
+	struct limit_bucket b = {0};
 
 	CU_ASSERT_FALSE(limit_active(&b));
 	CU_ASSERT_EQUAL(limit_take(&b, UINT64_MAX, UINT64_MAX, START), 0);
@@ -47,8 +48,8 @@ static void test_unlimited(void)
 
 static void test_rate(void)
 {
-	static const uint64_t rates[] = { 1, 1000, 50 << 20, 10000000000ull };
-	struct limit_bucket b = { 0 };
+	static const uint64_t rates[] = {1, 1000, 50 << 20, 10000000000ull};
+	struct limit_bucket b = {0};
 	uint64_t got, want;
 	unsigned int i;
 
@@ -68,7 +69,7 @@ static void test_rate(void)
 
 static void test_burst(void)
 {
-	struct limit_bucket b = { 0 };
+	struct limit_bucket b = {0};
 	unsigned int n = 0;
 
 	/* no burst given: a tenth of a second's worth */
@@ -95,7 +96,7 @@ static void test_burst(void)
 
 static void test_both_or_none(void)
 {
-	struct limit_bucket b = { 0 };
+	struct limit_bucket b = {0};
 
 	set(&b, 1000, 1000, 10, 1);
 	CU_ASSERT_EQUAL(limit_take(&b, 100, 1, START), 0);
@@ -109,7 +110,7 @@ static void test_both_or_none(void)
 
 static void test_live_change(void)
 {
-	struct limit_bucket b = { 0 };
+	struct limit_bucket b = {0};
 	uint64_t wait;
 
 	/* a debt of an hour at the old rate does not outlive it */
@@ -130,7 +131,7 @@ static void test_live_change(void)
 
 static void test_extremes(void)
 {
-	struct limit_bucket b = { 0 };
+	struct limit_bucket b = {0};
 	unsigned int i;
 
 	set(&b, 1, 1, 1, 1);
@@ -186,7 +187,7 @@ static void run_threads(struct shared *s)
 
 static void test_threads(void)
 {
-	struct shared s = { 0 };
+	struct shared s = {0};
 	uint64_t elapsed, allowed;
 
 	set(&s.b, RATE, 10 * CHUNK, 0, 0);

@@ -77,7 +77,7 @@ static void test_sink_and_level(void)
 
 static void test_limit_clock(void)
 {
-	struct log_limit l = { 0 };
+	struct log_limit l = {0};
 	unsigned long long now = 1000 * SECOND;
 	unsigned int dropped, i;
 
@@ -105,7 +105,7 @@ static void test_limit_clock(void)
 
 static void test_limit_says(void)
 {
-	struct log_limit l = { 0 };
+	struct log_limit l = {0};
 	unsigned int i;
 
 	log_init("test", LOG_LEVEL_INFO);
@@ -119,7 +119,8 @@ static void test_limit_says(void)
 	l.last_ns -= 6 * SECOND;
 	log_guest(&l, LOG_LEVEL_WARN, "guest 1: again");
 	CU_ASSERT_EQUAL(lines, LOG_GUEST_BURST + 1);
-	CU_ASSERT_STRING_EQUAL(last, "guest 1: again (5 lines like this were left out before)");
+	CU_ASSERT_STRING_EQUAL(last,
+			       "guest 1: again (5 lines like this were left out before)");
 	log_set_sink(NULL, NULL);
 }
 

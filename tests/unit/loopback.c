@@ -18,7 +18,7 @@
 
 static bool readable(int fd, int ms)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct pollfd p = {.fd = fd, .events = POLLIN};
 
 	return poll(&p, 1, ms) == 1;
 }
@@ -83,7 +83,7 @@ static void test_map_bad(void)
 	struct loopback *lb = loopback_new(4, 4, 0);
 	struct grants *g = loopback_grants(lb);
 	uint32_t rw = loopback_grant(lb, 0, false), ro = loopback_grant(lb, 1, true);
-	uint32_t bad[] = { 0, 7, 8 + 4, UINT32_MAX }, refs[2] = { rw, 0 };
+	uint32_t bad[] = {0, 7, 8 + 4, UINT32_MAX}, refs[2] = {rw, 0};
 	unsigned int i;
 	char *m;
 
@@ -153,11 +153,11 @@ static void test_grant_table_full(void)
 
 static char page[2 * XEN_PAGE_SIZE] __attribute__((aligned(4096)));
 
-static xengnttab_grant_copy_segment_t from_guest(uint32_t ref, unsigned int offset, void *to,
-						 unsigned int len)
+static xengnttab_grant_copy_segment_t from_guest(uint32_t ref, unsigned int offset,
+						 void *to, unsigned int len)
 {
-	xengnttab_grant_copy_segment_t s = { .len = (uint16_t)len, .flags = GNTCOPY_source_gref,
-					     .status = 99 };
+	xengnttab_grant_copy_segment_t s = {
+		.len = (uint16_t)len, .flags = GNTCOPY_source_gref, .status = 99};
 
 	s.source.foreign.ref = ref;
 	s.source.foreign.offset = (uint16_t)offset;
@@ -166,11 +166,11 @@ static xengnttab_grant_copy_segment_t from_guest(uint32_t ref, unsigned int offs
 	return s;
 }
 
-static xengnttab_grant_copy_segment_t to_guest(uint32_t ref, unsigned int offset, void *from,
-					       unsigned int len)
+static xengnttab_grant_copy_segment_t to_guest(uint32_t ref, unsigned int offset,
+					       void *from, unsigned int len)
 {
-	xengnttab_grant_copy_segment_t s = { .len = (uint16_t)len, .flags = GNTCOPY_dest_gref,
-					     .status = 99 };
+	xengnttab_grant_copy_segment_t s = {
+		.len = (uint16_t)len, .flags = GNTCOPY_dest_gref, .status = 99};
 
 	s.dest.foreign.ref = ref;
 	s.dest.foreign.offset = (uint16_t)offset;
@@ -322,7 +322,7 @@ static void test_many_ports(void)
 {
 	struct loopback *lb = loopback_new(1, 1, 80);
 	struct events *e = loopback_events(lb);
-	bool seen[2048] = { false };
+	bool seen[2048] = {false};
 	unsigned int i, n, total = 0;
 	int ports[3];
 
@@ -337,7 +337,8 @@ static void test_many_ports(void)
 		}
 	}
 	CU_ASSERT_EQUAL(total, 80);
-	CU_ASSERT_EQUAL(events_parse(e, ports, 4, ports, 3), 0); /* a short read is none */
+	CU_ASSERT_EQUAL(events_parse(e, ports, 4, ports, 3),
+			0); /* a short read is none */
 	events_close(e);
 	loopback_free(lb);
 }
@@ -347,7 +348,7 @@ static void test_uring(void)
 {
 	struct loopback *lb = loopback_new(1, 1, 1);
 	struct events *e = loopback_events(lb);
-	struct __kernel_timespec limit = { .tv_sec = 10 };
+	struct __kernel_timespec limit = {.tv_sec = 10};
 	struct io_uring_cqe *cqe = NULL;
 	struct io_uring_sqe *sqe;
 	char buf[EVENTS_READ_SIZE];
@@ -431,7 +432,7 @@ static void ping(struct pingpong *p)
 static void test_threads(void)
 {
 	struct loopback *lb = loopback_new(1, 1, 1);
-	struct pingpong p = { lb, loopback_port_alloc(lb), loopback_grant(lb, 0, false) };
+	struct pingpong p = {lb, loopback_port_alloc(lb), loopback_grant(lb, 0, false)};
 	pthread_t back;
 	void *ret;
 
@@ -446,7 +447,7 @@ static void test_threads(void)
 static void test_processes(void)
 {
 	struct loopback *lb = loopback_new(1, 1, 1);
-	struct pingpong p = { lb, loopback_port_alloc(lb), loopback_grant(lb, 0, false) };
+	struct pingpong p = {lb, loopback_port_alloc(lb), loopback_grant(lb, 0, false)};
 	pid_t pid = fork();
 	int status;
 
@@ -472,7 +473,9 @@ static void test_back_died(void)
 		struct events *e = loopback_events(lb);
 
 		_exit(e && events_bind(e, front) > 0 &&
-		      grants_map(loopback_grants(lb), &ref, 1, RW) ? 0 : 1);
+				      grants_map(loopback_grants(lb), &ref, 1, RW)
+			      ? 0
+			      : 1);
 	}
 	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
 	CU_ASSERT_EQUAL(status, 0);

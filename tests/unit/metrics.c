@@ -57,10 +57,10 @@ static int compare(const void *a, const void *b)
 
 static void test_quantiles(void)
 {
-	static const double qs[] = { 0.01, 0.5, 0.9, 0.99, 0.999 };
+	static const double qs[] = {0.01, 0.5, 0.9, 0.99, 0.999};
 	static uint64_t samples[SAMPLES];
 	static struct metrics_queue a, b;
-	const struct metrics_queue *both[] = { &a, &b };
+	const struct metrics_queue *both[] = {&a, &b};
 	uint64_t x = 88172645463325252ull, got, want;
 	unsigned int i;
 

@@ -15,8 +15,9 @@
 #include "backends/common/log.h"
 #include "backends/common/stats.h"
 
-#define QUEUE_SIZE (sizeof(struct state_queue) + 128) /* a class has data of its own behind */
-#define QUEUES     2
+#define QUEUE_SIZE                                                                       \
+	(sizeof(struct state_queue) + 128) /* a class has data of its own behind */
+#define QUEUES 2
 
 struct disks {
 	struct stats_device d[2];
@@ -35,7 +36,8 @@ static bool next_disk(void *arg, unsigned int index, struct stats_device *out)
 
 static struct state_head *new_state(void)
 {
-	return aligned_alloc(64, (sizeof(struct state_head) + QUEUES * QUEUE_SIZE + 63) / 64 * 64);
+	return aligned_alloc(64, (sizeof(struct state_head) + QUEUES * QUEUE_SIZE + 63) /
+					 64 * 64);
 }
 
 static void make_disks(struct disks *disks)
@@ -50,9 +52,15 @@ static void make_disks(struct disks *disks)
 		CU_ASSERT_PTR_NOT_NULL_FATAL(h);
 		memset(h, 0, sizeof(*h) + QUEUES * QUEUE_SIZE);
 		disks->d[i] = (struct stats_device){
-			.guest = i ? "db" : "web1", .device = i ? "xvdb" : "xvda", .type = "vbd",
-			.engine = "io_uring", .domid = 3 + i, .devid = 51712 + 16 * i, .state = h,
-			.nr_queues = QUEUES, .queue_size = QUEUE_SIZE,
+			.guest = i ? "db" : "web1",
+			.device = i ? "xvdb" : "xvda",
+			.type = "vbd",
+			.engine = "io_uring",
+			.domid = 3 + i,
+			.devid = 51712 + 16 * i,
+			.state = h,
+			.nr_queues = QUEUES,
+			.queue_size = QUEUE_SIZE,
 		};
 	}
 }
@@ -77,7 +85,8 @@ static double number(const cJSON *object, const char *name)
 
 static const char *string(const cJSON *object, const char *name)
 {
-	const char *s = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+	const char *s =
+		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
 
 	return s ? s : "(none)";
 }
@@ -85,7 +94,7 @@ static const char *string(const cJSON *object, const char *name)
 static void test_json(void)
 {
 	struct disks disks;
-	struct stats_source src = { "blkback", next_disk, &disks };
+	struct stats_source src = {"blkback", next_disk, &disks};
 	const cJSON *dev, *q, *lat;
 	size_t size;
 	cJSON *root;
@@ -95,7 +104,7 @@ static void test_json(void)
 	metric_add(queue(&disks, 1, 1), METRIC_RX_OPS, 42);
 	metrics_latency(queue(&disks, 1, 1), 5000);
 	metrics_latency(queue(&disks, 1, 1), 5000);
-	limit_set(&disks.d[1].state->limit[1], &(struct limit_rate){ .bytes_per_s = 1000 });
+	limit_set(&disks.d[1].state->limit[1], &(struct limit_rate){.bytes_per_s = 1000});
 	text = stats_json(&src, 1, &size);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(text);
 	CU_ASSERT_EQUAL(strlen(text), size);
@@ -110,7 +119,9 @@ static void test_json(void)
 	CU_ASSERT_EQUAL(number(dev, "domid"), 4);
 	CU_ASSERT_EQUAL(number(dev, "devid"), 51728);
 	CU_ASSERT_EQUAL(number(cJSON_GetObjectItem(cJSON_GetObjectItem(dev, "limits"),
-						   "from_guest"), "bytes_per_s"), 1000);
+						   "from_guest"),
+			       "bytes_per_s"),
+			1000);
 	CU_ASSERT_EQUAL(cJSON_GetArraySize(cJSON_GetObjectItem(dev, "queues")), QUEUES);
 	q = cJSON_GetArrayItem(cJSON_GetObjectItem(dev, "queues"), 1);
 	CU_ASSERT_EQUAL(number(q, "rx_ops"), 42);
@@ -129,7 +140,7 @@ static void test_json(void)
 static void test_hostile_names(void)
 {
 	struct disks disks;
-	struct stats_source src = { "blkback", next_disk, &disks };
+	struct stats_source src = {"blkback", next_disk, &disks};
 	size_t size;
 	char *text;
 	cJSON *root;
@@ -140,12 +151,15 @@ static void test_hostile_names(void)
 	text = stats_json(&src, 1, &size);
 	root = cJSON_Parse(text);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(root);
-	CU_ASSERT_STRING_EQUAL(string(cJSON_GetArrayItem(cJSON_GetObjectItem(root, "devices"), 0),
-				      "guest"), "a\"b\\c?d????????\xc3\xa4??");
+	CU_ASSERT_STRING_EQUAL(
+		string(cJSON_GetArrayItem(cJSON_GetObjectItem(root, "devices"), 0),
+		       "guest"),
+		"a\"b\\c?d????????\xc3\xa4??");
 	cJSON_Delete(root);
 	free(text);
 	text = stats_openmetrics(&src, 1, &size);
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, "guest=\"a\\\"b\\\\c?d????????\xc3\xa4??\","));
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(text, "guest=\"a\\\"b\\\\c?d????????\xc3\xa4??\","));
 	free(text);
 	free_disks(&disks);
 }
@@ -154,7 +168,7 @@ static void test_hostile_names(void)
 static void test_hostile_state(void)
 {
 	struct disks disks;
-	struct stats_source src = { "blkback", next_disk, &disks };
+	struct stats_source src = {"blkback", next_disk, &disks};
 	size_t size;
 	cJSON *root;
 	char *text;
@@ -164,26 +178,34 @@ static void test_hostile_state(void)
 	text = stats_json(&src, 1, &size);
 	root = cJSON_Parse(text);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(root);
-	CU_ASSERT_EQUAL(cJSON_GetArraySize(cJSON_GetObjectItem(cJSON_GetArrayItem(
-		cJSON_GetObjectItem(root, "devices"), 0), "queues")), QUEUES);
+	CU_ASSERT_EQUAL(
+		cJSON_GetArraySize(cJSON_GetObjectItem(
+			cJSON_GetArrayItem(cJSON_GetObjectItem(root, "devices"), 0),
+			"queues")),
+		QUEUES);
 	cJSON_Delete(root);
 	free(text);
 	text = stats_openmetrics(&src, 1, &size);
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, "xylem_rx_ops_total{daemon=\"blkback\",guest=\"web1\","
+	CU_ASSERT_PTR_NOT_NULL(strstr(
+		text,
+		"xylem_rx_ops_total{daemon=\"blkback\",guest=\"web1\","
 		"domid=\"3\",type=\"vbd\",devid=\"51712\",device=\"xvda\",queue=\"1\"} "
 		"18446744073709551615\n"));
 	free(text);
 	free_disks(&disks);
 }
 
-/* Each family once, its lines together and typed; buckets cumulative; # EOF at the end. */
+/*
+ * Each family once, its lines together and typed; buckets cumulative; # EOF at the end.
+ */
 static void check_openmetrics(char *text)
 {
 	char family[128] = "", seen[8192] = "", *line, *save = NULL, key[160];
 	unsigned long long last = 0, count;
 	bool eof = false;
 
-	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+	for (line = strtok_r(text, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
 		CU_ASSERT_FALSE(eof);
 		if (!strncmp(line, "# TYPE ", 7)) {
 			CU_ASSERT_EQUAL(sscanf(line, "# TYPE %127s", family), 1);
@@ -207,8 +229,8 @@ static void check_openmetrics(char *text)
 static void test_openmetrics(void)
 {
 	struct disks disks, nics;
-	struct stats_source src[2] = { { "blkback", next_disk, &disks },
-				       { "netback", next_disk, &nics } };
+	struct stats_source src[2] = {{"blkback", next_disk, &disks},
+				      {"netback", next_disk, &nics}};
 	size_t size;
 	char *text;
 
@@ -221,17 +243,27 @@ static void test_openmetrics(void)
 	metric_set(queue(&nics, 1, 0), METRIC_INFLIGHT, 12);
 	text = stats_openmetrics(src, 2, &size);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(text);
-#define WEB1 "{daemon=\"blkback\",guest=\"web1\",domid=\"3\",type=\"vbd\",devid=\"51712\",device=\"xvda\""
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, "xylem_device_info" WEB1 ",engine=\"io_uring\"} 1\n"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, "xylem_latency_seconds_bucket" WEB1 ",le=\"2.56e-07\"} 1\n"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, "xylem_latency_seconds_bucket" WEB1 ",le=\"5.12e-07\"} 2\n"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, "xylem_latency_seconds_bucket" WEB1 ",le=\"0.001048576\"} 3\n"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, "xylem_latency_seconds_bucket" WEB1 ",le=\"68.7194767\"} 3\n"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, "xylem_latency_seconds_bucket" WEB1 ",le=\"+Inf\"} 4\n"));
+#define WEB1                                                                             \
+	"{daemon=\"blkback\",guest=\"web1\",domid=\"3\",type=\"vbd\",devid=\"51712\","   \
+	"device=\"xvda\""
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(text, "xylem_device_info" WEB1 ",engine=\"io_uring\"} 1\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "xylem_latency_seconds_bucket" WEB1
+					    ",le=\"2.56e-07\"} 1\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "xylem_latency_seconds_bucket" WEB1
+					    ",le=\"5.12e-07\"} 2\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "xylem_latency_seconds_bucket" WEB1
+					    ",le=\"0.001048576\"} 3\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "xylem_latency_seconds_bucket" WEB1
+					    ",le=\"68.7194767\"} 3\n"));
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(text, "xylem_latency_seconds_bucket" WEB1 ",le=\"+Inf\"} 4\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "xylem_latency_seconds_count" WEB1 "} 4\n"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, "xylem_inflight{daemon=\"netback\",guest=\"db\",domid=\"4\","
-		"type=\"vbd\",devid=\"51728\",device=\"xvdb\",queue=\"0\"} 12\n"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, "# TYPE xylem_rx_bytes counter\n# UNIT xylem_rx_bytes bytes\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(
+		text, "xylem_inflight{daemon=\"netback\",guest=\"db\",domid=\"4\","
+		      "type=\"vbd\",devid=\"51728\",device=\"xvdb\",queue=\"0\"} 12\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(
+		text, "# TYPE xylem_rx_bytes counter\n# UNIT xylem_rx_bytes bytes\n"));
 	check_openmetrics(text);
 	free(text);
 	free_disks(&disks);
@@ -254,7 +286,7 @@ static void serve(struct served *s)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(s->dir));
 	snprintf(s->path, sizeof(s->path), "%s/stat.sock", s->dir);
 	make_disks(&s->disks);
-	s->source = (struct stats_source){ "blkback", next_disk, &s->disks };
+	s->source = (struct stats_source){"blkback", next_disk, &s->disks};
 	s->loop = ev_loop_new(0);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s->loop);
 	s->server = stats_server_open(s->loop, s->path, &s->source);
@@ -272,7 +304,7 @@ static void stop_serving(struct served *s)
 
 static int dial(struct served *s)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
 	strcpy(addr.sun_path, s->path);
@@ -306,7 +338,8 @@ static char *ask(struct served *s, const char *request)
 {
 	int fd = dial(s);
 
-	CU_ASSERT_EQUAL(send(fd, request, strlen(request), MSG_NOSIGNAL), (ssize_t)strlen(request));
+	CU_ASSERT_EQUAL(send(fd, request, strlen(request), MSG_NOSIGNAL),
+			(ssize_t)strlen(request));
 	return listen_to(s, fd);
 }
 
@@ -388,7 +421,8 @@ static void test_open(void)
 	longer[sizeof(longer) - 1] = 0;
 	CU_ASSERT_PTR_NULL(stats_server_open(s.loop, longer, &s.source));
 	CU_ASSERT_EQUAL(errno, ENAMETOOLONG);
-	CU_ASSERT_PTR_NULL(stats_server_open(s.loop, "/nonexistent/stat.sock", &s.source));
+	CU_ASSERT_PTR_NULL(
+		stats_server_open(s.loop, "/nonexistent/stat.sock", &s.source));
 	CU_ASSERT_EQUAL(errno, ENOENT);
 	/* a socket that a dead daemon left is replaced; a file is not */
 	again = stats_server_open(s.loop, s.path, &s.source);

@@ -40,7 +40,7 @@ static bool event_is(struct store *s, const char *path, const char *token)
 
 static bool no_event(struct store *s)
 {
-	struct pollfd p = { .fd = s->fd, .events = POLLIN };
+	struct pollfd p = {.fd = s->fd, .events = POLLIN};
 	char **e = s->ops->next_event(s);
 	bool none = !e && errno == EAGAIN && poll(&p, 1, 0) == 0;
 
@@ -60,7 +60,8 @@ static void test_nodes(void)
 	char **list;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-	CU_ASSERT_TRUE(store_write(s, 0, "1", "/local/domain/%d/device/vbd/%d/state", 3, 51712));
+	CU_ASSERT_TRUE(
+		store_write(s, 0, "1", "/local/domain/%d/device/vbd/%d/state", 3, 51712));
 	CU_ASSERT_TRUE(value_is(s, 0, "/local/domain/3/device/vbd/51712/state", "1"));
 	CU_ASSERT_TRUE(value_is(s, 0, "/local/domain", "")); /* parents are made, empty */
 	CU_ASSERT_TRUE(absent(s, 0, "/local/domain/3/device/vbd/5171"));
@@ -95,7 +96,8 @@ static void test_nodes(void)
 
 static void test_bad_paths(void)
 {
-	static const char *const bad[] = { "", "local", "/a//b", "/a/", "//", "/a b", "/a\n", "/\xc3" };
+	static const char *const bad[] = {"",   "local", "/a//b", "/a/",
+					  "//", "/a b",  "/a\n",  "/\xc3"};
 	struct store *s = store_open_mem();
 	char longer[5000], too_long[3 * STORE_PATH_MAX];
 	unsigned int i;
@@ -129,13 +131,23 @@ static void test_numbers(void)
 		int err;
 		uint64_t value;
 	} cases[] = {
-		{ "0", 0, 0 }, { "16", 0, 16 }, { "007", 0, 7 },
-		{ "18446744073709551615", 0, UINT64_MAX },
-		{ "18446744073709551616", -EINVAL, 0 }, { "99999999999999999999", -EINVAL, 0 },
-		{ "000000000000000000001", -EINVAL, 0 }, { "", -EINVAL, 0 }, { " 1", -EINVAL, 0 },
-		{ "1 ", -EINVAL, 0 }, { "1\n", -EINVAL, 0 }, { "-1", -EINVAL, 0 },
-		{ "+1", -EINVAL, 0 }, { "0x10", -EINVAL, 0 }, { "1e3", -EINVAL, 0 },
-		{ "12a", -EINVAL, 0 }, { "\xd9\xa1", -EINVAL, 0 },
+		{"0", 0, 0},
+		{"16", 0, 16},
+		{"007", 0, 7},
+		{"18446744073709551615", 0, UINT64_MAX},
+		{"18446744073709551616", -EINVAL, 0},
+		{"99999999999999999999", -EINVAL, 0},
+		{"000000000000000000001", -EINVAL, 0},
+		{"", -EINVAL, 0},
+		{" 1", -EINVAL, 0},
+		{"1 ", -EINVAL, 0},
+		{"1\n", -EINVAL, 0},
+		{"-1", -EINVAL, 0},
+		{"+1", -EINVAL, 0},
+		{"0x10", -EINVAL, 0},
+		{"1e3", -EINVAL, 0},
+		{"12a", -EINVAL, 0},
+		{"\xd9\xa1", -EINVAL, 0},
 	};
 	struct store *s = store_open_mem();
 	unsigned int i;
@@ -144,7 +156,8 @@ static void test_numbers(void)
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		CU_ASSERT_TRUE(put(s, "/d/n", cases[i].text));
 		v = 4711;
-		CU_ASSERT_EQUAL(store_get_u64(s, 0, "/d", "n", 0, UINT64_MAX, &v), cases[i].err);
+		CU_ASSERT_EQUAL(store_get_u64(s, 0, "/d", "n", 0, UINT64_MAX, &v),
+				cases[i].err);
 		CU_ASSERT_EQUAL(v, cases[i].err ? 4711 : cases[i].value);
 	}
 	CU_ASSERT_TRUE(store_put_u64(s, 0, "/d", "n", UINT64_MAX));
@@ -194,12 +207,15 @@ static void test_watches(void)
 	CU_ASSERT_TRUE(put(s, "/b", "above does not fire"));
 	CU_ASSERT_TRUE(put(s, "/b/vbd-2", "beside neither"));
 	CU_ASSERT_TRUE(no_event(s));
-	/* rm of a subtree: watches below for their own node, then those above for the top */
+	/*
+	 * rm of a subtree: watches below for their own node, then those above for the top
+	 */
 	CU_ASSERT_TRUE(s->ops->rm(guest, 0, "/b/vbd/3"));
 	CU_ASSERT_TRUE(event_is(s, "/b/vbd/3/1/state", "leaf"));
 	CU_ASSERT_TRUE(event_is(s, "/b/vbd/3", "top"));
 	CU_ASSERT_TRUE(no_event(s));
-	CU_ASSERT_TRUE(s->ops->rm(guest, 0, "/b/vbd/3")); /* nothing there: nothing fires */
+	CU_ASSERT_TRUE(
+		s->ops->rm(guest, 0, "/b/vbd/3")); /* nothing there: nothing fires */
 	CU_ASSERT_TRUE(no_event(s));
 	CU_ASSERT_TRUE(s->ops->rm(guest, 0, "/b"));
 	CU_ASSERT_TRUE(event_is(s, "/b/vbd", "top"));

@@ -79,7 +79,8 @@ int xengnttab_unmap(xengnttab_handle *h, void *addr, uint32_t count)
 	return fails() ? -1 : 0;
 }
 
-int xengnttab_grant_copy(xengnttab_handle *h, uint32_t count, xengnttab_grant_copy_segment_t *segs)
+int xengnttab_grant_copy(xengnttab_handle *h, uint32_t count,
+			 xengnttab_grant_copy_segment_t *segs)
 {
 	CU_ASSERT_PTR_NOT_NULL(h);
 	lib.addr = segs;
@@ -103,7 +104,8 @@ xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int 
 	return fails() ? NULL : new_evtchn(open("/dev/null", O_RDWR));
 }
 
-xenevtchn_handle *xenevtchn_fdopen(struct xentoollog_logger *logger, int fd, unsigned int flags)
+xenevtchn_handle *xenevtchn_fdopen(struct xentoollog_logger *logger, int fd,
+				   unsigned int flags)
 {
 	(void)logger;
 	CU_ASSERT_EQUAL(flags, 0);
@@ -174,7 +176,7 @@ static int next_fd(void)
 static void test_grants(void)
 {
 	xengnttab_grant_copy_segment_t s[2];
-	uint32_t refs[] = { 9, 8, 700 };
+	uint32_t refs[] = {9, 8, 700};
 	struct grants *g;
 
 	lib.fail = EACCES;
@@ -278,9 +280,9 @@ static void test_events(void)
 static void test_parse(void)
 {
 	struct events *e = events_fdopen_xen(open("/dev/null", O_RDWR), 5);
-	uint32_t in[3] = { 77, 78, 79 };
+	uint32_t in[3] = {77, 78, 79};
 	unsigned char odd[13];
-	int ports[4] = { 0, 0, 0, -5 };
+	int ports[4] = {0, 0, 0, -5};
 
 	memcpy(odd + 1, in, sizeof(in)); /* wherever the buffer lies */
 	CU_ASSERT_EQUAL(events_parse(e, odd + 1, 12, ports, 4), 3);

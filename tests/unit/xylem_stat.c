@@ -38,8 +38,14 @@ static void make_disk(struct one_disk *disk, const char *guest)
 	memset(h, 0, size);
 	memset(disk, 0, sizeof(*disk));
 	disk->d = (struct stats_device){
-		.guest = guest, .device = "xvda", .type = "vbd", .engine = "null", .domid = 3,
-		.devid = 51712, .state = h, .nr_queues = QUEUES,
+		.guest = guest,
+		.device = "xvda",
+		.type = "vbd",
+		.engine = "null",
+		.domid = 3,
+		.devid = 51712,
+		.state = h,
+		.nr_queues = QUEUES,
 		.queue_size = sizeof(struct state_queue),
 	};
 }
@@ -51,7 +57,7 @@ static struct metrics_queue *queue(struct one_disk *disk, unsigned int i)
 
 static bool add(struct stat_snapshot *s, const char *daemon, struct one_disk *disk)
 {
-	struct stats_source src = { daemon, next_disk, disk };
+	struct stats_source src = {daemon, next_disk, disk};
 	size_t size;
 	char *text = stats_json(&src, 1, &size);
 	bool ok = stat_snapshot_add(s, text);
@@ -63,9 +69,10 @@ static bool add(struct stat_snapshot *s, const char *daemon, struct one_disk *di
 /* What the daemon says directly and what goes through JSON and back are the same text. */
 static void test_round_trip(void)
 {
-	struct stat_snapshot s = { 0 };
+	struct stat_snapshot s = {0};
 	struct one_disk a, b;
-	struct stats_source src[2] = { { "blkback", next_disk, &a }, { "netback", next_disk, &b } };
+	struct stats_source src[2] = {{"blkback", next_disk, &a},
+				      {"netback", next_disk, &b}};
 	char *direct, *through;
 	unsigned int i;
 	size_t size;
@@ -76,7 +83,8 @@ static void test_round_trip(void)
 		metric_add(queue(&a, i & 1), (enum metric)i, 1000 + i);
 	for (i = 0; i < 64; i++)
 		metrics_latency(queue(&b, i & 1), 1ull << (i / 2));
-	limit_set(&a.d.state->limit[0], &(struct limit_rate){ .bytes_per_s = 5, .ops_per_s = 6 });
+	limit_set(&a.d.state->limit[0],
+		  &(struct limit_rate){.bytes_per_s = 5, .ops_per_s = 6});
 	CU_ASSERT_TRUE(add(&s, "blkback", &a));
 	CU_ASSERT_TRUE(add(&s, "netback", &b));
 	CU_ASSERT_EQUAL(s.nr_devices, 2);
@@ -94,7 +102,7 @@ static void test_round_trip(void)
 
 static void test_rates(void)
 {
-	struct stat_snapshot before = { 0 }, now = { 0 };
+	struct stat_snapshot before = {0}, now = {0};
 	const struct stat_device *old;
 	struct stat_rates r;
 	struct one_disk d;
@@ -137,18 +145,25 @@ static void test_rates(void)
 	free(d.d.state);
 }
 
-#define DEVICE "{\"guest\":\"g\",\"domid\":1,\"type\":\"vbd\",\"devid\":1,\"device\":\"xvda\"," \
-	       "\"engine\":\"null\",\"queues\":"
+#define DEVICE                                                                           \
+	"{\"guest\":\"g\",\"domid\":1,\"type\":\"vbd\",\"devid\":1,\"device\":\"xvda\"," \
+	"\"engine\":\"null\",\"queues\":"
 
 static void test_bad_json(void)
 {
 	static const char *const bad[] = {
-		"", "{", "null", "[]", "error: unknown request\n", "{\"daemon\":\"blkback\"}",
-		"{\"daemon\":\"blkback\",\"devices\":{}}", "{\"daemon\":1,\"devices\":[]}",
+		"",
+		"{",
+		"null",
+		"[]",
+		"error: unknown request\n",
+		"{\"daemon\":\"blkback\"}",
+		"{\"daemon\":\"blkback\",\"devices\":{}}",
+		"{\"daemon\":1,\"devices\":[]}",
 		"{\"daemon\":\"blkback\",\"devices\":[1]}",
 		"{\"daemon\":\"blkback\",\"devices\":[" DEVICE "[]},{\"guest\":\"g\"}]}",
 	};
-	struct stat_snapshot s = { 0 };
+	struct stat_snapshot s = {0};
 	char *many;
 	unsigned int i;
 
@@ -158,15 +173,19 @@ static void test_bad_json(void)
 		CU_ASSERT_EQUAL(s.nr_daemons, 0);
 	}
 	/* numbers out of any range, buckets out of the table */
-	CU_ASSERT_TRUE(stat_snapshot_add(&s, "{\"daemon\":\"blkback\",\"devices\":[" DEVICE
-		"[{\"rx_ops\":1e300,\"tx_ops\":-5,\"flushes\":\"x\",\"latency\":{\"count\":-1,"
-		"\"buckets\":[[256,1],[-1,1],[1e9,1],[3],[],7,[2,-1],[4,9]]}}]}]}"));
+	CU_ASSERT_TRUE(stat_snapshot_add(
+		&s, "{\"daemon\":\"blkback\",\"devices\":[" DEVICE
+		    "[{\"rx_ops\":1e300,\"tx_ops\":-5,\"flushes\":\"x\",\"latency\":{"
+		    "\"count\":-1,"
+		    "\"buckets\":[[256,1],[-1,1],[1e9,1],[3],[],7,[2,-1],[4,9]]}}]}]}"));
 	CU_ASSERT_EQUAL(s.nr_devices, 1);
 	CU_ASSERT_EQUAL(s.devices[0].nr_queues, 1);
 	CU_ASSERT_EQUAL(state_queue(s.devices[0].state, 0, sizeof(struct state_queue))
-				->metrics.value[METRIC_RX_OPS], UINT64_MAX);
+				->metrics.value[METRIC_RX_OPS],
+			UINT64_MAX);
 	CU_ASSERT_EQUAL(state_queue(s.devices[0].state, 0, sizeof(struct state_queue))
-				->metrics.latency[4], 9);
+				->metrics.latency[4],
+			9);
 	stat_snapshot_free(&s);
 	/* more queues than there can be */
 	many = malloc(STAT_QUEUES_MAX * 3 + 1024);
@@ -181,8 +200,8 @@ static void test_bad_json(void)
 
 static void test_keep(void)
 {
-	static char *const by_name[] = { "web1" }, *const by_domid[] = { "nobody", "3" };
-	struct stat_snapshot s = { 0 };
+	static char *const by_name[] = {"web1"}, *const by_domid[] = {"nobody", "3"};
+	struct stat_snapshot s = {0};
 	struct one_disk a, b;
 
 	make_disk(&a, "web1");
@@ -216,7 +235,8 @@ static void *answer_once(void *arg)
 
 	memset(text, 'x', sizeof(text));
 	if (recv(fd, request, sizeof(request) - 1, 0) == 5 && !strcmp(request, "json\n"))
-		while (sent < sizeof(text) && (n = write(fd, text + sent, sizeof(text) - sent)) > 0)
+		while (sent < sizeof(text) &&
+		       (n = write(fd, text + sent, sizeof(text) - sent)) > 0)
 			sent += (size_t)n;
 	close(fd);
 	return NULL;
@@ -224,7 +244,7 @@ static void *answer_once(void *arg)
 
 static void test_fetch(void)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	char dir[] = "/tmp/xylem-stat-XXXXXX", *text;
 	pthread_t server;
 	int fd;
@@ -262,17 +282,19 @@ static char *exported(void *arg, size_t *size)
 /* The whole answer to @request from 127.0.0.1:@port. */
 static const char *http(unsigned int port, const char *request)
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
-				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in addr = {.sin_family = AF_INET,
+				   .sin_port = htons((uint16_t)port),
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	struct timeval limit = { .tv_sec = 20 };
+	struct timeval limit = {.tv_sec = 20};
 	static char buf[8192];
 	size_t got = 0;
 	ssize_t n;
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	CU_ASSERT_EQUAL(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	CU_ASSERT_EQUAL(send(fd, request, strlen(request), MSG_NOSIGNAL), (ssize_t)strlen(request));
+	CU_ASSERT_EQUAL(send(fd, request, strlen(request), MSG_NOSIGNAL),
+			(ssize_t)strlen(request));
 	while ((n = recv(fd, buf + got, sizeof(buf) - 1 - got, 0)) > 0)
 		got += (size_t)n;
 	buf[got] = 0;
@@ -285,36 +307,46 @@ static const char *http(unsigned int port, const char *request)
 static void test_exporter(void)
 {
 	const char *why = NULL, *r;
-	struct stat_exporter *e = stat_exporter_start("127.0.0.1:0", exported,
-						      (void *)(uintptr_t)"# EOF\n", &why);
+	struct stat_exporter *e = stat_exporter_start(
+		"127.0.0.1:0", exported, (void *)(uintptr_t) "# EOF\n", &why);
 	unsigned int port;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(e);
 	port = stat_exporter_port(e);
 	r = http(port, "GET /metrics" END);
 	CU_ASSERT_EQUAL(strncmp(r, "HTTP/1.1 200 ", 13), 0);
-	CU_ASSERT_PTR_NOT_NULL(strstr(r, "Content-Type: application/openmetrics-text; version=1.0.0; "
-					 "charset=utf-8\r\n"));
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(r, "Content-Type: application/openmetrics-text; version=1.0.0; "
+			  "charset=utf-8\r\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(r, "\r\n\r\n# EOF\n"));
 	r = http(port, "HEAD /metrics" END);
 	CU_ASSERT_EQUAL(strncmp(r, "HTTP/1.1 200 ", 13), 0);
 	CU_ASSERT_PTR_NULL(strstr(r, "# EOF"));
-	CU_ASSERT_EQUAL(strncmp(http(port, "GET /etc/passwd" END), "HTTP/1.1 404 ", 13), 0);
-	CU_ASSERT_EQUAL(strncmp(http(port, "DELETE /metrics" END), "HTTP/1.1 405 ", 13), 0);
-	CU_ASSERT_EQUAL(strncmp(http(port, "POST /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-					   "Content-Length: 5\r\n\r\nhello"), "HTTP/1.1 405 ", 13), 0);
+	CU_ASSERT_EQUAL(strncmp(http(port, "GET /etc/passwd" END), "HTTP/1.1 404 ", 13),
+			0);
+	CU_ASSERT_EQUAL(strncmp(http(port, "DELETE /metrics" END), "HTTP/1.1 405 ", 13),
+			0);
+	CU_ASSERT_EQUAL(
+		strncmp(http(port,
+			     "POST /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+			     "Content-Length: 5\r\n\r\nhello"),
+			"HTTP/1.1 405 ", 13),
+		0);
 	stat_exporter_stop(e);
 	/* no daemon */
 	e = stat_exporter_start("127.0.0.1:0", exported, NULL, &why);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(e);
-	CU_ASSERT_EQUAL(strncmp(http(stat_exporter_port(e), "GET /metrics" END), "HTTP/1.1 503 ", 13), 0);
+	CU_ASSERT_EQUAL(strncmp(http(stat_exporter_port(e), "GET /metrics" END),
+				"HTTP/1.1 503 ", 13),
+			0);
 	stat_exporter_stop(e);
 }
 
 static void test_exporter_address(void)
 {
-	static const char *const bad[] = { "", "9777", "localhost:9777", "127.0.0.1:", ":http",
-					   "1.2.3.4.5:1", "192.0.2.1:9777" };
+	static const char *const bad[] = {
+		"",      "9777",        "localhost:9777", "127.0.0.1:",
+		":http", "1.2.3.4.5:1", "192.0.2.1:9777"};
 	struct stat_exporter *e;
 	const char *why;
 	unsigned int i;
