@@ -22,3 +22,5 @@ $(eval $(call unit_test,grant_cache,tests/unit/grant_cache.c $(VBD_TEST_SRCS),$(
 $(eval $(call unit_test,volatile,tests/unit/volatile.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS)))
 VBD_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc,--wrap=mmap
 $(eval $(call unit_test,vbd_faults,tests/unit/vbd_faults.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS) $(VBD_WRAP)))
+$(eval $(call unit_test,engine,tests/unit/engine.c $(VBD_TEST_SRCS) \
+	$(addprefix backends/common/,sandbox.c sandbox_seccomp.c),$(VBD_TEST_LIBS) -lseccomp))

@@ -312,7 +312,7 @@ static int reopen(struct image *img, int pinned, const struct stat *pin, const c
 	return measure(img, &st);
 }
 
-static int open_pinned(struct image *img, int pinned, const char *path)
+static int open_pinned(struct image *img, int pinned, const char *path, bool direct)
 {
 	struct stat st;
 	int err;
@@ -324,25 +324,25 @@ static int open_pinned(struct image *img, int pinned, const char *path)
 	img->block_device = S_ISBLK(st.st_mode);
 	img->dev = img->block_device ? st.st_rdev : st.st_dev;
 	img->ino = st.st_ino;
-	err = reopen(img, pinned, &st, path, true);
-	if (err != -EINVAL && err != -EAGAIN && err != -EOPNOTSUPP)
+	err = reopen(img, pinned, &st, path, direct);
+	if (!direct || (err != -EINVAL && err != -EAGAIN && err != -EOPNOTSUPP))
 		return err;
 	image_close(img);
 	return reopen(img, pinned, &st, path, false);
 }
 
-int image_open(struct image *img, const char *path, bool readonly)
+int image_open(struct image *img, const char *path, unsigned int how)
 {
 	int pinned, err;
 
 	image_init(img);
-	img->readonly = readonly;
+	img->readonly = how & IMAGE_READONLY;
 	if (path[0] != '/')
 		return fail(img, EINVAL, "'%s' is not an absolute path", path);
 	pinned = open(path, O_PATH | O_CLOEXEC);
 	if (pinned < 0)
 		return fail(img, errno, "%s: %s", path, strerror(errno));
-	err = open_pinned(img, pinned, path);
+	err = open_pinned(img, pinned, path, !(how & IMAGE_BUFFERED));
 	close(pinned);
 	if (err)
 		image_close(img);

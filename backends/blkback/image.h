@@ -32,6 +32,12 @@ struct image {
 				      */
 };
 
+enum image_how {
+	IMAGE_READONLY = 1 << 0,
+	IMAGE_BUFFERED =
+		1 << 1, /* through the page cache, although O_DIRECT may be possible */
+};
+
 #define IMAGE_PHYSICAL_MAX 65536u
 
 /* An image that is not open; image_close() of it is allowed. */
@@ -40,10 +46,10 @@ void image_init(struct image *img);
 /*
  * Open @path, which must be absolute and lead to a regular file or block device:
  * O_DIRECT if the file system can, otherwise through the page cache (img->direct
- * tells). What is checked is what is opened, whatever happens to the path
- * meanwhile. 0, or -errno with img->error set; -ENOMEDIUM from an empty drive.
+ * tells). @how: enum image_how. What is checked is what is opened, whatever happens to
+ * the path meanwhile. 0, or -errno with img->error set; -ENOMEDIUM from an empty drive.
  */
-int image_open(struct image *img, const char *path, bool readonly);
+int image_open(struct image *img, const char *path, unsigned int how);
 
 /* Idempotent. */
 void image_close(struct image *img);

@@ -26,3 +26,8 @@ install-blkback: build/bin/blkback
 $(eval $(call fuzzer,vbd_nodes,tests/fuzz/vbd_nodes.c backends/blkback/vbd_frontend.c \
 	backends/blkback/vbd_medium.c backends/blkback/image.c backends/common/nodes.c \
 	backends/common/log.c $(STORE_MEM_SRCS),))
+
+include frontends/vars.mk
+$(eval $(call unit_test,vbd_whole,tests/unit/vbd_whole.c $(VBD_BACKEND_SRCS) $(BLK_DATA_SRCS) \
+	$(sort $(FRONT_LOOPBACK_SRCS) $(LOOPBACK_SRCS) $(STORE_MEM_SRCS)) \
+	$(addprefix backends/common/,conf.c limit.c log.c metrics.c),-linih -luring -laio))

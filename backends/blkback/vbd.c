@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -305,19 +306,34 @@ static int vbd_attach(struct worker *w, uint32_t devid, const void *payload, siz
 	return 0;
 }
 
+/*
+ * Another file under the number that the engines know; I/O in flight keeps the one it
+ * began with. An io_uring has registered the file itself: not there.
+ */
+static int replace_image(struct worker_device *dev, const int *fds, unsigned int nfds)
+{
+	if (nfds != 1 || dev->engine != VBD_ENGINE_AIO)
+		return -EINVAL;
+	atomic_store(&dev->disk.size, 0);
+	return dup3(fds[0], dev->fd, O_CLOEXEC) < 0 ? -errno : 0;
+}
+
 static int vbd_update(struct worker_device *dev, const void *payload, size_t size, const int *fds,
 		      unsigned int nfds)
 {
-	struct vbd_update u;
+	struct vbd_update u = {0};
+	int ret = 0;
 
+	if (size == sizeof(u))
+		memcpy(&u, payload, sizeof(u));
+	if (size != sizeof(u) || u.size % dev->disk.sector_size)
+		ret = -EINVAL;
+	else if (nfds)
+		ret = replace_image(dev, fds, nfds);
+	if (!ret)
+		atomic_store(&dev->disk.size, usable(u.size, dev->disk.offset_align));
 	close_fds(fds, nfds);
-	if (nfds || size != sizeof(u))
-		return -EINVAL;
-	memcpy(&u, payload, sizeof(u));
-	if (u.size % dev->disk.sector_size)
-		return -EINVAL;
-	atomic_store(&dev->disk.size, usable(u.size, dev->disk.offset_align));
-	return 0;
+	return ret;
 }
 
 const struct worker_class vbd_worker_class = {

@@ -208,8 +208,8 @@ static int publish_disk(struct backend *be)
 static int read_identity(struct backend *be)
 {
 	struct vbd *v = be->priv;
-	char *mode = node_text(be, "mode"), *type = node_text(be, "device-type");
-	char *dev = node_text(be, "dev");
+	char *mode = nodes_text(be, "mode"), *type = nodes_text(be, "device-type");
+	char *dev = nodes_text(be, "dev");
 	uint64_t removable = 0;
 	int err = 0;
 
@@ -275,6 +275,15 @@ static int vbd_probe(struct backend *be)
 	return err;
 }
 
+/*
+ * A disc may be changed for one of other alignment while the guest is connected:
+ * through the page cache all are alike.
+ */
+static unsigned int how_to_open(const struct vbd *v)
+{
+	return (v->readonly ? IMAGE_READONLY : 0) | (v->cdrom ? IMAGE_BUFFERED : 0);
+}
+
 /* Open what the guest gets. An empty CD-ROM drive is no error. */
 static int open_medium(struct backend *be)
 {
@@ -283,7 +292,7 @@ static int open_medium(struct backend *be)
 
 	if (v->medium.image.fd >= 0)
 		return 0;
-	err = medium_open(&v->medium, be->store, be->path, v->readonly);
+	err = medium_open(&v->medium, be->store, be->path, how_to_open(v));
 	if (err == -ENOMEDIUM && v->cdrom)
 		return 0;
 	if (!err && !v->medium.image.size && !v->cdrom) {
@@ -366,8 +375,9 @@ static int fill_attach(struct backend *be, struct vbd_attach *a)
 	v->sector_unit = f.large_sectors ? v->sector_size : 512;
 	v->size = whole(be, medium_size(v), v->sector_size);
 	a->flags = attach_flags(v, &f);
-	/* an empty drive has no file to do I/O on; every request is out of range */
-	a->engine = img->fd >= 0 ? v->engine : VBD_ENGINE_NULL;
+	/* the engine whose file can be changed under way (vbd_proto.h) */
+	a->engine =
+		v->cdrom && v->engine == VBD_ENGINE_URING ? VBD_ENGINE_AIO : v->engine;
 	a->sector_size = v->sector_size;
 	a->sector_unit = v->sector_unit;
 	a->offset_align = img->fd >= 0 ? img->offset_align : 1;
@@ -392,18 +402,22 @@ static int add_fd(struct backend *be, struct backend_attach *out, int fd,
 	return 0;
 }
 
+/* The caller's own; an empty drive has no file, and every request is out of range. */
+static int image_fd(const struct vbd *v)
+{
+	if (v->medium.image.fd >= 0)
+		return fcntl(v->medium.image.fd, F_DUPFD_CLOEXEC, 0);
+	return open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
 /* The image, then one event-channel descriptor a queue (vbd_proto.h). */
 static int fill_fds(struct backend *be, struct backend_attach *out, uint32_t queues)
 {
 	const struct vbd *v = be->priv;
-	int err, fd;
+	int err;
 
 	out->nfds = 0;
-	if (v->medium.image.fd >= 0)
-		fd = fcntl(v->medium.image.fd, F_DUPFD_CLOEXEC, 0);
-	else
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	err = add_fd(be, out, fd, "image");
+	err = add_fd(be, out, image_fd(v), "image");
 	for (; !err && queues; queues--)
 		err = add_fd(be, out, events_open_restricted_fd(be->domid),
 			     "event channels");
@@ -520,10 +534,11 @@ static int vbd_resume(struct backend *be)
 }
 
 /*
- * A new size: first the worker, so that what the guest is told it can use. A
- * frontend reads `sectors` again when it sees the state written again.
+ * A new size, or with @fd another file too: first the worker, so that what the guest
+ * is told it can use. A frontend reads `sectors` again when it sees the state
+ * written again.
  */
-static void resize(struct backend *be, uint64_t size)
+static void resize(struct backend *be, uint64_t size, int fd)
 {
 	struct vbd *v = be->priv;
 	const struct vbd_update update = {.size = size};
@@ -536,7 +551,7 @@ static void resize(struct backend *be, uint64_t size)
 	log_info(LOG_NAME "size changes from %" PRIu64 " to %" PRIu64 " bytes",
 		 LOG_ARGS(be), v->size, size);
 	v->size = size; /* also if it fails: not again every second */
-	err = backend_update(be, &update, sizeof(update), NULL, 0);
+	err = backend_update(be, &update, sizeof(update), &fd, fd >= 0);
 	if (err)
 		log_error(LOG_NAME "cannot tell the worker: %s", LOG_ARGS(be),
 			  strerror(-err));
@@ -553,24 +568,38 @@ static void vbd_tick(struct backend *be)
 		return;
 	size = whole(be, medium_size(v), v->physical);
 	if (size != v->size)
-		resize(be, size);
+		resize(be, size, -1);
 }
 
-/*
- * Another disc, or none. A connected frontend cannot be given another file under
- * way: it sees an empty drive until it connects again.
- */
+/* Another disc, or none: the guest sees a drive that is empty, then of the new size. */
+static void change_disc(struct backend *be)
+{
+	struct vbd *v = be->priv;
+	int fd;
+
+	medium_close(&v->medium);
+	open_medium(be);
+	fd = image_fd(v);
+	if (fd < 0) {
+		log_error(LOG_NAME "cannot change the disc: %s", LOG_ARGS(be),
+			  strerror(errno));
+		return;
+	}
+	log_info(LOG_NAME "disc changed: '%s'", LOG_ARGS(be),
+		 v->medium.params ? v->medium.params : "");
+	if (v->size)
+		resize(be, 0, -1);
+	resize(be, whole(be, medium_size(v), v->physical), fd);
+	close(fd);
+}
+
 static void vbd_changed(struct backend *be)
 {
 	struct vbd *v = be->priv;
 
 	set_limits(be);
-	if (!v->cdrom || !v->connected ||
-	    !medium_changed(&v->medium, be->store, be->path))
-		return;
-	medium_close(&v->medium);
-	if (v->size)
-		resize(be, 0);
+	if (v->cdrom && v->connected && medium_changed(&v->medium, be->store, be->path))
+		change_disc(be);
 }
 
 static bool online(const struct backend *be)

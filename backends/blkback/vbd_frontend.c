@@ -47,9 +47,9 @@ static int read_ring_order(const struct node_reader *r, uint32_t max, uint32_t *
 	uint64_t by_order = UINT64_MAX, pages = 0;
 	int err;
 
-	err = node_optional(r, "ring-page-order", 0, max, &by_order);
+	err = nodes_optional(r, "ring-page-order", 0, max, &by_order);
 	if (!err)
-		err = node_optional(r, "num-ring-pages", 1, 1u << max, &pages);
+		err = nodes_optional(r, "num-ring-pages", 1, 1u << max, &pages);
 	if (err)
 		return err;
 	if (pages & (pages - 1)) {
@@ -75,12 +75,12 @@ static int read_queue(const struct node_reader *r, const char *dir, uint32_t ord
 	uint32_t i;
 	int err;
 
-	err = node_required(r, dir, "event-channel", 1, EVENT_CHANNEL_MAX, &v);
+	err = nodes_required(r, dir, "event-channel", 1, EVENT_CHANNEL_MAX, &v);
 	if (err)
 		return err;
 	q->event_channel = (uint32_t)v;
 	if (order == 0) {
-		err = node_number(r, dir, "ring-ref", 1, UINT32_MAX, &v);
+		err = nodes_number(r, dir, "ring-ref", 1, UINT32_MAX, &v);
 		if (err != -ENOENT) {
 			q->ring_ref[0] = (uint32_t)v;
 			return err;
@@ -90,7 +90,7 @@ static int read_queue(const struct node_reader *r, const char *dir, uint32_t ord
 		char node[24];
 
 		snprintf(node, sizeof(node), "ring-ref%u", i);
-		err = node_required(r, dir, node, 1, UINT32_MAX, &v);
+		err = nodes_required(r, dir, node, 1, UINT32_MAX, &v);
 		if (err)
 			return err;
 		q->ring_ref[i] = (uint32_t)v;
@@ -130,15 +130,16 @@ int vbd_frontend_read(struct store *s, const char *frontend,
 	why[0] = '\0';
 	err = read_abi(&r, &a->abi);
 	if (!err)
-		err = node_optional(&r, "multi-queue-num-queues", 1, offer->max_queues,
-				    &queues);
+		err = nodes_optional(&r, "multi-queue-num-queues", 1, offer->max_queues,
+				     &queues);
 	if (!err)
 		err = read_ring_order(&r, offer->max_ring_order, &a->ring_order);
 	if (!err)
-		err = node_optional(&r, "feature-persistent", 0, UINT32_MAX, &persistent);
+		err = nodes_optional(&r, "feature-persistent", 0, UINT32_MAX,
+				     &persistent);
 	if (!err)
-		err = node_optional(&r, "feature-large-sector-size", 0, UINT32_MAX,
-				    &large);
+		err = nodes_optional(&r, "feature-large-sector-size", 0, UINT32_MAX,
+				     &large);
 	if (err)
 		return err;
 	a->nr_queues = (uint32_t)queues;

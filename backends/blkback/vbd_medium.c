@@ -80,9 +80,9 @@ static bool is_file(const char *path)
 
 /* A loop device behind `params`: 1 and the file itself is open, 0: use the loop device.
  */
-static int open_behind_loop(struct medium *m, dev_t dev, bool readonly)
+static int open_behind_loop(struct medium *m, dev_t dev, unsigned int how)
 {
-	int err = image_open(&m->image, m->params, readonly);
+	int err = image_open(&m->image, m->params, how);
 
 	if (err)
 		return err;
@@ -98,7 +98,7 @@ static int open_behind_loop(struct medium *m, dev_t dev, bool readonly)
 	return err;
 }
 
-static int open_device(struct medium *m, dev_t dev, bool readonly)
+static int open_device(struct medium *m, dev_t dev, unsigned int how)
 {
 	char path[STORE_PATH_MAX];
 	int err;
@@ -113,7 +113,7 @@ static int open_device(struct medium *m, dev_t dev, bool readonly)
 			return fail(m, -err, "no block device %u:%u: %s", major(dev),
 				    minor(dev), strerror(-err));
 	}
-	err = image_open(&m->image, path, readonly);
+	err = image_open(&m->image, path, how);
 	if (err)
 		return err;
 	if (!m->image.block_device)
@@ -150,7 +150,7 @@ void medium_init(struct medium *m)
 	image_init(&m->image);
 }
 
-int medium_open(struct medium *m, struct store *s, const char *path, bool readonly)
+int medium_open(struct medium *m, struct store *s, const char *path, unsigned int how)
 {
 	dev_t dev;
 	int err;
@@ -162,19 +162,19 @@ int medium_open(struct medium *m, struct store *s, const char *path, bool readon
 	if (!m->params[0] && !m->device[0])
 		return fail(m, ENOMEDIUM, "no disc");
 	if (inserted_path(m->params))
-		return image_open(&m->image, inserted_path(m->params), readonly);
+		return image_open(&m->image, inserted_path(m->params), how);
 	if (!m->device[0]) /* a script that has nothing to attach */
-		return image_open(&m->image, m->params, readonly);
+		return image_open(&m->image, m->params, how);
 	if (medium_parse_device(m->device, &dev))
 		return fail(m, EINVAL,
 			    "physical-device '%.40s' is not MAJOR:MINOR in hexadecimal",
 			    m->device);
 	if (major(dev) == LOOP_MAJOR && is_file(m->params)) {
-		err = open_behind_loop(m, dev, readonly);
+		err = open_behind_loop(m, dev, how);
 		if (err)
 			return err < 0 ? err : 0;
 	}
-	return open_device(m, dev, readonly);
+	return open_device(m, dev, how);
 }
 
 bool medium_changed(const struct medium *m, struct store *s, const char *path)

@@ -24,9 +24,9 @@ void medium_init(struct medium *m);
 
 /*
  * Read the nodes below @path and open what they name. 0; -ENOMEDIUM from a CD-ROM
- * without a disc; or -errno with m->image.error set.
+ * without a disc; or -errno with m->image.error set. @how: enum image_how.
  */
-int medium_open(struct medium *m, struct store *s, const char *path, bool readonly);
+int medium_open(struct medium *m, struct store *s, const char *path, unsigned int how);
 
 /* Whether the nodes say something else than when the medium was opened. */
 bool medium_changed(const struct medium *m, struct store *s, const char *path);

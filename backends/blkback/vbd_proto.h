@@ -80,7 +80,11 @@ static inline uint32_t vbd_attach_size(uint32_t nr_queues)
 	       (VBD_MAX_QUEUES - nr_queues) * sizeof(struct vbd_queue_attach);
 }
 
-/* CONTROL_UPDATE; no descriptors. Limits are changed in the state's head instead. */
+/*
+ * CONTROL_UPDATE. Limits are changed in the state's head instead. With a descriptor
+ * it is another image, which takes the place of the one before (a CD-ROM's disc):
+ * only with VBD_ENGINE_AIO and the same alignment.
+ */
 struct vbd_update {
 	uint64_t size; /* the disk's new size in bytes; requests beyond it fail from now on */
 };

@@ -10,8 +10,8 @@
 
 #define TRIES 16 /* of a transaction that others interfere with */
 
-int node_number(const struct node_reader *r, const char *dir, const char *node,
-		uint64_t min, uint64_t max, uint64_t *out)
+int nodes_number(const struct node_reader *r, const char *dir, const char *node,
+		 uint64_t min, uint64_t max, uint64_t *out)
 {
 	int err = store_get_u64(r->store, 0, dir, node, min, max, out);
 
@@ -24,20 +24,20 @@ int node_number(const struct node_reader *r, const char *dir, const char *node,
 	return err;
 }
 
-int node_required(const struct node_reader *r, const char *dir, const char *node,
-		  uint64_t min, uint64_t max, uint64_t *out)
+int nodes_required(const struct node_reader *r, const char *dir, const char *node,
+		   uint64_t min, uint64_t max, uint64_t *out)
 {
-	int err = node_number(r, dir, node, min, max, out);
+	int err = nodes_number(r, dir, node, min, max, out);
 
 	if (err == -ENOENT)
 		snprintf(r->why, r->why_size, "%s/%s is missing", dir, node);
 	return err;
 }
 
-int node_optional(const struct node_reader *r, const char *node, uint64_t min,
-		  uint64_t max, uint64_t *out)
+int nodes_optional(const struct node_reader *r, const char *node, uint64_t min,
+		   uint64_t max, uint64_t *out)
 {
-	int err = node_number(r, r->dir, node, min, max, out);
+	int err = nodes_number(r, r->dir, node, min, max, out);
 
 	return err == -ENOENT ? 0 : err;
 }
@@ -87,7 +87,7 @@ int nodes_write(struct backend *be, const struct node *n, unsigned int count)
 	return -err;
 }
 
-char *node_text(struct backend *be, const char *node)
+char *nodes_text(struct backend *be, const char *node)
 {
 	char *text = store_read(be->store, 0, "%s/%s", be->path, node);
 

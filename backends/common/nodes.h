@@ -21,16 +21,16 @@ struct node_reader {
 };
 
 /* The number at @dir/@node, which must be there. 0 or -errno with the reason. */
-int node_required(const struct node_reader *r, const char *dir, const char *node,
-		  uint64_t min, uint64_t max, uint64_t *out);
+int nodes_required(const struct node_reader *r, const char *dir, const char *node,
+		   uint64_t min, uint64_t max, uint64_t *out);
 
 /* As above; -ENOENT without a reason, and *@out untouched, when it is missing. */
-int node_number(const struct node_reader *r, const char *dir, const char *node,
-		uint64_t min, uint64_t max, uint64_t *out);
+int nodes_number(const struct node_reader *r, const char *dir, const char *node,
+		 uint64_t min, uint64_t max, uint64_t *out);
 
 /* As above below r->dir, and a missing node is fine: preset *@out. */
-int node_optional(const struct node_reader *r, const char *node, uint64_t min,
-		  uint64_t max, uint64_t *out);
+int nodes_optional(const struct node_reader *r, const char *node, uint64_t min,
+		   uint64_t max, uint64_t *out);
 
 struct node {
 	const char *name;
@@ -45,6 +45,6 @@ struct node {
 int nodes_write(struct backend *be, const struct node *n, unsigned int count);
 
 /* The text at be->path/@node, "" when missing; NULL with errno. Freed by the caller. */
-char *node_text(struct backend *be, const char *node);
+char *nodes_text(struct backend *be, const char *node);
 
 #endif

@@ -169,7 +169,7 @@ static int publish_offer(struct backend *be)
 static int read_identity(struct backend *be)
 {
 	struct vif *v = be->priv;
-	char *vifname = node_text(be, "vifname"), *rate = node_text(be, "rate");
+	char *vifname = nodes_text(be, "vifname"), *rate = nodes_text(be, "rate");
 	int err = vifname && rate ? 0 : -(errno ? errno : ENOMEM);
 
 	if (err) {
@@ -204,7 +204,7 @@ static void default_name(const struct backend *be, char name[IFNAMSIZ])
 static void plug_again(struct backend *be)
 {
 	struct vif *v = be->priv;
-	char *status = node_text(be, "hotplug-status"), *bridge = node_text(be, "bridge");
+	char *status = nodes_text(be, "hotplug-status"), *bridge = nodes_text(be, "bridge");
 	int err;
 
 	if (status && bridge && !strcmp(status, "connected")) {

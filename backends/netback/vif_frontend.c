@@ -17,7 +17,7 @@
 static int read_flag(const struct node_reader *r, const char *node, uint64_t fallback,
 		     bool *out)
 {
-	int err = node_optional(r, node, 0, UINT32_MAX, &fallback);
+	int err = nodes_optional(r, node, 0, UINT32_MAX, &fallback);
 
 	*out = fallback != 0;
 	return err;
@@ -69,7 +69,7 @@ static int read_u32(const struct node_reader *r, const char *dir, const char *no
 		    uint32_t max, uint32_t *out)
 {
 	uint64_t v = 0;
-	int err = node_required(r, dir, node, 1, max, &v);
+	int err = nodes_required(r, dir, node, 1, max, &v);
 
 	*out = (uint32_t)v;
 	return err;
@@ -80,7 +80,7 @@ static int read_ports(const struct node_reader *r, const char *dir,
 		      struct vif_queue_attach *q)
 {
 	uint64_t v = 0;
-	int err = node_number(r, dir, "event-channel-tx", 1, EVENT_CHANNEL_MAX, &v);
+	int err = nodes_number(r, dir, "event-channel-tx", 1, EVENT_CHANNEL_MAX, &v);
 
 	if (!err) {
 		q->tx_port = (uint32_t)v;
@@ -129,7 +129,7 @@ static int read_queues(const struct node_reader *r, struct vif_attach *a)
 static int read_ctrl(const struct node_reader *r, struct vif_attach *a)
 {
 	uint64_t ref = 0;
-	int err = node_number(r, r->dir, "ctrl-ring-ref", 1, UINT32_MAX, &ref);
+	int err = nodes_number(r, r->dir, "ctrl-ring-ref", 1, UINT32_MAX, &ref);
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
@@ -150,7 +150,7 @@ static int read_live(const struct node_reader *r, const struct vif_offer *offer,
 
 	err = read_flag(r, "request-multicast-control", 0, &multicast);
 	if (!err)
-		err = node_optional(r, "xdp-headroom", 0, VIF_HEADROOM_MAX, &headroom);
+		err = nodes_optional(r, "xdp-headroom", 0, VIF_HEADROOM_MAX, &headroom);
 	if (err)
 		return err;
 	live->flags &= ~(uint32_t)VIF_MCAST_CONTROL;
@@ -181,8 +181,8 @@ int vif_frontend_read(struct store *s, const char *frontend,
 	why[0] = '\0';
 	err = check_copy(&r);
 	if (!err)
-		err = node_optional(&r, "multi-queue-num-queues", 1, offer->max_queues,
-				    &queues);
+		err = nodes_optional(&r, "multi-queue-num-queues", 1, offer->max_queues,
+				     &queues);
 	if (!err)
 		err = read_features(&r, &a->features);
 	if (!err && offer->ctrl_ring)

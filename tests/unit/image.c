@@ -64,7 +64,7 @@ static void refused(const char *path, int err)
 	unsigned int before = open_fds();
 	struct image img;
 
-	CU_ASSERT_EQUAL(image_open(&img, path, true), -err);
+	CU_ASSERT_EQUAL(image_open(&img, path, IMAGE_READONLY), -err);
 	CU_ASSERT_EQUAL(img.fd, -1);
 	CU_ASSERT_NOT_EQUAL(img.error[0], '\0');
 	CU_ASSERT_EQUAL(open_fds(), before);
@@ -110,7 +110,7 @@ static void test_file(void)
 
 	put(at("a"), 1 << 20);
 	CU_ASSERT_EQUAL(symlink("a", at("link")), 0);
-	CU_ASSERT_EQUAL_FATAL(image_open(&img, at("link"), false), 0);
+	CU_ASSERT_EQUAL_FATAL(image_open(&img, at("link"), 0), 0);
 	CU_ASSERT_FALSE(img.block_device);
 	CU_ASSERT_EQUAL(img.size, 1 << 20);
 	CU_ASSERT_EQUAL(img.direct, dir_has_direct());
@@ -142,7 +142,7 @@ static void test_readonly(void)
 	char c = 'x';
 
 	put(at("r"), 8192);
-	CU_ASSERT_EQUAL_FATAL(image_open(&img, at("r"), true), 0);
+	CU_ASSERT_EQUAL_FATAL(image_open(&img, at("r"), IMAGE_READONLY), 0);
 	CU_ASSERT_EQUAL(fcntl(img.fd, F_GETFL) & O_ACCMODE, O_RDONLY);
 	CU_ASSERT_EQUAL(pwrite(img.fd, &c, 1, 0), -1);
 	CU_ASSERT_FALSE(img.discard);
@@ -159,7 +159,7 @@ static void test_size(void)
 
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		put(at("s"), sizes[i]);
-		CU_ASSERT_EQUAL_FATAL(image_open(&img, at("s"), true), 0);
+		CU_ASSERT_EQUAL_FATAL(image_open(&img, at("s"), IMAGE_READONLY), 0);
 		CU_ASSERT_EQUAL(img.size, (uint64_t)sizes[i] & ~511ull);
 		CU_ASSERT_EQUAL(
 			img.size % (img.offset_align > 512 ? img.offset_align : 1), 0);
@@ -172,7 +172,7 @@ static void test_resize(void)
 	struct image img;
 
 	put(at("z"), 1 << 20);
-	CU_ASSERT_EQUAL_FATAL(image_open(&img, at("z"), false), 0);
+	CU_ASSERT_EQUAL_FATAL(image_open(&img, at("z"), 0), 0);
 	CU_ASSERT_FALSE(image_resized(&img));
 	CU_ASSERT_EQUAL(truncate(at("z"), 3 << 20), 0);
 	CU_ASSERT_TRUE(image_resized(&img));
@@ -196,7 +196,7 @@ static void test_discard(void)
 	able = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 65536) == 0;
 	CU_ASSERT_EQUAL(pwrite(fd, "last", 4, (1 << 20) - 4), 4);
 	close(fd);
-	CU_ASSERT_EQUAL_FATAL(image_open(&img, at("p"), false), 0);
+	CU_ASSERT_EQUAL_FATAL(image_open(&img, at("p"), 0), 0);
 	CU_ASSERT_EQUAL(img.discard, able);
 	if (able)
 		CU_ASSERT_TRUE(img.discard_granularity >= 512);
@@ -283,8 +283,8 @@ static void test_loop(void)
 		return;
 	}
 	CU_ASSERT_EQUAL(fstat(loop, &st), 0);
-	CU_ASSERT_EQUAL(image_open(&file, at("l"), false), 0);
-	CU_ASSERT_EQUAL(image_open(&other, at("m"), false), 0);
+	CU_ASSERT_EQUAL(image_open(&file, at("l"), 0), 0);
+	CU_ASSERT_EQUAL(image_open(&other, at("m"), 0), 0);
 	CU_ASSERT_EQUAL(image_backs_loop(&file, st.st_rdev), 1);
 	CU_ASSERT_EQUAL(image_backs_loop(&other, st.st_rdev), -ESTALE);
 	CU_ASSERT_NOT_EQUAL(other.error[0], '\0');
@@ -292,7 +292,7 @@ static void test_loop(void)
 	CU_ASSERT_EQUAL(image_device_path(st.st_rdev, path, sizeof(path)), 0);
 	CU_ASSERT_STRING_EQUAL(path, dev);
 
-	CU_ASSERT_EQUAL(image_open(&disk, dev, false), 0);
+	CU_ASSERT_EQUAL(image_open(&disk, dev, 0), 0);
 	CU_ASSERT_TRUE(disk.block_device);
 	CU_ASSERT_EQUAL(disk.dev, st.st_rdev);
 	CU_ASSERT_EQUAL(disk.size, 1 << 20);
