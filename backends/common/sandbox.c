@@ -110,11 +110,8 @@ static int set_limits(const struct sandbox *s)
 		rc = limit(RLIMIT_NPROC, s->threads);
 	if (!rc)
 		rc = limit(RLIMIT_MSGQUEUE, 0);
-#ifndef __SANITIZE_ADDRESS__
-	/* ASan reserves terabytes */
-	if (!rc && s->data)
+	if (!rc && s->data && !SANDBOX_SANITIZED)
 		rc = limit(RLIMIT_DATA, s->data);
-#endif
 	return rc;
 }
 

@@ -12,6 +12,18 @@
 
 struct io_uring_params;
 
+/* AddressSanitizer reserves terabytes and reports on stderr. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANDBOX_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANDBOX_SANITIZED 1
+#endif
+#endif
+#ifndef SANDBOX_SANITIZED
+#define SANDBOX_SANITIZED 0
+#endif
+
 /* Close every descriptor from @first up. 0 or -errno. */
 int sandbox_close_others(unsigned int first);
 

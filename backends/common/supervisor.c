@@ -114,10 +114,20 @@ static int init_paths(struct supervisor *s)
 	return rc;
 }
 
+/* Our own domid: a path without a slash in front is below our own directory. */
+static unsigned int own_domid(struct store *store)
+{
+	char *text = store_read(store, 0, "domid");
+	unsigned int domid = 0;
+
+	if (text && sscanf(text, "%u", &domid) != 1)
+		domid = 0;
+	free(text);
+	return domid;
+}
+
 static int init_store(struct supervisor *s)
 {
-	uint64_t own = 0;
-
 	s->store = s->o.store;
 	if (!s->store) {
 		s->store = store_open_xen();
@@ -127,9 +137,7 @@ static int init_store(struct supervisor *s)
 		log_error("cannot reach xenstored: %s", strerror(errno));
 		return -errno;
 	}
-	/* "domid" is relative to the caller's own directory; missing means domain 0 */
-	store_get_u64(s->store, 0, "", "domid", 0, 0x7fef, &own);
-	if (asprintf(&s->root, "/local/domain/%u/backend/%s", (unsigned int)own,
+	if (asprintf(&s->root, "/local/domain/%u/backend/%s", own_domid(s->store),
 		     s->class->type) < 0) {
 		s->root = NULL;
 		return -ENOMEM;

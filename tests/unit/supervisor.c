@@ -947,6 +947,38 @@ static void test_flood(void)
 	teardown();
 }
 
+static void *send_signals(void *arg)
+{
+	(void)arg;
+	usleep(30000);
+	kill(getpid(), SIGHUP);
+	usleep(30000);
+	kill(getpid(), SIGTERM);
+	return NULL;
+}
+
+/* HUP reads the configuration again, TERM ends the supervisor and no worker. */
+static void test_signals(void)
+{
+	pthread_t t;
+	int pid;
+
+	setup();
+	connect_device(5, 51712, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51712, 4));
+	look(5, 51712);
+	pid = each.pid;
+	write_file(conf_path, "[default]\ndepth = 9\n");
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&t, NULL, send_signals, NULL), 0);
+	supervisor_run(sup);
+	pthread_join(t, NULL);
+	CU_ASSERT_EQUAL(depth(), 9);
+	CU_ASSERT_EQUAL(kill(pid, 0), 0);
+	CU_ASSERT_EQUAL(state_of(5, 51712), 4);
+	detach_device(5, 51712);
+	teardown();
+}
+
 int main(int argc, char **argv)
 {
 	CU_pSuite s;
@@ -980,6 +1012,7 @@ int main(int argc, char **argv)
 	CU_ADD_TEST(s, test_there_before);
 	CU_ADD_TEST(s, test_kernel_driver);
 	CU_ADD_TEST(s, test_reload);
+	CU_ADD_TEST(s, test_signals);
 	CU_ADD_TEST(s, test_odd_directories);
 	CU_ADD_TEST(s, test_flood);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
