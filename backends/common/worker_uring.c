@@ -53,6 +53,21 @@ void worker_uring_make(struct worker *w)
 	}
 }
 
+/* What io_uring_queue_init() does beyond io_uring_queue_mmap() (liburing 2.3): each
+ * place of the submission ring names its own entry, and the features are known. */
+static int map_ring(struct pool_ring *r)
+{
+	int rc = io_uring_queue_mmap(r->fd, &r->params, &r->ring);
+	unsigned int i;
+
+	if (rc)
+		return rc;
+	for (i = 0; i < r->params.sq_entries; i++)
+		r->ring.sq.array[i] = i;
+	r->ring.features = r->params.features;
+	return 0;
+}
+
 struct io_uring *worker_get_uring(struct worker *w)
 {
 	struct pool_ring *r = NULL;
@@ -63,7 +78,7 @@ struct io_uring *worker_get_uring(struct worker *w)
 		if (w->rings[i].busy)
 			continue;
 		r = &w->rings[i];
-		if (!r->mapped && io_uring_queue_mmap(r->fd, &r->params, &r->ring))
+		if (!r->mapped && map_ring(r))
 			r = NULL;
 		else
 			r->mapped = r->busy = true;
