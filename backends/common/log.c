@@ -52,11 +52,16 @@ void log_set_sink(log_sink *sink, void *arg)
 	log_to_arg = arg;
 }
 
-static void make_printable(char *s)
+/* No control characters: neither ASCII's nor, in UTF-8, U+0080 to U+009F. */
+static void make_printable(char *text)
 {
+	unsigned char *s = (unsigned char *)text;
+
 	for (; *s; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+		if (*s < 0x20 || *s == 0x7f)
 			*s = '?';
+		else if (*s == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0)
+			s[0] = s[1] = '?';
 }
 
 static void write_line(enum log_level level, const char *text)

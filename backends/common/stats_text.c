@@ -55,7 +55,8 @@ void stats_put_string(FILE *f, const char *text)
 	putc('"', f);
 	for (; *s; s += n ? n : 1) {
 		n = utf8_length(s);
-		if (!n || *s < 0x20 || *s == 0x7f)
+		/* U+0080 to U+009F are controls too: a terminal obeys them */
+		if (!n || *s < 0x20 || *s == 0x7f || (*s == 0xc2 && s[1] < 0xa0))
 			putc('?', f);
 		else if (*s == '"' || *s == '\\')
 			fprintf(f, "\\%c", *s);

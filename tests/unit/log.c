@@ -37,7 +37,7 @@ static void to_stderr(bool journal, char *buf, size_t size)
 		 (unsigned long long)st.st_ino + !journal);
 	setenv("JOURNAL_STREAM", stream, 1);
 	log_init("blkback", LOG_LEVEL_INFO);
-	log_warn("guest %d vbd %d: %s", 3, 51712, "two\nlines\x1b[2J");
+	log_warn("guest %d vbd %d: %s", 3, 51712, "two\nlines\x1b[2J\xc2\x9b\xc3\xa4");
 	log_debug("below the level");
 	n = read(pipefd[0], buf, size - 1);
 	buf[n > 0 ? n : 0] = 0;
@@ -53,9 +53,11 @@ static void test_stderr(void)
 	char buf[2048];
 
 	to_stderr(false, buf, sizeof(buf));
-	CU_ASSERT_STRING_EQUAL(buf, "blkback: guest 3 vbd 51712: two?lines?[2J\n");
+	CU_ASSERT_STRING_EQUAL(buf,
+			       "blkback: guest 3 vbd 51712: two?lines?[2J??\xc3\xa4\n");
 	to_stderr(true, buf, sizeof(buf));
-	CU_ASSERT_STRING_EQUAL(buf, "<4>blkback: guest 3 vbd 51712: two?lines?[2J\n");
+	CU_ASSERT_STRING_EQUAL(
+		buf, "<4>blkback: guest 3 vbd 51712: two?lines?[2J??\xc3\xa4\n");
 }
 
 static void test_sink_and_level(void)

@@ -147,19 +147,20 @@ static void test_hostile_names(void)
 
 	make_disks(&disks);
 	disks.n = 1;
-	disks.d[0].guest = "a\"b\\c\nd\x1b\x7f\xff\xc0\x80\xed\xa0\x80\xc3\xa4\xe2\x82";
+	disks.d[0].guest =
+		"a\"b\\c\nd\x1b\x7f\xff\xc0\x80\xed\xa0\x80\xc3\xa4\xc2\x9b\xe2\x82";
 	text = stats_json(&src, 1, &size);
 	root = cJSON_Parse(text);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(root);
 	CU_ASSERT_STRING_EQUAL(
 		string(cJSON_GetArrayItem(cJSON_GetObjectItem(root, "devices"), 0),
 		       "guest"),
-		"a\"b\\c?d????????\xc3\xa4??");
+		"a\"b\\c?d????????\xc3\xa4???");
 	cJSON_Delete(root);
 	free(text);
 	text = stats_openmetrics(&src, 1, &size);
 	CU_ASSERT_PTR_NOT_NULL(
-		strstr(text, "guest=\"a\\\"b\\\\c?d????????\xc3\xa4??\","));
+		strstr(text, "guest=\"a\\\"b\\\\c?d????????\xc3\xa4???\","));
 	free(text);
 	free_disks(&disks);
 }
