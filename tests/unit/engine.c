@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The engines: the same I/O does the same with each, they sleep and wake as
+ * engine.h says, and io_uring works under the worker's restrictions.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "backends/blkback/engine_common.h"
+#include "backends/common/loopback.h"
+#include "backends/common/sandbox.h"
+#include "tests/unit/vbd_main.h"
+
+#define SIZE (1u << 20)
+#define POOL (1u << 18)
+
+static struct loopback *lb;
+static struct metrics_queue metrics;
+static struct engine_setup setup;
+static struct engine *e;
+static struct io_uring worker_ring;
+static uint32_t port;
+static int local;
+
+static struct engine *restricted_uring_open(const struct engine_setup *s)
+{
+	struct io_uring_params p = { .flags = IORING_SETUP_COOP_TASKRUN };
+	struct engine_setup mine = *s;
+	int fd = sandbox_uring(64, &p);
+
+	if (fd < 0 || io_uring_queue_mmap(fd, &p, &worker_ring))
+		return NULL;
+	/* as worker_get_uring() does */
+	for (unsigned int i = 0; i < p.sq_entries; i++)
+		worker_ring.sq.array[i] = i;
+	worker_ring.features = p.features;
+	mine.ring = &worker_ring;
+	return engine_uring_open(&mine);
+}
+
+static struct engine *(*const engines[])(const struct engine_setup *) = {
+	engine_uring_open, restricted_uring_open, engine_aio_open, engine_null_open
+};
+#define ENGINES 4
+#define REAL    3 /* of them, with a disk */
+
+static void start(unsigned int which)
+{
+	memset(&metrics, 0, sizeof(metrics));
+	lb = loopback_new(1, 1, 2);
+	CU_ASSERT_FATAL(lb != NULL);
+	port = loopback_port_alloc(lb);
+	setup = (struct engine_setup){
+		.fd = memfd_create("image", MFD_CLOEXEC),
+		.depth = 8,
+		.events = loopback_events(lb),
+		.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+		.pool = mmap(NULL, POOL, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+		.pool_size = POOL,
+		.metrics = &metrics,
+	};
+	CU_ASSERT_FATAL(!ftruncate(setup.fd, SIZE));
+	local = events_bind(setup.events, port);
+	e = engines[which](&setup);
+	CU_ASSERT_FATAL(e != NULL && local > 0);
+}
+
+static void stop(unsigned int which)
+{
+	e->ops->close(e);
+	if (which == 1)
+		io_uring_queue_exit(&worker_ring);
+	events_close(setup.events);
+	loopback_free(lb);
+	munmap(setup.pool, POOL);
+	close(setup.fd);
+	close(setup.wake_fd);
+}
+
+/* Wait until @n are done. */
+static unsigned int finish(unsigned int n)
+{
+	unsigned int done = 0;
+	int ports[4];
+
+	for (int tries = 0; done < n && tries < 1000; tries++) {
+		for (struct engine_io *io = e->ops->reap(e); io; io = io->next)
+			done++;
+		if (done < n)
+			e->ops->wait(e, NULL, 0, ports, 4, 100000000);
+	}
+	return done;
+}
+
+static int64_t run(struct engine_io *io)
+{
+	CU_ASSERT_EQUAL_FATAL(e->ops->submit(e, io), 0);
+	CU_ASSERT_EQUAL(e->inflight, 1);
+	CU_ASSERT_EQUAL_FATAL(finish(1), 1);
+	CU_ASSERT_EQUAL(e->inflight, 0);
+	return io->result;
+}
+
+static struct engine_io rw(enum engine_op op, uint64_t at, const struct iovec *iov, unsigned int n)
+{
+	struct engine_io io = { .op = op, .offset = at, .iov = iov, .nr_iov = n };
+
+	for (unsigned int i = 0; i < n; i++)
+		io.length += iov[i].iov_len;
+	return io;
+}
+
+static void test_read_write(void)
+{
+	for (unsigned int w = 0; w < REAL; w++) {
+		char *pool, *other = malloc(3 * 4096);
+		struct iovec one, three[3];
+		struct engine_io io;
+
+		start(w);
+		pool = setup.pool;
+		memset(pool, 0x21, 8192);
+		one = (struct iovec){ pool + 512, 4096 };
+		io = rw(ENGINE_WRITE, 8192, &one, 1);
+		io.pooled = true;
+		CU_ASSERT_EQUAL(run(&io), 0);
+		for (unsigned int i = 0; i < 3; i++)
+			three[i] = (struct iovec){ other + 4096 * (2 - i), 1024 * (i + 1) };
+		io = rw(ENGINE_READ, 8192 - 2048, three, 3);
+		CU_ASSERT_EQUAL(run(&io), 0);
+		CU_ASSERT(other[8192] == 0 && other[4096] == 0 && other[4096 + 1024] == 0x21 &&
+			  other[0] == 0x21 && other[3071] == 0x21);
+		memset(other, 0x44, 3 * 4096);
+		io = rw(ENGINE_WRITE, 0, three, 3);
+		io.fua = true;
+		CU_ASSERT_EQUAL(run(&io), 0);
+		CU_ASSERT_EQUAL(pread(setup.fd, pool, 6145, 0), 6145);
+		CU_ASSERT(pool[0] == 0x44 && pool[6143] == 0x44 && pool[6144] != 0x44);
+		io = (struct engine_io){ .op = ENGINE_FLUSH };
+		CU_ASSERT_EQUAL(run(&io), 0);
+		io = (struct engine_io){ .op = ENGINE_DISCARD, .length = 4096 };
+		CU_ASSERT_EQUAL(run(&io), 0);
+		CU_ASSERT_EQUAL(pread(setup.fd, pool, 6144, 0), 6144);
+		CU_ASSERT(pool[0] == 0 && pool[4095] == 0 && pool[4096] == 0x44);
+		io = (struct engine_io){ .op = ENGINE_SECURE_DISCARD, .length = 4096 };
+		CU_ASSERT_EQUAL(run(&io), -EOPNOTSUPP);
+		stop(w);
+		free(other);
+	}
+}
+
+/* The image ends in the middle: what is there is read, then it is an error. */
+static void test_end_of_image(void)
+{
+	for (unsigned int w = 0; w < REAL; w++) {
+		struct iovec iov[2];
+		struct engine_io io;
+
+		start(w);
+		memset(setup.pool, 0x66, 8192);
+		iov[0] = (struct iovec){ setup.pool, 4096 };
+		iov[1] = (struct iovec){ (char *)setup.pool + 4096, 4096 };
+		io = rw(ENGINE_READ, SIZE - 5120, iov, 2);
+		CU_ASSERT_EQUAL(run(&io), -EIO);
+		io = rw(ENGINE_READ, SIZE, iov, 1);
+		CU_ASSERT_EQUAL(run(&io), -EIO);
+		io = rw(ENGINE_READ, SIZE - 8192, iov, 2);
+		CU_ASSERT_EQUAL(run(&io), 0);
+		stop(w);
+	}
+}
+
+static void test_depth_and_drain(void)
+{
+	for (unsigned int w = 0; w < ENGINES; w++) {
+		struct engine_io io[9];
+		struct iovec iov[9];
+		unsigned int n = 0;
+
+		start(w);
+		for (unsigned int i = 0; i < 9; i++) {
+			iov[i] = (struct iovec){ (char *)setup.pool + 4096 * i, 4096 };
+			io[i] = rw(i & 1 ? ENGINE_READ : ENGINE_WRITE, 4096 * i, &iov[i], 1);
+			CU_ASSERT_EQUAL(e->ops->submit(e, &io[i]), i < 8 ? 0 : -EAGAIN);
+		}
+		CU_ASSERT_EQUAL(e->inflight, 8);
+		e->ops->drain(e);
+		for (struct engine_io *p = e->ops->reap(e); p; p = p->next) {
+			CU_ASSERT_EQUAL(p->result, 0);
+			n++;
+		}
+		CU_ASSERT_EQUAL(n, 8);
+		CU_ASSERT_EQUAL(e->inflight, 0);
+		stop(w);
+	}
+}
+
+static void test_events(void)
+{
+	for (unsigned int w = 0; w < ENGINES; w++) {
+		int ports[4];
+
+		start(w);
+		/* binding fires once */
+		CU_ASSERT_EQUAL(e->ops->wait(e, NULL, 0, ports, 4, 1000000000), 1);
+		CU_ASSERT_EQUAL(ports[0], local);
+		/* masked now: an event stays pending until the port is unmasked */
+		loopback_port_notify(lb, port);
+		CU_ASSERT_EQUAL(e->ops->wait(e, NULL, 0, ports, 4, 1000000), 0);
+		CU_ASSERT_EQUAL(e->ops->wait(e, &local, 1, ports, 4, 1000000000), 1);
+		for (int i = 0; i < 50; i++) {
+			CU_ASSERT_EQUAL(e->ops->wait(e, &local, 1, ports, 4, ENGINE_POLL), 0);
+			loopback_port_notify(lb, port);
+			CU_ASSERT_EQUAL(e->ops->wait(e, NULL, 0, ports, 4, ENGINE_SLEEP), 1);
+		}
+		CU_ASSERT_EQUAL(e->ops->wait(e, NULL, 0, ports, 4, ENGINE_POLL), 0);
+		stop(w);
+	}
+}
+
+static void *wake_later(void *arg)
+{
+	uint64_t one = 1;
+
+	usleep(3000);
+	if (write(*(int *)arg, &one, sizeof(one)) < 0)
+		return arg;
+	return NULL;
+}
+
+static void test_wake(void)
+{
+	for (unsigned int w = 0; w < ENGINES; w++) {
+		pthread_t t;
+		void *failed;
+		int ports[4];
+
+		start(w);
+		CU_ASSERT_EQUAL(e->ops->wait(e, NULL, 0, ports, 4, ENGINE_SLEEP), 1);
+		for (int i = 0; i < 3; i++) {
+			CU_ASSERT_FATAL(!pthread_create(&t, NULL, wake_later, &setup.wake_fd));
+			CU_ASSERT_EQUAL(e->ops->wait(e, NULL, 0, ports, 4, ENGINE_SLEEP), 0);
+			pthread_join(t, &failed);
+			CU_ASSERT(failed == NULL);
+		}
+		/* and by nothing but the time */
+		CU_ASSERT_EQUAL(e->ops->wait(e, &local, 1, ports, 4, 2000000), 0);
+		stop(w);
+	}
+}
+
+/* Sleeping and I/O together: neither is lost. */
+static void test_mixed(void)
+{
+	for (unsigned int w = 0; w < ENGINES; w++) {
+		struct iovec iov;
+		unsigned int done = 0, events = 0;
+		struct engine_io io;
+		int ports[4];
+
+		start(w);
+		CU_ASSERT_EQUAL(e->ops->wait(e, NULL, 0, ports, 4, ENGINE_SLEEP), 1);
+		iov = (struct iovec){ setup.pool, 4096 };
+		for (int round = 0; round < 100; round++) {
+			io = rw(ENGINE_READ, 4096, &iov, 1);
+			CU_ASSERT_EQUAL(e->ops->submit(e, &io), 0);
+			loopback_port_notify(lb, port);
+			for (int i = 0; i < 100 && (done <= (unsigned int)round || events <= (unsigned int)round); i++) {
+				events += e->ops->wait(e, &local, 1, ports, 4, 1000000000);
+				for (struct engine_io *p = e->ops->reap(e); p; p = p->next)
+					done++;
+			}
+		}
+		CU_ASSERT_EQUAL(done, 100);
+		CU_ASSERT_EQUAL(events, 100);
+		stop(w);
+	}
+}
+
+/* One system call submits, unmasks and sleeps (io_uring). */
+static void test_one_call(void)
+{
+	struct iovec iov;
+	struct engine_io io;
+	int ports[4];
+	uint64_t before;
+
+	start(0);
+	e->ops->wait(e, NULL, 0, ports, 4, ENGINE_SLEEP);
+	iov = (struct iovec){ setup.pool, 4096 };
+	io = rw(ENGINE_READ, 0, &iov, 1);
+	CU_ASSERT_EQUAL(e->ops->submit(e, &io), 0);
+	before = atomic_load(&metrics.value[METRIC_SYSCALLS]);
+	e->ops->wait(e, &local, 1, ports, 4, ENGINE_SLEEP);
+	CU_ASSERT_EQUAL(atomic_load(&metrics.value[METRIC_SYSCALLS]), before + 1);
+	CU_ASSERT(e->ops->reap(e) == &io);
+	stop(0);
+}
+
+/* After a short transfer the rest is asked for, whatever the vector. */
+static void test_rest(void)
+{
+	char buf[6000];
+	struct iovec iov[3] = { { buf, 1000 }, { buf + 1000, 2000 }, { buf + 3000, 3000 } };
+
+	for (unsigned int step = 1; step < 6000; step += 37) {
+		struct engine_io io = rw(ENGINE_READ, 0, iov, 3);
+		int64_t result = 1;
+		uint64_t at = 0;
+		bool over = false;
+
+		while (!over) {
+			struct iovec one;
+			unsigned int n;
+			const struct iovec *rest = engine_rest(&io, &one, &n);
+			uint64_t there = 0;
+
+			CU_ASSERT_FATAL(n >= 1 && (char *)rest[0].iov_base == buf + at);
+			for (unsigned int i = 0; i < n; i++)
+				there += rest[i].iov_len;
+			there = there < step ? there : step;
+			at += there;
+			over = engine_progress(&io, (int64_t)there, &result);
+		}
+		CU_ASSERT(at == 6000 && result == 0);
+	}
+}
+
+static void test_retries_end(void)
+{
+	char buf[512];
+	struct iovec iov = { buf, 512 };
+	struct engine_io io = rw(ENGINE_READ, 0, &iov, 1);
+	int64_t result;
+	int n = 1;
+
+	while (!engine_progress(&io, -EAGAIN, &result) && n < 10000)
+		n++;
+	CU_ASSERT(n < 10000 && result == -EAGAIN);
+	CU_ASSERT(engine_progress(&io, -ENOSPC, &result) && result == -ENOSPC);
+}
+
+static void test_skips_data(void)
+{
+	struct iovec iov;
+	struct engine_io io;
+
+	start(3);
+	CU_ASSERT(e->moves_data);
+	iov = (struct iovec){ setup.pool, 4096 };
+	memset(setup.pool, 0x11, 4096);
+	io = rw(ENGINE_READ, 0, &iov, 1);
+	CU_ASSERT_EQUAL(run(&io), 0);
+	CU_ASSERT_EQUAL(*(char *)setup.pool, 0);
+	e->ops->close(e);
+	setup.null_skips_data = true;
+	e = engine_null_open(&setup);
+	CU_ASSERT_FATAL(e && !e->moves_data);
+	memset(setup.pool, 0x11, 4096);
+	io = rw(ENGINE_READ, 0, &iov, 1);
+	CU_ASSERT_EQUAL(run(&io), 0);
+	CU_ASSERT_EQUAL(*(char *)setup.pool, 0x11);
+	stop(3);
+}
+
+static void test_cannot_open(void)
+{
+	struct engine_setup s = { .fd = -1, .depth = 8, .wake_fd = -1, .metrics = &metrics };
+	struct engine *x = engine_uring_open(&s);
+
+	/* no image: registered as an empty slot, and I/O to it fails */
+	if (x) {
+		char buf[512];
+		struct iovec iov = { buf, 512 };
+		struct engine_io io = rw(ENGINE_READ, 0, &iov, 1);
+
+		CU_ASSERT_EQUAL(x->ops->submit(x, &io), 0);
+		x->ops->drain(x);
+		CU_ASSERT(x->ops->reap(x) == &io && io.result == -EBADF);
+		x->ops->close(x);
+	}
+	s.depth = 0;
+	CU_ASSERT(engine_aio_open(&s) == NULL);
+}
+
+static const struct vbd_test tests[] = {
+	{ "reads, writes, flush, discard", test_read_write },
+	{ "the end of the image", test_end_of_image },
+	{ "depth, and drain", test_depth_and_drain },
+	{ "events, masked and unmasked", test_events },
+	{ "the wake descriptor, and the time", test_wake },
+	{ "I/O and events together", test_mixed },
+	{ "one system call a batch", test_one_call },
+	{ "the rest after a short transfer", test_rest },
+	{ "retries come to an end", test_retries_end },
+	{ "null, with and without data", test_skips_data },
+	{ "an engine that cannot be opened", test_cannot_open },
+};
+
+VBD_MAIN("engine", tests)
