@@ -55,6 +55,7 @@ struct vbd {
 	struct medium medium;
 	/* of the connection */
 	bool connected;
+	bool taken_over; /* which disc the worker has is not known */
 	uint32_t nr_queues, ring_order;
 	uint32_t sector_size, sector_unit;
 	uint32_t physical; /* as published */
@@ -527,7 +528,7 @@ static int vbd_resume(struct backend *be)
 		vbd_remove(be);
 		return err;
 	}
-	v->connected = true;
+	v->connected = v->taken_over = true;
 	open_medium(be);
 	set_limits(be);
 	return 0;
@@ -548,8 +549,9 @@ static void resize(struct backend *be, uint64_t size, int fd)
 	};
 	int err;
 
-	log_info(LOG_NAME "size changes from %" PRIu64 " to %" PRIu64 " bytes",
-		 LOG_ARGS(be), v->size, size);
+	if (size != v->size)
+		log_info(LOG_NAME "size changes from %" PRIu64 " to %" PRIu64 " bytes",
+			 LOG_ARGS(be), v->size, size);
 	v->size = size; /* also if it fails: not again every second */
 	err = backend_update(be, &update, sizeof(update), &fd, fd >= 0);
 	if (err)
@@ -571,26 +573,33 @@ static void vbd_tick(struct backend *be)
 		resize(be, size, -1);
 }
 
-/* Another disc, or none: the guest sees a drive that is empty, then of the new size. */
-static void change_disc(struct backend *be)
+/* Hand the worker the disc that is in the drive now, or none. */
+static void hand_over_disc(struct backend *be)
 {
 	struct vbd *v = be->priv;
-	int fd;
+	int fd = image_fd(v);
 
-	medium_close(&v->medium);
-	open_medium(be);
-	fd = image_fd(v);
 	if (fd < 0) {
 		log_error(LOG_NAME "cannot change the disc: %s", LOG_ARGS(be),
 			  strerror(errno));
 		return;
 	}
+	resize(be, whole(be, medium_size(v), v->physical), fd);
+	close(fd);
+}
+
+/* Another disc, or none: the guest sees an empty drive, then one of the new size. */
+static void change_disc(struct backend *be)
+{
+	struct vbd *v = be->priv;
+
+	medium_close(&v->medium);
+	open_medium(be);
 	log_info(LOG_NAME "disc changed: '%s'", LOG_ARGS(be),
 		 v->medium.params ? v->medium.params : "");
 	if (v->size)
 		resize(be, 0, -1);
-	resize(be, whole(be, medium_size(v), v->physical), fd);
-	close(fd);
+	hand_over_disc(be);
 }
 
 static void vbd_changed(struct backend *be)
@@ -598,8 +607,13 @@ static void vbd_changed(struct backend *be)
 	struct vbd *v = be->priv;
 
 	set_limits(be);
-	if (v->cdrom && v->connected && medium_changed(&v->medium, be->store, be->path))
+	if (!v->cdrom || !v->connected)
+		return;
+	if (v->taken_over)
+		hand_over_disc(be);
+	else if (medium_changed(&v->medium, be->store, be->path))
 		change_disc(be);
+	v->taken_over = false;
 }
 
 static bool online(const struct backend *be)
@@ -624,7 +638,7 @@ static void vbd_disconnected(struct backend *be)
 	struct vbd *v = be->priv;
 	struct vbd_offer before = v->offer;
 
-	v->connected = false;
+	v->connected = v->taken_over = false;
 	medium_close(&v->medium);
 	read_conf(be);
 	if (!same_offer(&before, &v->offer) && online(be))

@@ -778,6 +778,22 @@ static void test_taken_over(void)
 	CU_ASSERT_EQUAL(updates, 1);
 	CU_ASSERT(has("sectors", "4096"));
 	end();
+	/* a CD-ROM whose disc may have been changed meanwhile */
+	begin("");
+	put(BACK, "device-type", "cdrom");
+	put(BACK, "sectors", "4096");
+	put(BACK, "sector-size", "512");
+	put(BACK, "physical-sector-size", "512");
+	CU_ASSERT_EQUAL(vbd_backend_class.resume(&be), 0);
+	be.state = &state;
+	vbd_backend_class.changed(&be);
+	CU_ASSERT_EQUAL(updates, 1);
+	CU_ASSERT_EQUAL(last_update.size, 1 << 20);
+	CU_ASSERT_NOT_EQUAL(last_inode, 0);
+	CU_ASSERT(has("sectors", "2048"));
+	vbd_backend_class.changed(&be);
+	CU_ASSERT_EQUAL(updates, 1);
+	end();
 	begin("");
 	put(BACK, "sectors", "many");
 	CU_ASSERT(vbd_backend_class.resume(&be) < 0);
