@@ -126,6 +126,9 @@ static void *queue_thread(void *arg)
 	while (!atomic_load(&q->stop) && !q->broken)
 		if (!queue_work(q))
 			queue_sleep(q, UINT64_MAX);
+	/* what is armed in an io_uring belongs to this thread */
+	waiter_close(q->waiter);
+	q->waiter = NULL;
 	return NULL;
 }
 
@@ -159,6 +162,17 @@ static unsigned int queue_offload(const struct vif *v)
 	return offload;
 }
 
+/* An io_uring when there is one, and it can be used; ppoll() otherwise. */
+static int queue_open_waiter(struct queue *q)
+{
+	if (q->ring)
+		q->waiter = waiter_uring_open(q->ring, q->events, q->port->fd, q->wake_fd,
+					      q->metrics);
+	if (!q->waiter)
+		q->waiter = waiter_poll_open(q->events, q->port->fd, q->wake_fd, q->metrics);
+	return q->waiter ? 0 : -errno;
+}
+
 static int queue_setup(struct queue *q, const struct queue_setup *s)
 {
 	int err;
@@ -166,10 +180,9 @@ static int queue_setup(struct queue *q, const struct queue_setup *s)
 	q->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (q->wake_fd < 0)
 		return -errno;
-	q->waiter = waiter_poll_open(q->events, q->port->fd, q->wake_fd, q->metrics);
-	if (!q->waiter)
-		return -errno;
-	err = tx_open(q, s->attach.tx_ref);
+	err = queue_open_waiter(q);
+	if (!err)
+		err = tx_open(q, s->attach.tx_ref);
 	if (!err)
 		err = rx_open(q, s->attach.rx_ref);
 	if (!err)
@@ -200,6 +213,7 @@ int queue_open(const struct queue_setup *s, struct queue **out)
 	q->events = s->events;
 	q->port = s->port;
 	q->wake_fd = -1;
+	q->ring = s->ring;
 	q->state = (struct vif_state_queue *)state_queue(s->vif->state, s->index,
 							 VIF_STATE_QUEUE_SIZE);
 	q->metrics = &q->state->head.metrics;

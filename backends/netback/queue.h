@@ -29,6 +29,7 @@ struct queue {
 	struct events *events;
 	struct port *port;
 	struct waiter *waiter;
+	struct io_uring *ring; /* that waiter sleeps in; NULL: in ppoll() */
 	int tx_port, rx_port; /* local; the same when not split; 0: not bound */
 	int wake_fd;          /* eventfd: look at stop and at the vif's settings */
 	atomic_bool stop;
@@ -58,6 +59,7 @@ struct queue_setup {
 	struct port *port;     /* same */
 	bool ctrl;
 	uint32_t ctrl_ref, ctrl_port;
+	struct io_uring *ring; /* or NULL; the queue only uses it */
 };
 
 /* 0 with *@out set, or -errno. */

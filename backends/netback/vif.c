@@ -74,6 +74,7 @@ static int vif_open_queues(struct vif *v, const struct vif_setup *s)
 		qs.ctrl = i == 0 && a->features & VIF_CTRL_RING;
 		qs.ctrl_ref = a->ctrl_ref;
 		qs.ctrl_port = a->ctrl_port;
+		qs.ring = v->ring[i] = s->get_ring ? s->get_ring(s->ctx) : NULL;
 		err = queue_open(&qs, &v->queue[i]);
 		if (err) {
 			setup_release(s, i + 1);
@@ -108,6 +109,7 @@ int vif_open(const struct vif_setup *s, struct vif **out)
 	v->state = s->state;
 	v->threads = s->threads;
 	v->broken = s->broken;
+	v->put_ring = s->put_ring;
 	v->ctx = s->ctx;
 	v->config.live = s->attach.live;
 	pthread_mutex_init(&v->lock, NULL);
@@ -155,6 +157,9 @@ void vif_close(struct vif *v)
 	for (i = 0; i < v->nr_queues; i++)
 		if (v->queue[i])
 			queue_close(v->queue[i]);
+	for (i = 0; i < v->nr_queues; i++)
+		if (v->ring[i])
+			v->put_ring(v->ctx, v->ring[i]);
 	pthread_mutex_destroy(&v->lock);
 	free(v);
 }

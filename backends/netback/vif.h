@@ -19,6 +19,7 @@
 #include "backends/netback/vif_proto.h"
 
 struct queue;
+struct io_uring;
 
 /* What may change while queues run. Each queue works from a private copy. */
 struct vif_config {
@@ -38,6 +39,8 @@ struct vif {
 	_Atomic(uint32_t) config_gen; /* counts changes of config; written under the lock */
 
 	void (*broken)(void *ctx, const char *text);
+	void (*put_ring)(void *ctx, struct io_uring *ring);
+	struct io_uring *ring[VIF_QUEUES_MAX];
 	void *ctx;
 	atomic_flag broken_said;
 };
@@ -52,7 +55,8 @@ struct vif_setup {
 	/* Called once at most, from any queue's thread: the frontend broke the protocol. */
 	void (*broken)(void *ctx, const char *text);
 	void *ctx;
-	/* An io_uring for a queue, or NULL; given back through put_ring. Both may be NULL. */
+	/* An io_uring to sleep in, one a queue, or NULL; given back through put_ring. Both
+	 * or neither may be NULL: then queues sleep in ppoll(). */
 	struct io_uring *(*get_ring)(void *ctx);
 	void (*put_ring)(void *ctx, struct io_uring *ring);
 	bool threads; /* false: the caller runs each queue with queue_work() */

@@ -24,6 +24,16 @@ static void device_broken(void *ctx, const char *text)
 	worker_broken(dev->worker, dev->devid, "%s", text);
 }
 
+static struct io_uring *device_get_ring(void *ctx)
+{
+	return worker_get_uring(((struct worker_device *)ctx)->worker);
+}
+
+static void device_put_ring(void *ctx, struct io_uring *ring)
+{
+	worker_put_uring(((struct worker_device *)ctx)->worker, ring);
+}
+
 static void close_fds(const int *fds, unsigned int n)
 {
 	while (n--)
@@ -70,6 +80,7 @@ static int vif_attach(struct worker *w, uint32_t devid, const void *payload, siz
 {
 	struct vif_setup setup = { .grants = worker_grants(w), .state = state,
 				   .state_size = state_size, .broken = device_broken,
+				   .get_ring = device_get_ring, .put_ring = device_put_ring,
 				   .threads = true };
 	struct worker_device *dev = NULL;
 	int err = -EINVAL;
@@ -120,7 +131,8 @@ static void vif_detach(struct worker_device *dev)
 
 const struct worker_class vif_class = {
 	.type = "vif",
-	.uring_pool = -1, /* queues sleep in ppoll() */
+	.uring_pool = VIF_QUEUES_MAX,
+	.uring_entries = 16, /* to sleep in: few requests are under way */
 	.attach = vif_attach,
 	.update = vif_worker_update,
 	.detach = vif_detach,

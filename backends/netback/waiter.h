@@ -54,6 +54,15 @@ static inline void waiter_close(struct waiter *w)
 struct waiter *waiter_poll_open(struct events *events, int port_fd, int wake_fd,
 				struct metrics_queue *metrics);
 
+/*
+ * The same in @ring, which may be disabled and restricted as sandbox_uring() makes
+ * them, and stays the caller's. Makes the events' descriptor non-blocking. To be
+ * closed by the thread that waits in it.
+ */
+struct io_uring;
+struct waiter *waiter_uring_open(struct io_uring *ring, struct events *events, int port_fd,
+				 int wake_fd, struct metrics_queue *metrics);
+
 /* What came of a read() of the event set's descriptor: into fired[], counted. */
 void waiter_parse(struct waiter *w, const void *buf, unsigned int len);
 

@@ -220,13 +220,14 @@ static void test_offload(void)
 	CU_ASSERT_EQUAL(net_rig_close(r), 0);
 }
 
-static void sweep_allocations(bool threads)
+static void sweep_allocations(bool threads, bool uring)
 {
 	struct net_rig_options o = options;
 	struct net_rig *r;
 	uint64_t n, i;
 
 	o.threads = threads;
+	o.uring = uring;
 	r = net_rig_new(&o);
 	o.port = port_loop_open();
 	alloc_calls = 0;
@@ -244,7 +245,8 @@ static void sweep_allocations(bool threads)
 		alloc_fail_at = i;
 		err = net_rig_connect(r, &o);
 		alloc_fail_at = 0;
-		CU_ASSERT_TRUE(alloc_calls < i || err < 0);
+		/* without memory for an io_uring it sleeps in ppoll() */
+		CU_ASSERT_TRUE(alloc_calls < i || err < 0 || uring);
 		CU_ASSERT_EQUAL(net_rig_disconnect(r), 0);
 		CU_ASSERT_EQUAL(life(r), 0);
 		CU_ASSERT_EQUAL(net_rig_close(r), 0);
@@ -253,12 +255,13 @@ static void sweep_allocations(bool threads)
 
 static void test_allocations(void)
 {
-	sweep_allocations(false);
+	sweep_allocations(false, false);
 }
 
 static void test_allocations_threads(void)
 {
-	sweep_allocations(true);
+	sweep_allocations(true, false);
+	sweep_allocations(true, true);
 }
 
 int main(void)

@@ -71,7 +71,7 @@ static void enter_namespace(void)
 	if (in_namespace && access("/dev/net/tun", R_OK | W_OK))
 		in_namespace = false;
 	if (!in_namespace)
-		printf("net_port: no network namespace or tun here: kernel ports not tested\n");
+		printf("skip net_port: no network namespace or no tun here, kernel ports not tested\n");
 }
 
 static void set_up(const char *name)

@@ -2,6 +2,7 @@
 /* A guest's network card beside a vif, see net_rig.h. */
 #include "tests/unit/net_rig.h"
 
+#include <liburing.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,26 @@ static void rig_broken(void *ctx, const char *text)
 	snprintf(r->reason, sizeof(r->reason), "%s", text);
 }
 
+/* Disabled, as a worker's are. */
+static struct io_uring *rig_get_ring(void *ctx)
+{
+	struct net_rig *r = ctx;
+	struct io_uring *ring = malloc(sizeof(*ring));
+
+	must(ring && !io_uring_queue_init(16, ring, IORING_SETUP_R_DISABLED), "io_uring");
+	r->rings++;
+	return ring;
+}
+
+static void rig_put_ring(void *ctx, struct io_uring *ring)
+{
+	struct net_rig *r = ctx;
+
+	io_uring_queue_exit(ring);
+	free(ring);
+	r->rings--;
+}
+
 void net_rig_prepare(struct net_rig *r, const struct net_rig_options *o)
 {
 	struct vif_setup *s = &r->setup;
@@ -87,6 +108,10 @@ void net_rig_prepare(struct net_rig *r, const struct net_rig_options *o)
 	*s = (struct vif_setup){ .grants = loopback_grants(r->lb), .state = r->state,
 				 .state_size = r->state_size, .broken = rig_broken, .ctx = r,
 				 .threads = o->threads };
+	if (o->uring) {
+		s->get_ring = rig_get_ring;
+		s->put_ring = rig_put_ring;
+	}
 	a->version = VIF_PROTO_VERSION;
 	a->domid = LOOPBACK_DOMID;
 	a->nr_queues = o->nr_queues ? o->nr_queues : 1;
@@ -133,7 +158,7 @@ unsigned int net_rig_disconnect(struct net_rig *r)
 		vif_close(r->vif);
 	r->vif = NULL;
 	loopback_audit(r->lb, &a);
-	return a.mapped_pages + a.bound_ports + a.open_sets;
+	return a.mapped_pages + a.bound_ports + a.open_sets + r->rings;
 }
 
 unsigned int net_rig_close(struct net_rig *r)

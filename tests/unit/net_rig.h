@@ -42,6 +42,7 @@ struct net_rig {
 	size_t state_size;
 	struct vif_setup setup;
 	bool prepared;
+	uint32_t rings; /* io_urings that the vif holds */
 	int broken;
 	char reason[256];
 };
@@ -49,7 +50,7 @@ struct net_rig {
 struct net_rig_options {
 	uint32_t nr_queues;  /* 0: 1 */
 	uint32_t features, live_flags, headroom;
-	bool unsplit, threads;
+	bool unsplit, threads, uring;
 	struct port *port;   /* of queue 0, instead of a loop port */
 };
 

@@ -493,7 +493,7 @@ static void test_port_gone(void)
 }
 
 /* Both ways at once with threads: the guest's packets come back to it whole. */
-static void test_reflect(void)
+static void run_reflect(bool uring)
 {
 	struct net_rig_options o = plain;
 	struct net_rig_send s = { .frame = frame, .len = 5000 };
@@ -502,7 +502,8 @@ static void test_reflect(void)
 	struct net_rig *r;
 
 	o.threads = true;
-	o.unsplit = true;
+	o.unsplit = !uring;
+	o.uring = uring;
 	r = net_rig_open(&o);
 	port_loop_mode(r->q[0].port, PORT_LOOP_REFLECT);
 	fill(5000);
@@ -520,6 +521,16 @@ static void test_reflect(void)
 	}
 	CU_ASSERT_EQUAL(back, 2000);
 	CU_ASSERT_EQUAL(net_rig_close(r), 0);
+}
+
+static void test_reflect(void)
+{
+	run_reflect(false);
+}
+
+static void test_reflect_uring(void)
+{
+	run_reflect(true);
 }
 
 int main(void)
@@ -545,6 +556,7 @@ int main(void)
 	CU_add_test(suite, "carrier and live changes", test_carrier);
 	CU_add_test(suite, "the host's interface gone", test_port_gone);
 	CU_add_test(suite, "reflected, with threads", test_reflect);
+	CU_add_test(suite, "reflected, sleeping in an io_uring", test_reflect_uring);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
 	failed = CU_get_number_of_failures();

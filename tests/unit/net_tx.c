@@ -345,7 +345,7 @@ static void test_carrier(void)
 }
 
 /* With threads, packets flow and the end comes in order. */
-static void test_threads(void)
+static void run_threads(bool uring)
 {
 	struct net_rig_options o = plain;
 	struct net_rig_send s = { .frame = frame, .len = 1514 };
@@ -355,6 +355,7 @@ static void test_threads(void)
 
 	o.nr_queues = 2;
 	o.threads = true;
+	o.uring = uring;
 	r = net_rig_open(&o);
 	fill(1514);
 	for (i = 0; i < 2; i++)
@@ -371,6 +372,16 @@ static void test_threads(void)
 		CU_ASSERT_EQUAL(done[i], 5000);
 	CU_ASSERT_EQUAL(r->broken, 0);
 	CU_ASSERT_EQUAL(net_rig_close(r), 0);
+}
+
+static void test_threads(void)
+{
+	run_threads(false);
+}
+
+static void test_threads_uring(void)
+{
+	run_threads(true);
 }
 
 int main(void)
@@ -391,6 +402,7 @@ int main(void)
 	CU_add_test(suite, "limits", test_limit);
 	CU_add_test(suite, "carrier", test_carrier);
 	CU_add_test(suite, "threads", test_threads);
+	CU_add_test(suite, "threads that sleep in an io_uring", test_threads_uring);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
 	failed = CU_get_number_of_failures();
