@@ -76,6 +76,7 @@ rig_collect()
 	rm -f $OUT/rig/*.cpio
 	dmesg >$OUT/dmesg
 	xl dmesg >$OUT/xl-dmesg 2>/dev/null
+	xenstore-ls -f >$OUT/xenstore
 	tar -c -C $OUT . | dd of=$(rig_disk 0) bs=64k conv=fsync 2>/dev/null ||
 		echo "rig: no scratch disk: the files in $OUT are lost"
 }
