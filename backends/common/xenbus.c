@@ -465,7 +465,10 @@ static void decide_closing(struct xenbus *x, const struct inputs *in)
 	if (x->attached && x->broken)
 		x->failed = done = true;
 	if (!done) {
-		if (!x->limit && !in->online)
+		/* It had closed, and changed its mind while the worker let go. */
+		if (!x->attached && x->want != XenbusStateClosing)
+			fail(x);
+		else if (!x->limit && !in->online)
 			set_limit(x, XENBUS_CLOSE_GRACE);
 	} else if (x->attached) {
 		if (x->expired)

@@ -487,6 +487,24 @@ static void test_frontend_leaves(void)
 	}
 }
 
+/* It says Closed, and Connected again before the worker has let go. */
+static void test_changed_its_mind(void)
+{
+	setup(false);
+	connect();
+	frontend(XenbusStateClosed);
+	CU_ASSERT_EQUAL(x.phase, XENBUS_DETACHING);
+	frontend(XenbusStateConnected);
+	xenbus_detached(&x);
+	CU_ASSERT_EQUAL(get(BACK "/state"), 5);
+	CU_ASSERT_EQUAL(did.ms, XENBUS_CLOSE_GRACE);
+	xenbus_timer(&x);
+	CU_ASSERT_EQUAL(get(BACK "/state"), 6);
+	remove_dirs();
+	check_over();
+	teardown();
+}
+
 static void test_nonsense_state(void)
 {
 	static const char *const nonsense[] = {
@@ -937,6 +955,128 @@ static void test_no_ghost(void)
 	teardown();
 }
 
+/* ---- any order of everything, from a seed ---- */
+
+static unsigned int seed;
+
+static unsigned int chance(unsigned int n)
+{
+	seed = seed * 1103515245u + 12345u;
+	return (seed >> 16) % n;
+}
+
+/* One thing that somebody may do just now. */
+static void anything(void)
+{
+	static const char *const hotplug[] = {"connected", "connected", "error", "x"};
+	char text[8];
+
+	switch (chance(12)) {
+	case 0:
+	case 1:
+	case 2:
+		snprintf(text, sizeof(text), "%u", chance(10));
+		see(FRONT "/state", text);
+		break;
+	case 3:
+		see(BACK "/hotplug-status", hotplug[chance(4)]);
+		break;
+	case 4:
+		see(BACK "/online", chance(3) ? "1" : "0");
+		break;
+	case 5:
+		force_close();
+		break;
+	case 6:
+		tool->ops->rm(tool, 0, FRONT);
+		xenbus_poll(&x);
+		break;
+	case 7:
+		if (x.phase == XENBUS_ATTACHING ||
+		    (x.phase == XENBUS_DETACHING && chance(2)))
+			xenbus_attached(&x, chance(4) ? 0 : -ENOMEM);
+		break;
+	case 8:
+		xenbus_detached(&x);
+		break;
+	case 9:
+		if (chance(2))
+			xenbus_broken(&x);
+		else
+			xenbus_lost(&x);
+		break;
+	case 10:
+		if (did.ms)
+			xenbus_timer(&x);
+		break;
+	case 11:
+		did.shared = chance(2);
+		did.probe_result = chance(8) ? 0 : -EBUSY;
+		did.ready_result = chance(4) ? 0 : chance(2) ? -EAGAIN : -EIO;
+		did.publish_result = chance(8) ? 0 : -EIO;
+		did.attach_result = chance(4) ? 0 : -EPROTO;
+		break;
+	}
+}
+
+static bool sane(void)
+{
+	bool held = x.phase == XENBUS_ATTACHING || x.phase == XENBUS_CONNECTED ||
+		    x.phase == XENBUS_DETACHING;
+
+	/* who holds, and for how long */
+	if ((held && !x.attached) || (x.attached && !held && x.phase != XENBUS_CLOSING))
+		return false;
+	if ((x.phase == XENBUS_ATTACHING || x.phase == XENBUS_DETACHING) && !x.limit &&
+	    !did.kill)
+		return false;
+	/* what is told: Connected only with a worker, Closed only without */
+	if (x.state == XenbusStateConnected && !x.attached)
+		return false;
+	if (x.state == XenbusStateClosed && x.attached)
+		return false;
+	/* let go as often as taken, and once */
+	return did.released <= did.attach && did.released == did.disconnected &&
+	       did.detach <= did.attach && x.phase != XENBUS_GONE;
+}
+
+static void walk(unsigned int from)
+{
+	int i;
+
+	seed = from;
+	setup(false);
+	xenbus_poll(&x);
+	for (i = 0; i < 200; i++) {
+		anything();
+		if (!sane()) {
+			printf("\n    seed %u, step %d, phase %s ", from, i,
+			       xenbus_phase_name(x.phase));
+			CU_FAIL("not sane");
+			break;
+		}
+	}
+	/* However it stands: once the toolstack removes it and the worker answers, it is
+	 * over. */
+	remove_dirs();
+	if (x.phase == XENBUS_DETACHING)
+		xenbus_detached(&x);
+	CU_ASSERT_EQUAL(x.phase, XENBUS_GONE);
+	CU_ASSERT_EQUAL(did.gone, 1);
+	CU_ASSERT_FALSE(x.attached);
+	CU_ASSERT_EQUAL(get(BACK "/state"), -1);
+	CU_ASSERT_EQUAL(did.ms, 0);
+	teardown();
+}
+
+static void test_walks(void)
+{
+	unsigned int i;
+
+	for (i = 1; i <= 500; i++)
+		walk(i);
+}
+
 /* A connection's life in which the @nth operation on the store fails. */
 static bool life(uint64_t nth)
 {
@@ -998,6 +1138,7 @@ int main(void)
 	CU_ADD_TEST(s, test_slow_and_shared);
 	CU_ADD_TEST(s, test_worker_does_not_attach);
 	CU_ADD_TEST(s, test_frontend_leaves);
+	CU_ADD_TEST(s, test_changed_its_mind);
 	CU_ADD_TEST(s, test_nonsense_state);
 	CU_ADD_TEST(s, test_directory_removed);
 	CU_ADD_TEST(s, test_destroy);
@@ -1015,6 +1156,7 @@ int main(void)
 	CU_ADD_TEST(s, test_found);
 	CU_ADD_TEST(s, test_replaced);
 	CU_ADD_TEST(s, test_no_ghost);
+	CU_ADD_TEST(s, test_walks);
 	CU_ADD_TEST(s, test_store_faults);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
