@@ -24,3 +24,5 @@ VBD_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc,--wrap=mmap
 $(eval $(call unit_test,vbd_faults,tests/unit/vbd_faults.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS) $(VBD_WRAP)))
 $(eval $(call unit_test,engine,tests/unit/engine.c $(VBD_TEST_SRCS) \
 	$(addprefix backends/common/,sandbox.c sandbox_seccomp.c),$(VBD_TEST_LIBS) -lseccomp))
+
+$(eval $(call fuzzer,vbd_queue,tests/fuzz/vbd_queue.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS)))
