@@ -26,12 +26,12 @@ struct job {
 };
 
 static const struct job jobs[] = {
-	{ "send 64", false, 64, 0 },
-	{ "send 1514", false, 1514, 0 },
-	{ "send 64K gso", false, 65226, 1448 },
-	{ "receive 64", true, 64, 0 },
-	{ "receive 1514", true, 1514, 0 },
-	{ "receive 64K gso", true, 65226, 1448 },
+	{"send 64", false, 64, 0},
+	{"send 1514", false, 1514, 0},
+	{"send 64K gso", false, 65226, 1448},
+	{"receive 64", true, 64, 0},
+	{"receive 1514", true, 1514, 0},
+	{"receive 64K gso", true, 65226, 1448},
 };
 
 static double seconds = 2;
@@ -46,7 +46,7 @@ struct front {
 
 static void front_sleep(struct net_rig *r, uint32_t port)
 {
-	struct pollfd fd = { loopback_port_fd(r->lb, port), POLLIN, 0 };
+	struct pollfd fd = {loopback_port_fd(r->lb, port), POLLIN, 0};
 	uint64_t count;
 
 	if (poll(&fd, 1, 10) == 1 && read(fd.fd, &count, sizeof(count)) < 0)
@@ -58,7 +58,7 @@ static void prepare_send(struct front *f)
 {
 	struct net_rig_queue *q = &f->r->q[0];
 	static uint8_t data[RIG_PACKET];
-	struct net_packet p = { .payload = f->job->size - 54 };
+	struct net_packet p = {.payload = f->job->size - 54};
 	uint32_t l4, at, len = net_packet_build(data, &p, &l4, &at), done = 0, n;
 
 	f->packet.flags = f->job->gso ? NETTXF_csum_blank | NETTXF_data_validated : 0;
@@ -68,9 +68,10 @@ static void prepare_send(struct front *f)
 	}
 	while (done < len) {
 		n = len - done < XEN_PAGE_SIZE ? len - done : XEN_PAGE_SIZE;
-		memcpy(loopback_frame(f->r->lb, q->tx_frame + f->packet.nr_frags), data + done, n);
-		f->packet.frag[f->packet.nr_frags] =
-			(struct netif_frag){ q->tx_gref[f->packet.nr_frags], 0, (uint16_t)n, 0 };
+		memcpy(loopback_frame(f->r->lb, q->tx_frame + f->packet.nr_frags),
+		       data + done, n);
+		f->packet.frag[f->packet.nr_frags] = (struct netif_frag){
+			q->tx_gref[f->packet.nr_frags], 0, (uint16_t)n, 0};
 		f->packet.nr_frags++;
 		done += n;
 	}
@@ -127,7 +128,8 @@ static bool front_may_sleep(struct front *f)
 
 	if (f->job->to_guest)
 		return ring_front_final_check(&q->rx, 1) == 0;
-	return ring_front_final_check(&q->tx, 1 + ring_front_outstanding(&q->tx) / 2) == 0;
+	return ring_front_final_check(&q->tx, 1 + ring_front_outstanding(&q->tx) / 2) ==
+	       0;
 }
 
 static void front_run(struct front *f, uint64_t until)
@@ -138,8 +140,8 @@ static void front_run(struct front *f, uint64_t until)
 		if (f->job->to_guest ? receive_round(f) : send_round(f)) {
 			idle = 0;
 		} else if (++idle > FRONT_SPIN && front_may_sleep(f)) {
-			front_sleep(f->r, f->job->to_guest ? f->r->q[0].rx_port :
-							     f->r->q[0].tx_port);
+			front_sleep(f->r, f->job->to_guest ? f->r->q[0].rx_port
+							   : f->r->q[0].tx_port);
 			idle = 0;
 		}
 	}
@@ -147,7 +149,7 @@ static void front_run(struct front *f, uint64_t until)
 
 static double thread_cpu(const struct queue *q)
 {
-	struct timespec ts = { 0 };
+	struct timespec ts = {0};
 	clockid_t clock;
 
 	if (!pthread_getcpuclockid(q->thread, &clock))
@@ -170,23 +172,25 @@ static void report(const struct front *f, double wall, double cpu)
 		       (double)m[METRIC_GRANT_COPIES] / n);
 		return;
 	}
-	printf("%-16s %11.0f %8.2f %11.0f %8.2f %8.3f %8.4f %8.4f %7.2f\n", f->job->name, rate,
-	       bits, n / cpu, n / cpu * f->job->size * 8 / 1e9, (double)m[METRIC_SYSCALLS] / n,
-	       (double)m[METRIC_EVENTS_IN] / n, (double)m[METRIC_EVENTS_OUT] / n,
-	       (double)m[METRIC_GRANT_COPIES] / n);
+	printf("%-16s %11.0f %8.2f %11.0f %8.2f %8.3f %8.4f %8.4f %7.2f\n", f->job->name,
+	       rate, bits, n / cpu, n / cpu * f->job->size * 8 / 1e9,
+	       (double)m[METRIC_SYSCALLS] / n, (double)m[METRIC_EVENTS_IN] / n,
+	       (double)m[METRIC_EVENTS_OUT] / n, (double)m[METRIC_GRANT_COPIES] / n);
 }
 
 static void run_job(const struct job *job)
 {
-	struct net_rig_options o = { .features = RIG_FEATURES, .live_flags = VIF_CARRIER,
-				     .threads = true };
-	struct front f = { .r = net_rig_open(&o), .job = job };
-	struct virtio_net_hdr_v1 hdr = { .flags = job->gso ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0,
-					 .gso_type = job->gso ? VIRTIO_NET_HDR_GSO_TCPV4 : 0,
-					 .gso_size = job->gso, .csum_start = 34,
-					 .csum_offset = 16 };
+	struct net_rig_options o = {
+		.features = RIG_FEATURES, .live_flags = VIF_CARRIER, .threads = true};
+	struct front f = {.r = net_rig_open(&o), .job = job};
+	struct virtio_net_hdr_v1 hdr = {
+		.flags = job->gso ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0,
+		.gso_type = job->gso ? VIRTIO_NET_HDR_GSO_TCPV4 : 0,
+		.gso_size = job->gso,
+		.csum_start = 34,
+		.csum_offset = 16};
 	static uint8_t data[RIG_PACKET];
-	struct net_packet p = { .payload = job->size - 54 };
+	struct net_packet p = {.payload = job->size - 54};
 	uint64_t start;
 	uint32_t l4, at;
 
@@ -213,10 +217,10 @@ static void usage(void)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = { { "seconds", required_argument, NULL, 's' },
-						 { "json", no_argument, NULL, 'j' },
-						 { "job", required_argument, NULL, 'o' },
-						 { 0 } };
+	static const struct option options[] = {{"seconds", required_argument, NULL, 's'},
+						{"json", no_argument, NULL, 'j'},
+						{"job", required_argument, NULL, 'o'},
+						{0}};
 	const char *only = NULL;
 	size_t i;
 	int c;
@@ -234,8 +238,9 @@ int main(int argc, char **argv)
 	if (seconds <= 0)
 		usage();
 	if (!json)
-		printf("%-16s %11s %8s %11s %8s %8s %8s %8s %7s\n", "job", "packets/s", "Gbit/s",
-		       "p/s of cpu", "Gbit/cpu", "syscalls", "ev in", "ev out", "copies");
+		printf("%-16s %11s %8s %11s %8s %8s %8s %8s %7s\n", "job", "packets/s",
+		       "Gbit/s", "p/s of cpu", "Gbit/cpu", "syscalls", "ev in", "ev out",
+		       "copies");
 	for (i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++)
 		if (!only || !strcmp(only, jobs[i].name))
 			run_job(&jobs[i]);

@@ -19,7 +19,7 @@ static uint32_t key_window(const uint8_t *key, uint32_t at)
 
 void hash_set_key(struct hash *h, const uint8_t *key, uint32_t n)
 {
-	uint8_t full[HASH_KEY_MAX] = { 0 };
+	uint8_t full[HASH_KEY_MAX] = {0};
 	uint32_t i, v, bit;
 
 	RING_ASSERT(n <= HASH_KEY_MAX);
@@ -40,7 +40,8 @@ uint32_t hash_toeplitz(const struct hash *h, const uint8_t *buf, uint32_t n)
 
 	RING_ASSERT(n <= HASH_INPUT_MAX);
 	for (i = 0; i < n; i++)
-		result ^= h->nibble[2 * i][buf[i] >> 4] ^ h->nibble[2 * i + 1][buf[i] & 15];
+		result ^=
+			h->nibble[2 * i][buf[i] >> 4] ^ h->nibble[2 * i + 1][buf[i] & 15];
 	return result;
 }
 
@@ -64,7 +65,8 @@ bool hash_packet(const struct hash *h, const uint8_t *p, const struct packet_hea
 	} else {
 		return false;
 	}
-	if (types & 1u << with_ports && hdr->proto == PACKET_PROTO_TCP && !hdr->fragment) {
+	if (types & 1u << with_ports && hdr->proto == PACKET_PROTO_TCP &&
+	    !hdr->fragment) {
 		memcpy(buf + n, p + hdr->l4, 4);
 		n += 4;
 		out->type = with_ports;

@@ -23,8 +23,8 @@
 	 XEN_NETIF_CTRL_HASH_TYPE_IPV6 | XEN_NETIF_CTRL_HASH_TYPE_IPV6_TCP)
 
 struct hash {
-	uint32_t algorithm; /* XEN_NETIF_CTRL_HASH_ALGORITHM_* */
-	uint32_t types;     /* XEN_NETIF_CTRL_HASH_TYPE_* */
+	uint32_t algorithm;    /* XEN_NETIF_CTRL_HASH_ALGORITHM_* */
+	uint32_t types;        /* XEN_NETIF_CTRL_HASH_TYPE_* */
 	uint32_t mapping_size; /* 0: modulo the number of queues */
 	uint8_t mapping[HASH_MAPPING_MAX];
 	/* what each half-byte of the input adds to the result, made from the key */

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 static uint32_t mcast_find(const struct mcast *m, const uint8_t *addr)
 {

@@ -17,7 +17,8 @@ struct mcast {
 	uint8_t addr[MCAST_MAX][6];
 };
 
-/* Add a group. False: it is no multicast address, or the list is full. Adding twice is once. */
+/* Add a group. False: it is no multicast address, or the list is full. Adding twice is
+ * once. */
 bool mcast_add(struct mcast *m, const uint8_t *addr);
 /* Remove a group; one that is not there is no error. */
 void mcast_del(struct mcast *m, const uint8_t *addr);

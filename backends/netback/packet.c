@@ -33,8 +33,8 @@ static uint16_t get16(const uint8_t *p)
 	return (uint16_t)(p[0] << 8 | p[1]);
 }
 
-static enum packet_result parse_l4(const uint8_t *p, uint32_t n, uint32_t l4, uint8_t proto,
-				   struct packet_headers *h)
+static enum packet_result parse_l4(const uint8_t *p, uint32_t n, uint32_t l4,
+				   uint8_t proto, struct packet_headers *h)
 {
 	uint32_t len;
 
@@ -113,8 +113,8 @@ static enum packet_result parse_ipv6(const uint8_t *p, uint32_t n, uint32_t l3,
 	h->l3 = (uint16_t)l3;
 	next = p[l3 + 6];
 	for (i = 0; i < EXTENSIONS_MAX; i++) {
-		if (next != NEXT_HOPOPTS && next != NEXT_ROUTING && next != NEXT_FRAGMENT &&
-		    next != NEXT_AH && next != NEXT_DSTOPTS)
+		if (next != NEXT_HOPOPTS && next != NEXT_ROUTING &&
+		    next != NEXT_FRAGMENT && next != NEXT_AH && next != NEXT_DSTOPTS)
 			return parse_l4(p, n, at, next, h);
 		if (n < at + 8)
 			return PACKET_SHORT;
@@ -184,7 +184,7 @@ uint64_t packet_sum(uint64_t sum, const void *data, uint32_t n, bool odd)
 		n -= 2;
 	}
 	if (n) {
-		uint8_t last[2] = { *p, 0 };
+		uint8_t last[2] = {*p, 0};
 
 		memcpy(&half, last, 2);
 		part += half;
@@ -198,8 +198,14 @@ uint64_t packet_sum(uint64_t sum, const void *data, uint32_t n, bool odd)
 uint16_t packet_pseudo(const uint8_t *p, const struct packet_headers *h, uint32_t len)
 {
 	uint32_t l4_len = len - h->l4;
-	uint8_t tail[8] = { (uint8_t)(l4_len >> 24), (uint8_t)(l4_len >> 16),
-			    (uint8_t)(l4_len >> 8),  (uint8_t)l4_len, 0, 0, 0, h->proto };
+	uint8_t tail[8] = {(uint8_t)(l4_len >> 24),
+			   (uint8_t)(l4_len >> 16),
+			   (uint8_t)(l4_len >> 8),
+			   (uint8_t)l4_len,
+			   0,
+			   0,
+			   0,
+			   h->proto};
 	uint64_t sum;
 
 	RING_ASSERT(h->proto && len >= h->l4);
@@ -224,8 +230,8 @@ static uint8_t *frame_byte(const struct iovec *iov, unsigned int nr_iov, uint32_
 	return NULL;
 }
 
-bool packet_put(const struct iovec *iov, unsigned int nr_iov, uint32_t at, const uint8_t *bytes,
-		uint32_t n)
+bool packet_put(const struct iovec *iov, unsigned int nr_iov, uint32_t at,
+		const uint8_t *bytes, uint32_t n)
 {
 	uint32_t i;
 
@@ -255,7 +261,8 @@ bool packet_checksum(const struct iovec *iov, unsigned int nr_iov, uint32_t star
 			skip -= n;
 			continue;
 		}
-		sum = packet_sum(sum, (uint8_t *)iov[i].iov_base + skip, n - skip, done & 1);
+		sum = packet_sum(sum, (uint8_t *)iov[i].iov_base + skip, n - skip,
+				 done & 1);
 		done += n - skip;
 		skip = 0;
 	}

@@ -20,12 +20,12 @@
 enum { PACKET_PROTO_TCP = 6, PACKET_PROTO_UDP = 17 };
 
 struct packet_headers {
-	uint16_t l3, l4;     /* offsets; valid when ip is not 0, for l4 when proto is not 0 */
-	uint16_t end;        /* where the payload begins, when proto is not 0 */
-	uint8_t ip;          /* 4, 6, or 0: neither */
-	uint8_t proto;       /* TCP or UDP; 0: something else, or not its first fragment */
-	bool fragment;       /* a fragment of a datagram (the first one too) */
-	bool routed;         /* source route: the addresses are not those of the checksum */
+	uint16_t l3, l4; /* offsets; valid when ip is not 0, for l4 when proto is not 0 */
+	uint16_t end;    /* where the payload begins, when proto is not 0 */
+	uint8_t ip;      /* 4, 6, or 0: neither */
+	uint8_t proto;   /* TCP or UDP; 0: something else, or not its first fragment */
+	bool fragment;   /* a fragment of a datagram (the first one too) */
+	bool routed;     /* source route: the addresses are not those of the checksum */
 	uint8_t tcp_flags;
 };
 
@@ -62,8 +62,8 @@ static inline uint16_t packet_fold(uint64_t sum)
 uint16_t packet_pseudo(const uint8_t *p, const struct packet_headers *h, uint32_t len);
 
 /* Store @n bytes at offset @at of the packet in @iov. False: not within it. */
-bool packet_put(const struct iovec *iov, unsigned int nr_iov, uint32_t at, const uint8_t *bytes,
-		uint32_t n);
+bool packet_put(const struct iovec *iov, unsigned int nr_iov, uint32_t at,
+		const uint8_t *bytes, uint32_t n);
 
 /*
  * Compute the checksum over [@start, end) of the packet in @iov (frame only), whose

@@ -50,7 +50,8 @@ static inline int port_send(struct port *p, const struct iovec *iov, unsigned in
 	return p->ops->send(p, iov, nr_iov);
 }
 
-static inline int port_receive(struct port *p, const struct iovec *iov, unsigned int nr_iov)
+static inline int port_receive(struct port *p, const struct iovec *iov,
+			       unsigned int nr_iov)
 {
 	return p->ops->receive(p, iov, nr_iov);
 }

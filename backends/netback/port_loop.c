@@ -32,8 +32,8 @@ struct port_loop {
 	enum port_loop_mode mode;
 	struct fifo in, out; /* in: for the backend to receive */
 	struct packet *generated;
-	uint64_t generate;   /* copies of it still to be received */
-	bool readable;       /* the eventfd's counter is 1 */
+	uint64_t generate; /* copies of it still to be received */
+	bool readable;     /* the eventfd's counter is 1 */
 	unsigned int offload;
 	uint64_t sent_packets, sent_bytes;
 	struct fault fault[PORT_LOOP_FAULTS];
@@ -148,7 +148,8 @@ out:
 	return ret;
 }
 
-static int packet_scatter(const struct packet *pk, const struct iovec *iov, unsigned int nr_iov)
+static int packet_scatter(const struct packet *pk, const struct iovec *iov,
+			  unsigned int nr_iov)
 {
 	size_t at = 0, n;
 	unsigned int i;
@@ -249,8 +250,8 @@ void port_loop_mode(struct port *p, enum port_loop_mode mode)
 	pthread_mutex_unlock(&l->lock);
 }
 
-int port_loop_inject(struct port *p, const struct virtio_net_hdr_v1 *hdr, const void *frame,
-		     uint32_t len)
+int port_loop_inject(struct port *p, const struct virtio_net_hdr_v1 *hdr,
+		     const void *frame, uint32_t len)
 {
 	struct port_loop *l = loop_of(p);
 	struct packet *pk = packet_copy(hdr, frame, len);
@@ -268,8 +269,8 @@ int port_loop_inject(struct port *p, const struct virtio_net_hdr_v1 *hdr, const 
 	return ret;
 }
 
-int port_loop_generate(struct port *p, const struct virtio_net_hdr_v1 *hdr, const void *frame,
-		       uint32_t len, uint64_t count)
+int port_loop_generate(struct port *p, const struct virtio_net_hdr_v1 *hdr,
+		       const void *frame, uint32_t len, uint64_t count)
 {
 	struct port_loop *l = loop_of(p);
 	struct packet *pk = packet_copy(hdr, frame, len);
@@ -285,7 +286,8 @@ int port_loop_generate(struct port *p, const struct virtio_net_hdr_v1 *hdr, cons
 	return 0;
 }
 
-ssize_t port_loop_take(struct port *p, struct virtio_net_hdr_v1 *hdr, void *frame, uint32_t max)
+ssize_t port_loop_take(struct port *p, struct virtio_net_hdr_v1 *hdr, void *frame,
+		       uint32_t max)
 {
 	struct port_loop *l = loop_of(p);
 	struct packet *pk;
@@ -335,8 +337,8 @@ unsigned int port_loop_offload(struct port *p)
 	return offload;
 }
 
-void port_loop_fail(struct port *p, enum port_loop_fault what, uint64_t nth, uint64_t times,
-		    int err)
+void port_loop_fail(struct port *p, enum port_loop_fault what, uint64_t nth,
+		    uint64_t times, int err)
 {
 	struct port_loop *l = loop_of(p);
 	struct fault *f = &l->fault[what];

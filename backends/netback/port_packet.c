@@ -16,7 +16,7 @@
 static int packet_send(struct port *p, const struct iovec *iov, unsigned int nr_iov)
 {
 	struct iovec out[PORT_IOV_MAX];
-	struct msghdr msg = { .msg_iov = out, .msg_iovlen = nr_iov };
+	struct msghdr msg = {.msg_iov = out, .msg_iovlen = nr_iov};
 	ssize_t n;
 
 	if (nr_iov > PORT_IOV_MAX)
@@ -28,7 +28,8 @@ static int packet_send(struct port *p, const struct iovec *iov, unsigned int nr_
 	} while (n < 0 && errno == EINTR);
 	if (n >= 0)
 		return 0;
-	/* ENOBUFS: the interface's queue is full, and poll() would not tell when it is not */
+	/* ENOBUFS: the interface's queue is full, and poll() would not tell when it is
+	 * not */
 	return -errno;
 }
 
@@ -36,8 +37,10 @@ static int packet_receive(struct port *p, const struct iovec *iov, unsigned int 
 {
 	struct iovec in[PORT_IOV_MAX];
 	struct sockaddr_ll from;
-	struct msghdr msg = { .msg_name = &from, .msg_namelen = sizeof(from),
-			      .msg_iov = in, .msg_iovlen = nr_iov };
+	struct msghdr msg = {.msg_name = &from,
+			     .msg_namelen = sizeof(from),
+			     .msg_iov = in,
+			     .msg_iovlen = nr_iov};
 	ssize_t n;
 
 	if (nr_iov > PORT_IOV_MAX)
@@ -51,7 +54,8 @@ static int packet_receive(struct port *p, const struct iovec *iov, unsigned int 
 			continue;
 		if (n < 0)
 			return -errno;
-		/* the socket sees what it sent itself (and what the host sends) as outgoing */
+		/* the socket sees what it sent itself (and what the host sends) as
+		 * outgoing */
 		if (msg.msg_namelen >= sizeof(from) && from.sll_family == AF_PACKET &&
 		    from.sll_pkttype == PACKET_OUTGOING)
 			continue;
@@ -65,7 +69,8 @@ static int packet_receive(struct port *p, const struct iovec *iov, unsigned int 
 
 static int packet_set_offload(struct port *p, unsigned int offload)
 {
-	/* A packet socket takes what the interface receives: nothing can be asked of it. */
+	/* A packet socket takes what the interface receives: nothing can be asked of it.
+	 */
 	(void)p;
 	(void)offload;
 	return 0;

@@ -155,9 +155,11 @@ static unsigned int queue_offload(const struct vif *v)
 
 	if (f & (VIF_CSUM_V4 | VIF_CSUM_V6))
 		offload |= PORT_OFFLOAD_CSUM;
-	if ((f & (VIF_SG | VIF_GSO_TCPV4 | VIF_CSUM_V4)) == (VIF_SG | VIF_GSO_TCPV4 | VIF_CSUM_V4))
+	if ((f & (VIF_SG | VIF_GSO_TCPV4 | VIF_CSUM_V4)) ==
+	    (VIF_SG | VIF_GSO_TCPV4 | VIF_CSUM_V4))
 		offload |= PORT_OFFLOAD_TSO4;
-	if ((f & (VIF_SG | VIF_GSO_TCPV6 | VIF_CSUM_V6)) == (VIF_SG | VIF_GSO_TCPV6 | VIF_CSUM_V6))
+	if ((f & (VIF_SG | VIF_GSO_TCPV6 | VIF_CSUM_V6)) ==
+	    (VIF_SG | VIF_GSO_TCPV6 | VIF_CSUM_V6))
 		offload |= PORT_OFFLOAD_TSO6;
 	return offload;
 }
@@ -169,7 +171,8 @@ static int queue_open_waiter(struct queue *q)
 		q->waiter = waiter_uring_open(q->ring, q->events, q->port->fd, q->wake_fd,
 					      q->metrics);
 	if (!q->waiter)
-		q->waiter = waiter_poll_open(q->events, q->port->fd, q->wake_fd, q->metrics);
+		q->waiter =
+			waiter_poll_open(q->events, q->port->fd, q->wake_fd, q->metrics);
 	return q->waiter ? 0 : -errno;
 }
 

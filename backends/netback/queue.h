@@ -30,8 +30,8 @@ struct queue {
 	struct port *port;
 	struct waiter *waiter;
 	struct io_uring *ring; /* that waiter sleeps in; NULL: in ppoll() */
-	int tx_port, rx_port; /* local; the same when not split; 0: not bound */
-	int wake_fd;          /* eventfd: look at stop and at the vif's settings */
+	int tx_port, rx_port;  /* local; the same when not split; 0: not bound */
+	int wake_fd;           /* eventfd: look at stop and at the vif's settings */
 	atomic_bool stop;
 	bool broken;
 	bool started;
@@ -47,7 +47,8 @@ struct queue {
 	struct tx tx;
 	struct rx rx;
 	struct ctrl ctrl;
-	struct steer inbox; /* from other queues' threads; with more than one queue only */
+	struct steer
+		inbox; /* from other queues' threads; with more than one queue only */
 };
 
 struct queue_setup {
@@ -82,7 +83,8 @@ bool queue_work(struct queue *q);
 void queue_sleep(struct queue *q, uint64_t max_ns);
 
 /* The frontend (or the host's interface) is beyond serving: say why, and stop. */
-void queue_broken(struct queue *q, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void queue_broken(struct queue *q, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* Send an event through local port @port, counted. */
 void queue_notify(struct queue *q, int port);
 

@@ -58,8 +58,8 @@ static uint8_t *rx_page(const struct rx *rx, uint32_t n)
 }
 
 /* The pages from @first on as a vector for @len bytes behind @headroom. */
-static uint32_t rx_vector(const struct rx *rx, uint32_t first, uint32_t headroom, uint32_t len,
-			  struct iovec *iov)
+static uint32_t rx_vector(const struct rx *rx, uint32_t first, uint32_t headroom,
+			  uint32_t len, struct iovec *iov)
 {
 	uint32_t n = 0, part;
 
@@ -122,7 +122,8 @@ static bool rx_takes_csum(const struct queue *q, const struct packet_headers *h)
  * header that the frontend finds by itself; any other is computed here. False: it
  * cannot be.
  */
-static bool rx_checksum(struct queue *q, struct rx_packet *p, const struct packet_headers *h)
+static bool rx_checksum(struct queue *q, struct rx_packet *p,
+			const struct packet_headers *h)
 {
 	const struct virtio_net_hdr_v1 *hdr = &q->rx.hdr;
 	struct iovec iov[RX_PACKET_PAGES];
@@ -172,18 +173,20 @@ static bool rx_classify(struct queue *q, struct rx_packet *p)
 	const struct virtio_net_hdr_v1 *hdr = &q->rx.hdr;
 	const uint8_t *start = rx_page(&q->rx, p->first) + p->headroom;
 	uint32_t contiguous = XEN_PAGE_SIZE - p->headroom;
-	struct packet_headers h = { 0 };
+	struct packet_headers h = {0};
 	struct hash_value hash;
 
 	if (p->len < PACKET_ETH_LEN || p->len > PACKET_MAX)
 		return false;
-	if (q->config.live.flags & VIF_MCAST_CONTROL && !mcast_pass(&q->config.mcast, start))
+	if (q->config.live.flags & VIF_MCAST_CONTROL &&
+	    !mcast_pass(&q->config.mcast, start))
 		return false;
 	p->flags = hdr->flags & VIRTIO_NET_HDR_F_DATA_VALID ? NETRXF_data_validated : 0;
-	p->extra = (struct netif_extras){ 0 };
+	p->extra = (struct netif_extras){0};
 	if (hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM || hash_active(&q->config.hash)) {
-		if (packet_parse(start, p->len < contiguous ? p->len : contiguous, &h) != PACKET_OK)
-			h = (struct packet_headers){ 0 };
+		if (packet_parse(start, p->len < contiguous ? p->len : contiguous, &h) !=
+		    PACKET_OK)
+			h = (struct packet_headers){0};
 		if (hash_active(&q->config.hash) &&
 		    hash_packet(&q->config.hash, start, &h, &hash)) {
 			p->extra.has_hash = true;
@@ -196,7 +199,8 @@ static bool rx_classify(struct queue *q, struct rx_packet *p)
 		return false;
 	if (hdr->gso_type != VIRTIO_NET_HDR_GSO_NONE && !rx_gso(q, p))
 		return false;
-	p->nr_frags = (uint8_t)((p->headroom + p->len + XEN_PAGE_SIZE - 1) / XEN_PAGE_SIZE);
+	p->nr_frags =
+		(uint8_t)((p->headroom + p->len + XEN_PAGE_SIZE - 1) / XEN_PAGE_SIZE);
 	p->nr_slots = (uint8_t)netif_rx_slots(p->nr_frags, &p->extra);
 	return p->nr_frags == 1 || q->vif->features & VIF_SG;
 }
@@ -214,12 +218,13 @@ static void rx_place(struct queue *q, struct rx_packet *p)
 	p->seg = (uint16_t)rx->nr_segs;
 	rx_vector(rx, p->first, p->headroom, p->len, iov);
 	for (i = 0; i < p->nr_frags; i++) {
-		netif_rx_fetch(&rx->ring, rx->ring.req_cons + netif_rx_slot_of(i, extras), &req);
+		netif_rx_fetch(&rx->ring, rx->ring.req_cons + netif_rx_slot_of(i, extras),
+			       &req);
 		p->id[i] = req.id;
 		rx->seg[rx->nr_segs++] = (xengnttab_grant_copy_segment_t){
 			.source.virt = iov[i].iov_base,
-			.dest.foreign = { req.gref, i ? 0 : p->headroom,
-					  (uint16_t)q->grants->domid },
+			.dest.foreign = {req.gref, i ? 0 : p->headroom,
+					 (uint16_t)q->grants->domid},
 			.len = (uint16_t)iov[i].iov_len,
 			.flags = GNTCOPY_dest_gref,
 		};
@@ -231,8 +236,8 @@ static void rx_place(struct queue *q, struct rx_packet *p)
 static bool rx_respond(struct queue *q, const struct rx_packet *p, bool failed)
 {
 	struct rx *rx = &q->rx;
-	struct netif_rx_packet out = { .flags = p->flags, .nr_frags = p->nr_frags,
-				       .extra = p->extra };
+	struct netif_rx_packet out = {
+		.flags = p->flags, .nr_frags = p->nr_frags, .extra = p->extra};
 	bool ok = true;
 	uint32_t i;
 
@@ -271,8 +276,10 @@ static void rx_flush(struct queue *q)
 	RING_ASSERT(ring_back_unanswered(&rx->ring) == 0);
 	if (ring_back_push(&rx->ring))
 		queue_notify(q, q->rx_port);
-	atomic_store_explicit(&q->state->rx_req_cons, rx->ring.req_cons, memory_order_relaxed);
-	atomic_store_explicit(&q->state->rx_rsp_prod, rx->ring.rsp_prod_pvt, memory_order_relaxed);
+	atomic_store_explicit(&q->state->rx_req_cons, rx->ring.req_cons,
+			      memory_order_relaxed);
+	atomic_store_explicit(&q->state->rx_rsp_prod, rx->ring.rsp_prod_pvt,
+			      memory_order_relaxed);
 	metric_add(q->metrics, METRIC_SYSCALLS, 1);
 	metric_add(q->metrics, METRIC_BATCHES, 1);
 	metric_add(q->metrics, METRIC_GRANT_COPIES, rx->nr_segs);
@@ -312,8 +319,8 @@ static bool rx_steer(struct queue *q, const struct rx_packet *p)
 }
 
 /*
- * The next packet, into @p, from the port or another queue. Those that cannot go to the guest are
- * dropped here. False: none.
+ * The next packet, into @p, from the port or another queue. Those that cannot go to the
+ * guest are dropped here. False: none.
  */
 static bool rx_next(struct queue *q, struct rx_packet *p, uint32_t *budget)
 {
@@ -365,7 +372,8 @@ static void rx_hold(struct rx *rx, const struct rx_packet *p)
 	rx->holding = true;
 }
 
-/* The guest has too few buffers for the packet held: give it up when it has waited enough. */
+/* The guest has too few buffers for the packet held: give it up when it has waited
+ * enough. */
 static void rx_expire(struct queue *q)
 {
 	struct rx *rx = &q->rx;
@@ -377,7 +385,8 @@ static void rx_expire(struct queue *q)
 	metric_add(q->metrics, METRIC_DROPS, 1);
 }
 
-/* Gather a burst for at most @avail requests. True: the port or the inbox gave something. */
+/* Gather a burst for at most @avail requests. True: the port or the inbox gave something.
+ */
 static bool rx_gather(struct queue *q, uint32_t avail)
 {
 	struct rx *rx = &q->rx;
@@ -389,7 +398,8 @@ static bool rx_gather(struct queue *q, uint32_t avail)
 		struct rx_packet *p = &rx->packet[rx->nr_packets];
 		bool was_held = rx->holding;
 
-		/* a frontend that tells us of new buffers is waited for; another one is tried */
+		/* a frontend that tells us of new buffers is waited for; another one is
+		 * tried */
 		if (!avail && !was_held && !silent) {
 			rx->starved = true;
 			break;

@@ -23,7 +23,8 @@
 struct queue;
 
 #define RX_SLOTS 256u /* of the ring: one page */
-/* Pages of the longest packet behind the largest headroom; the last one catches longer ones. */
+/* Pages of the longest packet behind the largest headroom; the last one catches longer
+ * ones. */
 #define RX_PACKET_PAGES 18u
 /* A burst of one-slot packets, one more packet being read, and one that waits. */
 #define RX_POOL_PAGES (RX_SLOTS + 2 * RX_PACKET_PAGES)
@@ -31,12 +32,12 @@ struct queue;
 /* A packet in the pool, ready to be given to the guest. */
 struct rx_packet {
 	uint32_t len;
-	uint32_t first;        /* page of the pool */
-	uint16_t headroom;     /* free bytes in its first page */
-	uint16_t flags;        /* NETRXF_* */
+	uint32_t first;    /* page of the pool */
+	uint16_t headroom; /* free bytes in its first page */
+	uint16_t flags;    /* NETRXF_* */
 	struct netif_extras extra;
 	uint8_t nr_frags, nr_slots;
-	uint16_t seg;          /* its first segment, when placed */
+	uint16_t seg;                 /* its first segment, when placed */
 	uint16_t id[RX_PACKET_PAGES]; /* of the requests with a buffer */
 };
 
@@ -44,12 +45,12 @@ struct rx {
 	struct ring_back ring;
 	void *page;
 	uint8_t *pool;
-	uint32_t next;        /* page of the pool to read into; wraps */
+	uint32_t next; /* page of the pool to read into; wraps */
 	uint32_t nr_packets, nr_segs;
-	bool ready;           /* the port may have a packet: it was readable, and not empty since */
-	bool holding;         /* held is a packet that could not be placed */
-	bool starved;         /* no buffers (or not enough of them for held) */
-	bool throttled;       /* a limit holds held back for wait_ns */
+	bool ready; /* the port may have a packet: it was readable, and not empty since */
+	bool holding;   /* held is a packet that could not be placed */
+	bool starved;   /* no buffers (or not enough of them for held) */
+	bool throttled; /* a limit holds held back for wait_ns */
 	uint64_t wait_ns, held_since;
 	uint32_t bursts, errors;
 	struct virtio_net_hdr_v1 hdr; /* of the packet being read */

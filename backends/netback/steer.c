@@ -59,7 +59,7 @@ static void take_bytes(struct steer *s, void *p, uint32_t n)
 enum steer_result steer_put(struct steer *s, const struct virtio_net_hdr_v1 *hdr,
 			    const struct iovec *iov, unsigned int nr_iov, uint32_t len)
 {
-	struct record r = { .hdr = *hdr, .len = len };
+	struct record r = {.hdr = *hdr, .len = len};
 	enum steer_result result = STEER_FULL;
 	uint32_t used;
 	unsigned int i;

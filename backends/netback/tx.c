@@ -10,7 +10,8 @@
 #include "backends/netback/queue.h"
 
 #define TX_POOL_PAGES TX_SLOTS
-/* A burst in so many has its time taken: reading the clock costs as much as a packet's header. */
+/* A burst in so many has its time taken: reading the clock costs as much as a packet's
+ * header. */
 #define TX_SAMPLE 16u
 /* The smallest segment a TCP peer may ask for: 48 bytes less the most options (40). */
 #define GSO_SIZE_MIN 8u
@@ -69,7 +70,8 @@ static void tx_add_segments(struct queue *q, const struct netif_tx_packet *p)
 		iov->iov_len = f->size;
 		tx->seg_packet[tx->nr_segs] = (uint16_t)tx->nr_packets;
 		tx->seg[tx->nr_segs++] = (xengnttab_grant_copy_segment_t){
-			.source.foreign = { f->gref, f->offset, (uint16_t)q->grants->domid },
+			.source.foreign = {f->gref, f->offset,
+					   (uint16_t)q->grants->domid},
 			.dest.virt = iov->iov_base,
 			.len = f->size,
 			.flags = GNTCOPY_source_gref,
@@ -105,7 +107,8 @@ static bool tx_allowed(struct queue *q, const struct netif_tx_packet *p)
 	return false;
 }
 
-static void tx_add_packet(struct queue *q, const struct netif_tx_packet *p, int16_t status)
+static void tx_add_packet(struct queue *q, const struct netif_tx_packet *p,
+			  int16_t status)
 {
 	struct tx *tx = &q->tx;
 	struct tx_packet *pk = &tx->packet[tx->nr_packets];
@@ -286,8 +289,10 @@ static void tx_respond(struct queue *q)
 	RING_ASSERT(ring_back_unanswered(&tx->ring) == 0);
 	if (ring_back_push(&tx->ring))
 		queue_notify(q, q->tx_port);
-	atomic_store_explicit(&q->state->tx_req_cons, tx->ring.req_cons, memory_order_relaxed);
-	atomic_store_explicit(&q->state->tx_rsp_prod, tx->ring.rsp_prod_pvt, memory_order_relaxed);
+	atomic_store_explicit(&q->state->tx_req_cons, tx->ring.req_cons,
+			      memory_order_relaxed);
+	atomic_store_explicit(&q->state->tx_rsp_prod, tx->ring.rsp_prod_pvt,
+			      memory_order_relaxed);
 }
 
 static int tx_send_one(struct queue *q, struct tx_packet *pk)

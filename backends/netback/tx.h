@@ -25,10 +25,10 @@ struct queue;
 /* A packet of the burst in hand. */
 struct tx_packet {
 	struct virtio_net_hdr_v1 hdr;
-	int16_t status;      /* NETIF_RSP_*, for its slots */
-	uint16_t first;      /* its first fragment in iov[], id[] and, when copied, seg[] */
+	int16_t status; /* NETIF_RSP_*, for its slots */
+	uint16_t first; /* its first fragment in iov[], id[] and, when copied, seg[] */
 	uint8_t nr_frags, nr_extras;
-	uint16_t flags;      /* NETTXF_* */
+	uint16_t flags; /* NETTXF_* */
 	uint16_t gso_size;
 	uint8_t gso_type;
 	uint32_t len;
@@ -44,9 +44,9 @@ struct tx {
 	uint8_t *pool;
 	uint32_t pool_used; /* bytes */
 	uint32_t nr_packets, sent, nr_frags, nr_segs;
-	uint32_t idx;       /* ring index after the last slot of the burst */
-	uint64_t wait_ns;   /* a limit holds the next packet back for so long */
-	bool blocked;       /* the port takes no more: wait until it is writable */
+	uint32_t idx;     /* ring index after the last slot of the burst */
+	uint64_t wait_ns; /* a limit holds the next packet back for so long */
+	bool blocked;     /* the port takes no more: wait until it is writable */
 	uint32_t bursts;
 	struct tx_packet packet[TX_SLOTS];
 	struct iovec iov[TX_SLOTS];

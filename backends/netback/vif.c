@@ -9,15 +9,17 @@
 
 static bool live_valid(const struct vif_live *l)
 {
-	return !(l->flags & ~(uint32_t)VIF_LIVE_ALL) && l->rx_headroom <= VIF_HEADROOM_MAX;
+	return !(l->flags & ~(uint32_t)VIF_LIVE_ALL) &&
+	       l->rx_headroom <= VIF_HEADROOM_MAX;
 }
 
 bool vif_attach_valid(const struct vif_attach *a)
 {
 	uint32_t i;
 
-	if (a->version != VIF_PROTO_VERSION || a->nr_queues < 1 || a->nr_queues > VIF_QUEUES_MAX ||
-	    a->features & ~(uint32_t)VIF_FEATURES_ALL || a->reserved || !live_valid(&a->live))
+	if (a->version != VIF_PROTO_VERSION || a->nr_queues < 1 ||
+	    a->nr_queues > VIF_QUEUES_MAX || a->features & ~(uint32_t)VIF_FEATURES_ALL ||
+	    a->reserved || !live_valid(&a->live))
 		return false;
 	if (a->port_kind != VIF_PORT_TAP && a->port_kind != VIF_PORT_PACKET)
 		return false;
@@ -37,7 +39,8 @@ struct vif_config *vif_config_begin(struct vif *v)
 
 void vif_config_end(struct vif *v)
 {
-	/* release: a queue that sees the new generation takes the lock and sees the rest */
+	/* release: a queue that sees the new generation takes the lock and sees the rest
+	 */
 	atomic_fetch_add_explicit(&v->config_gen, 1, memory_order_release);
 	pthread_mutex_unlock(&v->lock);
 }
@@ -62,7 +65,7 @@ static void setup_release(const struct vif_setup *s, uint32_t from)
 static int vif_open_queues(struct vif *v, const struct vif_setup *s)
 {
 	const struct vif_attach *a = &s->attach;
-	struct queue_setup qs = { .vif = v, .grants = s->grants };
+	struct queue_setup qs = {.vif = v, .grants = s->grants};
 	uint32_t i;
 	int err;
 

@@ -34,9 +34,10 @@ struct vif {
 	struct state_head *state;
 	bool threads;
 
-	pthread_mutex_t lock;        /* of config */
+	pthread_mutex_t lock; /* of config */
 	struct vif_config config;
-	_Atomic(uint32_t) config_gen; /* counts changes of config; written under the lock */
+	_Atomic(uint32_t)
+		config_gen; /* counts changes of config; written under the lock */
 
 	void (*broken)(void *ctx, const char *text);
 	void (*put_ring)(void *ctx, struct io_uring *ring);
@@ -52,11 +53,12 @@ struct vif_setup {
 	struct port *port[VIF_QUEUES_MAX];
 	void *state; /* at least vif_state_size(nr_queues) bytes, 64-byte aligned */
 	size_t state_size;
-	/* Called once at most, from any queue's thread: the frontend broke the protocol. */
+	/* Called once at most, from any queue's thread: the frontend broke the protocol.
+	 */
 	void (*broken)(void *ctx, const char *text);
 	void *ctx;
-	/* An io_uring to sleep in, one a queue, or NULL; given back through put_ring. Both
-	 * or neither may be NULL: then queues sleep in ppoll(). */
+	/* An io_uring to sleep in, one a queue, or NULL; given back through put_ring.
+	 * Both or neither may be NULL: then queues sleep in ppoll(). */
 	struct io_uring *(*get_ring)(void *ctx);
 	void (*put_ring)(void *ctx, struct io_uring *ring);
 	bool threads; /* false: the caller runs each queue with queue_work() */

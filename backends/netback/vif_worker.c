@@ -50,8 +50,9 @@ static int open_descriptors(struct vif_setup *setup, const int *fds)
 		setup->events[i] = events_fdopen_xen(fds[i], setup->attach.domid);
 		if (!setup->events[i])
 			goto fail;
-		setup->port[i] = setup->attach.port_kind == VIF_PORT_TAP ?
-				 port_tap_open(fds[nr + i]) : port_packet_open(fds[nr + i]);
+		setup->port[i] = setup->attach.port_kind == VIF_PORT_TAP
+					 ? port_tap_open(fds[nr + i])
+					 : port_packet_open(fds[nr + i]);
 		if (!setup->port[i]) {
 			err = errno;
 			events_close(setup->events[i]);
@@ -78,10 +79,13 @@ static int vif_attach(struct worker *w, uint32_t devid, const void *payload, siz
 		      const int *fds, unsigned int nfds, void *state, size_t state_size,
 		      struct worker_device **out)
 {
-	struct vif_setup setup = { .grants = worker_grants(w), .state = state,
-				   .state_size = state_size, .broken = device_broken,
-				   .get_ring = device_get_ring, .put_ring = device_put_ring,
-				   .threads = true };
+	struct vif_setup setup = {.grants = worker_grants(w),
+				  .state = state,
+				  .state_size = state_size,
+				  .broken = device_broken,
+				  .get_ring = device_get_ring,
+				  .put_ring = device_put_ring,
+				  .threads = true};
 	struct worker_device *dev = NULL;
 	int err = -EINVAL;
 

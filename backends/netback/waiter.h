@@ -40,7 +40,8 @@ struct waiter {
  * what to await of the packet port, WAIT_*. @timeout_ns: UINT64_MAX is no limit.
  * Returns what the packet port is ready for, also when it was not awaited.
  */
-static inline unsigned int waiter_wait(struct waiter *w, unsigned int want, uint64_t timeout_ns)
+static inline unsigned int waiter_wait(struct waiter *w, unsigned int want,
+				       uint64_t timeout_ns)
 {
 	return w->ops->wait(w, want, timeout_ns);
 }
@@ -60,8 +61,8 @@ struct waiter *waiter_poll_open(struct events *events, int port_fd, int wake_fd,
  * closed by the thread that waits in it.
  */
 struct io_uring;
-struct waiter *waiter_uring_open(struct io_uring *ring, struct events *events, int port_fd,
-				 int wake_fd, struct metrics_queue *metrics);
+struct waiter *waiter_uring_open(struct io_uring *ring, struct events *events,
+				 int port_fd, int wake_fd, struct metrics_queue *metrics);
 
 /* What came of a read() of the event set's descriptor: into fired[], counted. */
 void waiter_parse(struct waiter *w, const void *buf, unsigned int len);

@@ -14,7 +14,8 @@ void waiter_parse(struct waiter *w, const void *buf, unsigned int len)
 {
 	unsigned int n;
 
-	n = events_parse(w->events, buf, len, w->fired + w->nr_fired, WAITER_PORTS - w->nr_fired);
+	n = events_parse(w->events, buf, len, w->fired + w->nr_fired,
+			 WAITER_PORTS - w->nr_fired);
 	w->nr_fired += n;
 	metric_add(w->metrics, METRIC_EVENTS_IN, n);
 }
@@ -56,13 +57,14 @@ static void poll_read_events(struct waiter *w)
 static unsigned int poll_wait(struct waiter *w, unsigned int want, uint64_t timeout_ns)
 {
 	struct pollfd fds[POLL_FDS] = {
-		[POLL_EVENTS] = { .fd = w->events->fd, .events = POLLIN },
-		[POLL_WAKE] = { .fd = w->wake_fd, .events = POLLIN },
-		/* a descriptor not awaited is left out: its errors would wake us for ever */
-		[POLL_PORT] = { .fd = want ? w->port_fd : -1 },
+		[POLL_EVENTS] = {.fd = w->events->fd, .events = POLLIN},
+		[POLL_WAKE] = {.fd = w->wake_fd, .events = POLLIN},
+		/* a descriptor not awaited is left out: its errors would wake us for ever
+		 */
+		[POLL_PORT] = {.fd = want ? w->port_fd : -1},
 	};
-	struct timespec ts = { (time_t)(timeout_ns / 1000000000u),
-			       (long)(timeout_ns % 1000000000u) };
+	struct timespec ts = {(time_t)(timeout_ns / 1000000000u),
+			      (long)(timeout_ns % 1000000000u)};
 	unsigned int ready = 0;
 	short got;
 
@@ -91,7 +93,7 @@ static void poll_close(struct waiter *w)
 	free(w);
 }
 
-static const struct waiter_ops poll_ops = { .wait = poll_wait, .close = poll_close };
+static const struct waiter_ops poll_ops = {.wait = poll_wait, .close = poll_close};
 
 struct waiter *waiter_poll_open(struct events *events, int port_fd, int wake_fd,
 				struct metrics_queue *metrics)

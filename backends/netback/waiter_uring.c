@@ -112,7 +112,8 @@ static bool collect(struct waiter_uring *u)
 	unsigned int head, n = 0;
 	bool wake = false;
 
-	io_uring_for_each_cqe(u->ring, head, cqe) {
+	io_uring_for_each_cqe(u->ring, head, cqe)
+	{
 		n++;
 		completed(u, cqe->user_data, cqe->res);
 		wake |= cqe->user_data != TAG_UNMASK && cqe->user_data != TAG_CANCEL;
@@ -124,8 +125,8 @@ static bool collect(struct waiter_uring *u)
 static unsigned int uring_wait(struct waiter *w, unsigned int want, uint64_t timeout_ns)
 {
 	struct waiter_uring *u = (struct waiter_uring *)w;
-	struct __kernel_timespec ts = { (int64_t)(timeout_ns / 1000000000u),
-					(long long)(timeout_ns % 1000000000u) };
+	struct __kernel_timespec ts = {(int64_t)(timeout_ns / 1000000000u),
+				       (long long)(timeout_ns % 1000000000u)};
 	struct io_uring_cqe *cqe;
 	unsigned int ready;
 
@@ -143,8 +144,8 @@ static unsigned int uring_wait(struct waiter *w, unsigned int want, uint64_t tim
 		if (timeout_ns == UINT64_MAX)
 			io_uring_submit_and_wait(u->ring, 1 + u->armed[TAG_UNMASK]);
 		else
-			io_uring_submit_and_wait_timeout(u->ring, &cqe, 1 + u->armed[TAG_UNMASK],
-							 &ts, NULL);
+			io_uring_submit_and_wait_timeout(
+				u->ring, &cqe, 1 + u->armed[TAG_UNMASK], &ts, NULL);
 		collect(u);
 	} else {
 		metric_add(w->metrics, METRIC_SYSCALLS, 1);
@@ -162,7 +163,8 @@ static void cancel(struct waiter_uring *u, int tag)
 	if (!u->armed[tag] || !(sqe = get_sqe(u)))
 		return;
 	io_uring_prep_cancel64(sqe, (uint64_t)tag, 0);
-	io_uring_sqe_set_flags(sqe, IOSQE_FIXED_FILE); /* the worker's rings insist on it */
+	io_uring_sqe_set_flags(sqe,
+			       IOSQE_FIXED_FILE); /* the worker's rings insist on it */
 	io_uring_sqe_set_data64(sqe, TAG_CANCEL);
 }
 
@@ -180,7 +182,7 @@ static bool quiet(const struct waiter_uring *u)
 static void uring_close(struct waiter *w)
 {
 	struct waiter_uring *u = (struct waiter_uring *)w;
-	struct __kernel_timespec ts = { .tv_nsec = 10000000 };
+	struct __kernel_timespec ts = {.tv_nsec = 10000000};
 	struct io_uring_cqe *cqe;
 	int tag, tries;
 
@@ -194,9 +196,10 @@ static void uring_close(struct waiter *w)
 		free(u); /* else: a small leak is better than a stray write */
 }
 
-static const struct waiter_ops uring_ops = { .wait = uring_wait, .close = uring_close };
+static const struct waiter_ops uring_ops = {.wait = uring_wait, .close = uring_close};
 
-/* io_uring reads and polls such a descriptor again by itself instead of blocking a thread. */
+/* io_uring reads and polls such a descriptor again by itself instead of blocking a
+ * thread. */
 static int set_nonblocking(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
@@ -209,23 +212,27 @@ static int set_nonblocking(int fd)
 /* liburing 2.3 declares io_uring_enable_rings() and does not export it. */
 static int enable(struct io_uring *ring)
 {
-	if (!syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0))
+	if (!syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_ENABLE_RINGS,
+		     NULL, 0))
 		return 0;
 	return errno == EBADFD ? 0 : -errno; /* EBADFD: enabled by an earlier queue */
 }
 
-struct waiter *waiter_uring_open(struct io_uring *ring, struct events *events, int port_fd,
-				 int wake_fd, struct metrics_queue *metrics)
+struct waiter *waiter_uring_open(struct io_uring *ring, struct events *events,
+				 int port_fd, int wake_fd, struct metrics_queue *metrics)
 {
-	int files[FILES] = { [FILE_EVENTS] = events->fd, [FILE_WAKE] = wake_fd,
-			     [FILE_PORT] = port_fd };
+	int files[FILES] = {
+		[FILE_EVENTS] = events->fd, [FILE_WAKE] = wake_fd, [FILE_PORT] = port_fd};
 	struct waiter_uring *u = calloc(1, sizeof(*u));
 	int err;
 
 	if (!u)
 		return NULL;
-	u->waiter = (struct waiter){ .ops = &uring_ops, .events = events, .metrics = metrics,
-				     .port_fd = port_fd, .wake_fd = wake_fd };
+	u->waiter = (struct waiter){.ops = &uring_ops,
+				    .events = events,
+				    .metrics = metrics,
+				    .port_fd = port_fd,
+				    .wake_fd = wake_fd};
 	u->ring = ring;
 	err = set_nonblocking(events->fd);
 	if (!err)

@@ -11,7 +11,7 @@
 #define STEPS_MAX 200
 
 static struct net_rig *rig;
-static struct net_rig_options options = { .nr_queues = 2 };
+static struct net_rig_options options = {.nr_queues = 2};
 
 /* Fresh rings on the guest's pages; everything else of the guest stays. */
 static void reset(struct fuzz_input *in)
@@ -21,8 +21,10 @@ static void reset(struct fuzz_input *in)
 	if (!rig)
 		rig = net_rig_new(&options);
 	for (i = 0; i < 2; i++) {
-		ring_front_init(&rig->q[i].tx, rig->q[i].tx.shared, 1, NETIF_TX_SLOT_SIZE);
-		ring_front_init(&rig->q[i].rx, rig->q[i].rx.shared, 1, NETIF_RX_SLOT_SIZE);
+		ring_front_init(&rig->q[i].tx, rig->q[i].tx.shared, 1,
+				NETIF_TX_SLOT_SIZE);
+		ring_front_init(&rig->q[i].rx, rig->q[i].rx.shared, 1,
+				NETIF_RX_SLOT_SIZE);
 	}
 	ring_front_init(&rig->ctrl, rig->ctrl.shared, 1, 16);
 	memset(rig->state, 0, rig->state_size);
@@ -73,7 +75,8 @@ static void write_ctrl(struct fuzz_input *in)
 		req.data[0] = rig->ctrl_gref;
 	if (kind & 4)
 		req.data[1] %= 130;
-	memcpy(ring_front_slot(&rig->ctrl, rig->ctrl.shared->req_prod), &req, sizeof(req));
+	memcpy(ring_front_slot(&rig->ctrl, rig->ctrl.shared->req_prod), &req,
+	       sizeof(req));
 	rig->ctrl.shared->req_prod += kind & 8 ? fuzz_u32(in) : 1;
 }
 
@@ -92,7 +95,7 @@ static void inject(struct fuzz_input *in, uint32_t queue)
 
 static void step(struct fuzz_input *in)
 {
-	struct vif_update u = { .version = VIF_PROTO_VERSION };
+	struct vif_update u = {.version = VIF_PROTO_VERSION};
 	uint8_t op = fuzz_u8(in);
 	uint32_t queue = op >> 4 & 1;
 
@@ -117,7 +120,9 @@ static void step(struct fuzz_input *in)
 		inject(in, queue);
 		break;
 	case 7: /* headers and data */
-		fuzz_bytes(in, loopback_frame(rig->lb, rig->q[queue].tx_frame + fuzz_u8(in)), 96);
+		fuzz_bytes(in,
+			   loopback_frame(rig->lb, rig->q[queue].tx_frame + fuzz_u8(in)),
+			   96);
 		break;
 	case 8:
 		fuzz_bytes(in, loopback_frame(rig->lb, rig->ctrl_frame), 160);
@@ -158,7 +163,7 @@ static void check_sent(struct port *port)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct fuzz_input in = { data, size };
+	struct fuzz_input in = {data, size};
 	uint32_t i;
 
 	reset(&in);

@@ -18,9 +18,11 @@ static uint16_t reference(const uint8_t *p, uint32_t n)
 	return (uint16_t)sum;
 }
 
-static void check_checksum(uint8_t *p, uint32_t n, uint32_t start, uint32_t offset, uint32_t cut)
+static void check_checksum(uint8_t *p, uint32_t n, uint32_t start, uint32_t offset,
+			   uint32_t cut)
 {
-	struct iovec iov[2] = { { p, cut % (n + 1) }, { p + cut % (n + 1), n - cut % (n + 1) } };
+	struct iovec iov[2] = {{p, cut % (n + 1)},
+			       {p + cut % (n + 1), n - cut % (n + 1)}};
 	uint16_t want;
 
 	if (start + offset + 2 > n) {
@@ -29,12 +31,13 @@ static void check_checksum(uint8_t *p, uint32_t n, uint32_t start, uint32_t offs
 	}
 	want = (uint16_t)~reference(p + start, n - start);
 	FUZZ_ASSERT(packet_checksum(iov, 2, start, offset));
-	FUZZ_ASSERT((p[start + offset] << 8 | p[start + offset + 1]) == (want ? want : 0xffff));
+	FUZZ_ASSERT((p[start + offset] << 8 | p[start + offset + 1]) ==
+		    (want ? want : 0xffff));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct hash hash = { .algorithm = 1, .types = HASH_TYPES_ALL };
+	static struct hash hash = {.algorithm = 1, .types = HASH_TYPES_ALL};
 	struct packet_headers h;
 	struct hash_value value;
 	uint32_t n = size < 2000 ? (uint32_t)size : 2000;
@@ -54,7 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		hash_packet(&hash, p, &h, &value);
 	}
 	if (n >= 8)
-		check_checksum(p, n, p[0] | (p[1] & 7u) << 8, p[2], p[3] | (p[4] & 7u) << 8);
+		check_checksum(p, n, p[0] | (p[1] & 7u) << 8, p[2],
+			       p[3] | (p[4] & 7u) << 8);
 	free(p);
 	return 0;
 }

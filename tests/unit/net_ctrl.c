@@ -16,14 +16,16 @@ static uint8_t got[RIG_PACKET];
 
 static struct net_rig *open_rig(uint32_t queues, bool threads)
 {
-	struct net_rig_options o = { .features = RIG_FEATURES | VIF_CTRL_RING,
-				     .live_flags = VIF_CARRIER, .nr_queues = queues,
-				     .threads = threads };
+	struct net_rig_options o = {.features = RIG_FEATURES | VIF_CTRL_RING,
+				    .live_flags = VIF_CARRIER,
+				    .nr_queues = queues,
+				    .threads = threads};
 
 	return net_rig_open(&o);
 }
 
-static uint32_t ask(struct net_rig *r, uint16_t type, uint32_t d0, uint32_t d1, uint32_t d2)
+static uint32_t ask(struct net_rig *r, uint16_t type, uint32_t d0, uint32_t d1,
+		    uint32_t d2)
 {
 	return net_rig_ctrl(r, type, d0, d1, d2).status;
 }
@@ -52,11 +54,15 @@ static void test_key(void)
 {
 	struct net_rig *r = open_rig(1, false);
 
-	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_KEY, r->ctrl_gref, 40, 0), OK);
-	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_KEY, r->ctrl_gref, 41, 0), OVERFLOW);
-	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_KEY, r->ctrl_gref, ~0u, 0), OVERFLOW);
+	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_KEY, r->ctrl_gref, 40, 0),
+			OK);
+	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_KEY, r->ctrl_gref, 41, 0),
+			OVERFLOW);
+	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_KEY, r->ctrl_gref, ~0u, 0),
+			OVERFLOW);
 	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_KEY, 9999, 40, 0), INVALID);
-	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_KEY, 9999, 0, 0), OK); /* cleared */
+	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_KEY, 9999, 0, 0),
+			OK); /* cleared */
 	CU_ASSERT_EQUAL(net_rig_close(r), 0);
 }
 
@@ -73,7 +79,8 @@ static void test_mapping(void)
 	for (i = 0; i < HASH_MAPPING_MAX; i++)
 		table[i] = i & 1;
 	CU_ASSERT_EQUAL(ask(r, set, r->ctrl_gref, 1, 0), INVALID); /* no size yet */
-	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING_SIZE, 129, 0, 0), INVALID);
+	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING_SIZE, 129, 0, 0),
+			INVALID);
 	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING_SIZE, 128, 0, 0), OK);
 	CU_ASSERT_EQUAL(ask(r, set, r->ctrl_gref, 128, 0), OK);
 	CU_ASSERT_EQUAL(ask(r, set, r->ctrl_gref, 129, 0), OVERFLOW);
@@ -114,7 +121,8 @@ static void test_unknown(void)
 static void test_full(void)
 {
 	struct net_rig *r = open_rig(1, false);
-	struct xen_netif_ctrl_request req = { .type = XEN_NETIF_CTRL_TYPE_GET_HASH_MAPPING_SIZE };
+	struct xen_netif_ctrl_request req = {
+		.type = XEN_NETIF_CTRL_TYPE_GET_HASH_MAPPING_SIZE};
 	uint32_t i;
 
 	for (i = 0; i < r->ctrl.size; i++)
@@ -138,12 +146,16 @@ static void set_up_hashing(struct net_rig *r, uint32_t mapping_size)
 	for (i = 0; i < HASH_KEY_MAX; i++)
 		key[i] = (uint8_t)(i * 41 + 7);
 	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_ALGORITHM, 1, 0, 0), OK);
-	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_KEY, r->ctrl_gref, 40, 0), OK);
+	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_KEY, r->ctrl_gref, 40, 0),
+			OK);
 	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_FLAGS, 15, 0, 0), OK);
 	for (i = 0; i < mapping_size; i++)
 		table[i] = (i / 2) % r->vif->nr_queues;
-	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING_SIZE, mapping_size, 0, 0), OK);
-	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING, r->ctrl_gref, mapping_size, 0),
+	CU_ASSERT_EQUAL(
+		ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING_SIZE, mapping_size, 0, 0),
+		OK);
+	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING, r->ctrl_gref,
+			    mapping_size, 0),
 			OK);
 }
 
@@ -162,7 +174,7 @@ static void test_steering(void)
 {
 	struct net_rig *r = open_rig(3, false);
 	uint32_t l4, at, len, i, k, n, want, seen;
-	struct net_packet p = { .payload = 3000 };
+	struct net_packet p = {.payload = 3000};
 	struct netif_rx_packet pk;
 	enum netif_error error;
 	uint8_t frame[4000];
@@ -184,9 +196,10 @@ static void test_steering(void)
 				CU_ASSERT_EQUAL(memcmp(got, frame, n), 0);
 				CU_ASSERT_TRUE(pk.extra.has_hash);
 				CU_ASSERT_EQUAL(pk.extra.hash, hash_of(r, frame, n));
-				CU_ASSERT_EQUAL(pk.extra.hash_type,
-						p.v6 ? _XEN_NETIF_CTRL_HASH_TYPE_IPV6_TCP :
-						       _XEN_NETIF_CTRL_HASH_TYPE_IPV4_TCP);
+				CU_ASSERT_EQUAL(
+					pk.extra.hash_type,
+					p.v6 ? _XEN_NETIF_CTRL_HASH_TYPE_IPV6_TCP
+					     : _XEN_NETIF_CTRL_HASH_TYPE_IPV4_TCP);
 				net_rig_post(r, k, pk.nr_slots);
 				seen++;
 			}
@@ -201,7 +214,7 @@ static void test_steering_bound(void)
 {
 	struct net_rig *r = open_rig(2, false);
 	uint32_t l4, at, n, i, len, seen = 0;
-	struct net_packet p = { .payload = 1400 };
+	struct net_packet p = {.payload = 1400};
 	struct netif_rx_packet pk;
 	enum netif_error error;
 	uint8_t frame[2000];
@@ -209,7 +222,8 @@ static void test_steering_bound(void)
 	set_up_hashing(r, 2);
 	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING_SIZE, 1, 0, 0), OK);
 	*(uint32_t *)loopback_frame(r->lb, r->ctrl_frame) = 1;
-	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING, r->ctrl_gref, 1, 0), OK);
+	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING, r->ctrl_gref, 1, 0),
+			OK);
 	net_rig_post(r, 0, 256); /* queue 1 has no buffers */
 	n = net_packet_build(frame, &p, &l4, &at);
 	for (i = 0; i < 400; i++) {
@@ -230,13 +244,14 @@ static void test_steering_bound(void)
 	CU_ASSERT_EQUAL(net_rig_close(r), 0);
 }
 
-/* With threads: everything that goes in comes out somewhere, also while settings change. */
+/* With threads: everything that goes in comes out somewhere, also while settings change.
+ */
 static void test_steering_threads(void)
 {
 	struct net_rig *r;
 	uint32_t l4, at, n, i, k, len, seen = 0;
 	uint64_t deadline = queue_now() + 20000000000ull, drops;
-	struct net_packet p = { .payload = 600 };
+	struct net_packet p = {.payload = 600};
 	struct netif_rx_packet pk;
 	enum netif_error error;
 	uint8_t frame[1000];

@@ -14,8 +14,9 @@
 
 #include "tests/unit/net_rig.h"
 
-static const struct net_rig_options options = { .features = RIG_FEATURES | VIF_CTRL_RING,
-						.live_flags = VIF_CARRIER, .nr_queues = 2 };
+static const struct net_rig_options options = {.features = RIG_FEATURES | VIF_CTRL_RING,
+					       .live_flags = VIF_CARRIER,
+					       .nr_queues = 2};
 static uint8_t frame[RIG_PACKET], got[RIG_PACKET];
 
 /* ---- what the vif takes from the C library fails too (linked with --wrap) ---- */
@@ -57,9 +58,12 @@ int __wrap_eventfd(unsigned int count, int flags)
 	return -1;
 }
 
-int __real_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *arg);
-int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *arg);
-int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *arg)
+int __real_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *),
+			  void *arg);
+int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *),
+			  void *arg);
+int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *),
+			  void *arg)
 {
 	return alloc_fails() ? EAGAIN : __real_pthread_create(t, a, f, arg);
 }
@@ -78,9 +82,9 @@ static void inject(struct net_rig *r, uint32_t queue, uint32_t len)
 /* Packets both ways on both queues and a key for the hash. */
 static void traffic(struct net_rig *r)
 {
-	struct net_rig_send s = { .frame = frame, .len = 9000 };
-	struct xen_netif_ctrl_request key = { .type = XEN_NETIF_CTRL_TYPE_SET_HASH_KEY,
-					      .data = { r->ctrl_gref, 40, 0 } };
+	struct net_rig_send s = {.frame = frame, .len = 9000};
+	struct xen_netif_ctrl_request key = {.type = XEN_NETIF_CTRL_TYPE_SET_HASH_KEY,
+					     .data = {r->ctrl_gref, 40, 0}};
 	struct virtio_net_hdr_v1 hdr;
 	uint32_t i;
 

@@ -11,9 +11,10 @@
 #include "backends/netback/hash.h"
 
 static const uint8_t rss_key[40] = {
-	0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3,
-	0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3,
-	0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa,
+	0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67,
+	0x25, 0x3d, 0x43, 0xa3, 0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb,
+	0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30,
+	0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa,
 };
 
 static const struct vector {
@@ -22,17 +23,21 @@ static const struct vector {
 	const char *src;
 	uint16_t src_port;
 	uint32_t ip, tcp;
-} v4[] = {
-	{ "161.142.100.80", 1766, "66.9.149.187", 2794, 0x323e8fc2, 0x51ccc178 },
-	{ "65.69.140.83", 4739, "199.92.111.2", 14230, 0xd718262a, 0xc626b0ea },
-	{ "12.22.207.184", 38024, "24.19.198.95", 12898, 0xd2d0a5de, 0x5c2b394a },
-	{ "209.142.163.6", 2217, "38.27.205.30", 48228, 0x82989176, 0xafc7327f },
-	{ "202.188.127.2", 1303, "153.39.163.191", 44251, 0x5d1809c5, 0x10e828a2 },
-}, v6[] = {
-	{ "3ffe:2501:200:3::1", 1766, "3ffe:2501:200:1fff::7", 2794, 0x2cc18cd5, 0x40207d3d },
-	{ "ff02::1", 4739, "3ffe:501:8::260:97ff:fe40:efab", 14230, 0x0f0c461c, 0xdde51bbf },
-	{ "fe80::200:f8ff:fe21:67cf", 38024, "3ffe:1900:4545:3:200:f8ff:fe21:67cf", 44251,
-	  0x4b61e985, 0x02d1feef },
+} v4[] =
+	{
+		{"161.142.100.80", 1766, "66.9.149.187", 2794, 0x323e8fc2, 0x51ccc178},
+		{"65.69.140.83", 4739, "199.92.111.2", 14230, 0xd718262a, 0xc626b0ea},
+		{"12.22.207.184", 38024, "24.19.198.95", 12898, 0xd2d0a5de, 0x5c2b394a},
+		{"209.142.163.6", 2217, "38.27.205.30", 48228, 0x82989176, 0xafc7327f},
+		{"202.188.127.2", 1303, "153.39.163.191", 44251, 0x5d1809c5, 0x10e828a2},
+},
+  v6[] = {
+	  {"3ffe:2501:200:3::1", 1766, "3ffe:2501:200:1fff::7", 2794, 0x2cc18cd5,
+	   0x40207d3d},
+	  {"ff02::1", 4739, "3ffe:501:8::260:97ff:fe40:efab", 14230, 0x0f0c461c,
+	   0xdde51bbf},
+	  {"fe80::200:f8ff:fe21:67cf", 38024, "3ffe:1900:4545:3:200:f8ff:fe21:67cf",
+	   44251, 0x4b61e985, 0x02d1feef},
 };
 
 /* A packet with the vector's addresses and ports; @options bytes behind the IP header. */
@@ -97,8 +102,10 @@ static void test_vectors_v4(void)
 
 	for (i = 0; i < sizeof(v4) / sizeof(v4[0]); i++) {
 		h->types = HASH_TYPES_ALL;
-		check(h, &v4[i], false, 6, 0, _XEN_NETIF_CTRL_HASH_TYPE_IPV4_TCP, v4[i].tcp);
-		check(h, &v4[i], false, 6, 12, _XEN_NETIF_CTRL_HASH_TYPE_IPV4_TCP, v4[i].tcp);
+		check(h, &v4[i], false, 6, 0, _XEN_NETIF_CTRL_HASH_TYPE_IPV4_TCP,
+		      v4[i].tcp);
+		check(h, &v4[i], false, 6, 12, _XEN_NETIF_CTRL_HASH_TYPE_IPV4_TCP,
+		      v4[i].tcp);
 		/* only TCP's ports count */
 		check(h, &v4[i], false, 17, 0, _XEN_NETIF_CTRL_HASH_TYPE_IPV4, v4[i].ip);
 		check(h, &v4[i], false, 1, 0, _XEN_NETIF_CTRL_HASH_TYPE_IPV4, v4[i].ip);
@@ -115,8 +122,10 @@ static void test_vectors_v6(void)
 
 	for (i = 0; i < sizeof(v6) / sizeof(v6[0]); i++) {
 		h->types = HASH_TYPES_ALL;
-		check(h, &v6[i], true, 6, 0, _XEN_NETIF_CTRL_HASH_TYPE_IPV6_TCP, v6[i].tcp);
-		check(h, &v6[i], true, 6, 8, _XEN_NETIF_CTRL_HASH_TYPE_IPV6_TCP, v6[i].tcp);
+		check(h, &v6[i], true, 6, 0, _XEN_NETIF_CTRL_HASH_TYPE_IPV6_TCP,
+		      v6[i].tcp);
+		check(h, &v6[i], true, 6, 8, _XEN_NETIF_CTRL_HASH_TYPE_IPV6_TCP,
+		      v6[i].tcp);
 		check(h, &v6[i], true, 17, 0, _XEN_NETIF_CTRL_HASH_TYPE_IPV6, v6[i].ip);
 		h->types = XEN_NETIF_CTRL_HASH_TYPE_IPV6;
 		check(h, &v6[i], true, 6, 0, _XEN_NETIF_CTRL_HASH_TYPE_IPV6, v6[i].ip);
@@ -125,7 +134,8 @@ static void test_vectors_v6(void)
 }
 
 /* The definition in xen/io/netif.h, bit by bit, for keys and inputs of any length. */
-static uint32_t by_definition(const uint8_t *key, uint32_t key_len, const uint8_t *buf, uint32_t n)
+static uint32_t by_definition(const uint8_t *key, uint32_t key_len, const uint8_t *buf,
+			      uint32_t n)
 {
 	uint32_t value = 0, i, k;
 
@@ -181,8 +191,8 @@ static void test_no_hash(void)
 	p[13] = 6; /* ARP */
 	CU_ASSERT_EQUAL(packet_parse(p, n, &hdr), PACKET_OK);
 	CU_ASSERT_FALSE(hash_packet(h, p, &hdr, &out));
-	CU_ASSERT_FALSE(hash_active(&(struct hash){ .algorithm = 1 }));
-	CU_ASSERT_FALSE(hash_active(&(struct hash){ .types = 1 }));
+	CU_ASSERT_FALSE(hash_active(&(struct hash){.algorithm = 1}));
+	CU_ASSERT_FALSE(hash_active(&(struct hash){.types = 1}));
 	free(h);
 }
 

@@ -12,15 +12,15 @@
 
 #include "tests/unit/net_rig.h"
 
-static const struct net_rig_options plain = { .features = RIG_FEATURES | VIF_CTRL_RING,
-					      .live_flags = VIF_CARRIER };
+static const struct net_rig_options plain = {.features = RIG_FEATURES | VIF_CTRL_RING,
+					     .live_flags = VIF_CARRIER};
 static const struct virtio_net_hdr_v1 no_offload;
 static uint8_t frame[RIG_PACKET], got[RIG_PACKET];
 
 /* Both directions of @r work. */
 static void check_works(struct net_rig *r)
 {
-	struct net_rig_send s = { .frame = frame, .len = 3000 };
+	struct net_rig_send s = {.frame = frame, .len = 3000};
 	struct virtio_net_hdr_v1 hdr;
 	struct netif_rx_packet pk;
 	enum netif_error error;
@@ -62,7 +62,7 @@ static void expect_broken(struct net_rig *r, const char *why)
 
 static void test_tx_index(void)
 {
-	static const uint32_t wrong[] = { 257, 1000, 0x80000000u, ~0u };
+	static const uint32_t wrong[] = {257, 1000, 0x80000000u, ~0u};
 	struct net_rig *other = net_rig_open(&plain);
 	uint32_t i;
 
@@ -112,8 +112,9 @@ static void test_connect_index(void)
 
 	for (i = 0; i < 3; i++) {
 		struct net_rig *r = net_rig_new(&plain);
-		struct ring_shared *s = i == 0 ? r->q[0].tx.shared :
-					i == 1 ? r->q[0].rx.shared : r->ctrl.shared;
+		struct ring_shared *s = i == 0   ? r->q[0].tx.shared
+					: i == 1 ? r->q[0].rx.shared
+						 : r->ctrl.shared;
 
 		s->req_prod = 5000;
 		CU_ASSERT_EQUAL(net_rig_connect(r, &plain), -EPROTO);
@@ -148,13 +149,25 @@ struct slot {
 	};
 };
 
-#define REQ(o, s, f)  { .req = { .gref = 0, .offset = (o), .flags = (f), .size = (s), .id = 9 } }
-#define GSO(t, s, f)  { true, .info = { .type = XEN_NETIF_EXTRA_TYPE_GSO, .flags = (f),           \
-					.u.gso = { .size = (s), .type = (t) } } }
-#define EXTRA(t, f)   { true, .info = { .type = (t), .flags = (f) } }
-#define MORE          NETTXF_more_data
-#define INFO          NETTXF_extra_info
-#define XMORE         XEN_NETIF_EXTRA_FLAG_MORE
+#define REQ(o, s, f)                                                                     \
+	{                                                                                \
+		.req = {.gref = 0, .offset = (o), .flags = (f), .size = (s), .id = 9 }   \
+	}
+#define GSO(t, s, f)                                                                     \
+	{                                                                                \
+		true, .info = {                                                          \
+			.type = XEN_NETIF_EXTRA_TYPE_GSO,                                \
+			.flags = (f),                                                    \
+			.u.gso = {.size = (s), .type = (t)}                              \
+		}                                                                        \
+	}
+#define EXTRA(t, f)                                                                      \
+	{                                                                                \
+		true, .info = {.type = (t), .flags = (f) }                               \
+	}
+#define MORE  NETTXF_more_data
+#define INFO  NETTXF_extra_info
+#define XMORE XEN_NETIF_EXTRA_FLAG_MORE
 
 /* Put the slots on the ring; their grants are real. */
 static struct net_rig *send_slots(const struct slot *slots, uint32_t n)
@@ -184,7 +197,7 @@ static void fatal(const struct slot *slots, uint32_t n, const char *why)
 
 #define FATAL(why, ...)                                                                  \
 	do {                                                                             \
-		const struct slot slots_[] = { __VA_ARGS__ };                            \
+		const struct slot slots_[] = {__VA_ARGS__};                              \
 		fatal(slots_, sizeof(slots_) / sizeof(slots_[0]), why);                  \
 	} while (0)
 
@@ -230,7 +243,7 @@ static void refuse(const struct slot *slots, uint32_t n, uint32_t errors)
 
 #define REFUSE(errors, ...)                                                              \
 	do {                                                                             \
-		const struct slot slots_[] = { __VA_ARGS__ };                            \
+		const struct slot slots_[] = {__VA_ARGS__};                              \
 		refuse(slots_, sizeof(slots_) / sizeof(slots_[0]), errors);              \
 	} while (0)
 
@@ -238,11 +251,12 @@ static void test_refused_chains(void)
 {
 	REFUSE(1, REQ(0, 0, 0));
 	REFUSE(1, REQ(0, 13, 0));
-	REFUSE(2, REQ(0, 100, MORE), REQ(0, 100, 0));  /* nothing left for the first */
-	REFUSE(2, REQ(0, 100, MORE), REQ(0, 101, 0));  /* more than the whole */
+	REFUSE(2, REQ(0, 100, MORE), REQ(0, 100, 0)); /* nothing left for the first */
+	REFUSE(2, REQ(0, 100, MORE), REQ(0, 101, 0)); /* more than the whole */
 	REFUSE(2, REQ(0, 1000, MORE), REQ(0, 0, 0));
 	REFUSE(2, REQ(0, 1000, MORE), REQ(0, 100, INFO));
-	REFUSE(1, REQ(0, 100, INFO), EXTRA(XEN_NETIF_EXTRA_TYPE_HASH, 0)); /* algorithm none */
+	REFUSE(1, REQ(0, 100, INFO),
+	       EXTRA(XEN_NETIF_EXTRA_TYPE_HASH, 0)); /* algorithm none */
 	/* GSO said of what is no TCP */
 	REFUSE(1, REQ(0, 100, INFO), GSO(1, 1448, 0));
 	REFUSE(1, REQ(0, 100, NETTXF_csum_blank));
@@ -252,14 +266,14 @@ static void test_refused_chains(void)
 
 static void test_bad_refs(void)
 {
-	static const uint32_t refs[] = { 0, 1, 7, 100000, 0x7fffffff, ~0u };
+	static const uint32_t refs[] = {0, 1, 7, 100000, 0x7fffffff, ~0u};
 	struct net_rig *r = net_rig_open(&plain);
 	struct netif_rx_packet pk;
 	enum netif_error error;
 	uint32_t i, len;
 
 	for (i = 0; i < sizeof(refs) / sizeof(refs[0]); i++) {
-		struct netif_tx_request req = { .gref = refs[i], .size = 100, .id = 3 };
+		struct netif_tx_request req = {.gref = refs[i], .size = 100, .id = 3};
 
 		net_rig_tx_slot(r, 0, &req, sizeof(req));
 		net_rig_tx_push(r, 0);
@@ -312,9 +326,10 @@ static void test_bad_connect(void)
 /* The attach message's own numbers. */
 static void test_bad_attach(void)
 {
-	struct vif_attach good = { .version = VIF_PROTO_VERSION, .nr_queues = 2,
-				   .port_kind = VIF_PORT_TAP,
-				   .queue = { { 8, 9, 1, 2 }, { 10, 11, 3, 3 } } };
+	struct vif_attach good = {.version = VIF_PROTO_VERSION,
+				  .nr_queues = 2,
+				  .port_kind = VIF_PORT_TAP,
+				  .queue = {{8, 9, 1, 2}, {10, 11, 3, 3}}};
 	struct vif_attach a = good;
 
 	CU_ASSERT_TRUE(vif_attach_valid(&a));
@@ -382,7 +397,8 @@ struct scribbler {
 static void *scribble(void *arg)
 {
 	struct scribbler *s = arg;
-	uint8_t *tx = (uint8_t *)s->r->q[0].tx.shared, *rx = (uint8_t *)s->r->q[0].rx.shared;
+	uint8_t *tx = (uint8_t *)s->r->q[0].tx.shared,
+		*rx = (uint8_t *)s->r->q[0].rx.shared;
 
 	while (!atomic_load(&s->stop)) {
 		uint32_t at = RING_HEAD_SIZE + (uint32_t)rand_r(&s->seed) % 4000;
@@ -406,20 +422,22 @@ static void test_scribbling(void)
 	o.threads = true;
 	for (round = 0; round < 30; round++) {
 		struct net_rig *r = net_rig_open(&o);
-		struct scribbler s = { .r = r, .seed = round };
+		struct scribbler s = {.r = r, .seed = round};
 
 		port_loop_mode(r->q[0].port, PORT_LOOP_COUNT);
 		CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, scribble, &s), 0);
 		for (i = 0; i < 200; i++) {
-			struct netif_tx_request req = { .gref = r->q[0].tx_gref[i % 200],
-							.size = 90, .id = (uint16_t)i };
+			struct netif_tx_request req = {.gref = r->q[0].tx_gref[i % 200],
+						       .size = 90,
+						       .id = (uint16_t)i};
 
 			if (ring_front_free(&r->q[0].tx) > 1)
 				net_rig_tx_slot(r, 0, &req, sizeof(req));
 			net_rig_tx_push(r, 0);
 			net_rig_post(r, 0, 1);
 			port_loop_inject(r->q[0].port, &no_offload, frame, 90);
-			r->q[0].tx.rsp_cons = r->q[0].tx.shared->rsp_prod; /* take what it says */
+			r->q[0].tx.rsp_cons =
+				r->q[0].tx.shared->rsp_prod; /* take what it says */
 			r->q[0].rx.rsp_cons = r->q[0].rx.shared->rsp_prod;
 		}
 		atomic_store(&s.stop, true);

@@ -6,12 +6,12 @@
 
 #include "tests/unit/net_rig.h"
 
-static const uint8_t group[6] = { 0x01, 0x00, 0x5e, 1, 2, 3 };
+static const uint8_t group[6] = {0x01, 0x00, 0x5e, 1, 2, 3};
 static const struct virtio_net_hdr_v1 no_offload;
 
 static void test_list(void)
 {
-	struct mcast m = { 0 };
+	struct mcast m = {0};
 	uint8_t addr[6], i;
 
 	memcpy(addr, group, 6);
@@ -44,9 +44,9 @@ static void test_list(void)
 /* A dummy request with extra info; the status of its answer. */
 static int16_t request(struct net_rig *r, uint32_t queue, bool add, const uint8_t *addr)
 {
-	struct netif_tx_request req = { .flags = NETTXF_extra_info, .id = 77, .size = 0 };
-	struct netif_extra_info info = { .type = add ? XEN_NETIF_EXTRA_TYPE_MCAST_ADD :
-						       XEN_NETIF_EXTRA_TYPE_MCAST_DEL };
+	struct netif_tx_request req = {.flags = NETTXF_extra_info, .id = 77, .size = 0};
+	struct netif_extra_info info = {.type = add ? XEN_NETIF_EXTRA_TYPE_MCAST_ADD
+						    : XEN_NETIF_EXTRA_TYPE_MCAST_DEL};
 	struct netif_tx_response rsp[2];
 
 	memcpy(info.u.mcast.addr, addr, 6);
@@ -66,7 +66,7 @@ static bool arrives(struct net_rig *r, uint32_t queue, const uint8_t *addr)
 	static uint8_t got[RIG_PACKET];
 	struct netif_rx_packet p;
 	enum netif_error error;
-	uint8_t frame[60] = { 0 };
+	uint8_t frame[60] = {0};
 	uint32_t len;
 
 	memcpy(frame, addr, 6);
@@ -79,12 +79,12 @@ static bool arrives(struct net_rig *r, uint32_t queue, const uint8_t *addr)
 
 static void test_filter(void)
 {
-	struct net_rig_options o = { .features = RIG_FEATURES, .nr_queues = 2,
-				     .live_flags = VIF_CARRIER };
-	struct vif_update u = { .version = VIF_PROTO_VERSION,
-				.live.flags = VIF_CARRIER | VIF_MCAST_CONTROL };
-	static const uint8_t unicast[6] = { 0, 0x16, 0x3e, 1, 2, 3 };
-	static const uint8_t all[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	struct net_rig_options o = {
+		.features = RIG_FEATURES, .nr_queues = 2, .live_flags = VIF_CARRIER};
+	struct vif_update u = {.version = VIF_PROTO_VERSION,
+			       .live.flags = VIF_CARRIER | VIF_MCAST_CONTROL};
+	static const uint8_t unicast[6] = {0, 0x16, 0x3e, 1, 2, 3};
+	static const uint8_t all[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 	struct net_rig *r = net_rig_open(&o);
 	uint64_t packets, bytes;
 
@@ -114,7 +114,7 @@ static void test_filter(void)
 /* A guest cannot make the list grow without end. */
 static void test_bound(void)
 {
-	struct net_rig_options o = { .features = RIG_FEATURES, .live_flags = VIF_CARRIER };
+	struct net_rig_options o = {.features = RIG_FEATURES, .live_flags = VIF_CARRIER};
 	struct net_rig *r = net_rig_open(&o);
 	uint8_t addr[6];
 	uint32_t i;

@@ -31,8 +31,8 @@ static uint8_t frame[RIG_PACKET], got[RIG_PACKET];
 static void test_loop(void)
 {
 	struct port *p = port_loop_open();
-	struct virtio_net_hdr_v1 hdr = { .flags = 1, .csum_start = 34 }, out;
-	struct iovec iov[3] = { { &hdr, sizeof(hdr) }, { frame, 10 }, { frame + 10, 90 } };
+	struct virtio_net_hdr_v1 hdr = {.flags = 1, .csum_start = 34}, out;
+	struct iovec iov[3] = {{&hdr, sizeof(hdr)}, {frame, 10}, {frame + 10, 90}};
 	uint64_t packets, bytes;
 	uint32_t i;
 
@@ -46,11 +46,11 @@ static void test_loop(void)
 	CU_ASSERT_EQUAL(memcmp(&out, &hdr, sizeof(hdr)), 0);
 	port_loop_mode(p, PORT_LOOP_REFLECT);
 	CU_ASSERT_EQUAL(port_send(p, iov, 3), 0);
-	CU_ASSERT_EQUAL(poll(&(struct pollfd){ p->fd, POLLIN, 0 }, 1, 0), 1);
+	CU_ASSERT_EQUAL(poll(&(struct pollfd){p->fd, POLLIN, 0}, 1, 0), 1);
 	memset(frame, 0, 100);
 	CU_ASSERT_EQUAL(port_receive(p, iov, 3), 112);
 	CU_ASSERT_EQUAL(memcmp(got, frame, 100), 0);
-	CU_ASSERT_EQUAL(poll(&(struct pollfd){ p->fd, POLLIN, 0 }, 1, 0), 0);
+	CU_ASSERT_EQUAL(poll(&(struct pollfd){p->fd, POLLIN, 0}, 1, 0), 0);
 	CU_ASSERT_EQUAL(port_loop_generate(p, &hdr, frame, 100, 3), 0);
 	for (i = 0; i < 3; i++)
 		CU_ASSERT_EQUAL(port_receive(p, iov, 3), 112);
@@ -71,12 +71,13 @@ static void enter_namespace(void)
 	if (in_namespace && access("/dev/net/tun", R_OK | W_OK))
 		in_namespace = false;
 	if (!in_namespace)
-		printf("skip net_port: no network namespace or no tun here, kernel ports not tested\n");
+		printf("skip net_port: no network namespace or no tun here, kernel ports "
+		       "not tested\n");
 }
 
 static void set_up(const char *name)
 {
-	struct ifreq r = { 0 };
+	struct ifreq r = {0};
 	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	CU_ASSERT_TRUE_FATAL(s >= 0);
@@ -92,8 +93,9 @@ static void set_up(const char *name)
 /* A packet socket with vnet headers: the host's side of the wire. */
 static int wire_open(const char *name)
 {
-	struct sockaddr_ll a = { .sll_family = AF_PACKET, .sll_protocol = htons(0x88b5),
-				 .sll_ifindex = (int)if_nametoindex(name) };
+	struct sockaddr_ll a = {.sll_family = AF_PACKET,
+				.sll_protocol = htons(0x88b5),
+				.sll_ifindex = (int)if_nametoindex(name)};
 	int s = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(0x88b5)), one = 1;
 
 	CU_ASSERT_TRUE_FATAL(s >= 0);
@@ -104,7 +106,7 @@ static int wire_open(const char *name)
 
 static bool readable(int fd)
 {
-	return poll(&(struct pollfd){ fd, POLLIN, 0 }, 1, 5000) == 1;
+	return poll(&(struct pollfd){fd, POLLIN, 0}, 1, 5000) == 1;
 }
 
 static void fill(uint32_t n)
@@ -122,9 +124,9 @@ static void fill(uint32_t n)
 /* A packet of @n bytes from the port to the wire. */
 static void check_send(struct port *p, int wire, uint32_t n)
 {
-	struct virtio_net_hdr_v1 hdr = { 0 };
-	struct iovec iov[4] = { { &hdr, sizeof(hdr) }, { frame, 20 }, { frame + 20, 30 },
-				{ frame + 50, n - 50 } };
+	struct virtio_net_hdr_v1 hdr = {0};
+	struct iovec iov[4] = {
+		{&hdr, sizeof(hdr)}, {frame, 20}, {frame + 20, 30}, {frame + 50, n - 50}};
 	ssize_t len;
 
 	fill(n);
@@ -138,10 +140,10 @@ static void check_send(struct port *p, int wire, uint32_t n)
 /* A packet of @n bytes from the wire to the port, which also sees others. */
 static void check_receive(struct port *p, int wire, uint32_t n)
 {
-	uint8_t packet[10000] = { 0 };
+	uint8_t packet[10000] = {0};
 	struct virtio_net_hdr_v1 hdr;
-	struct iovec iov[4] = { { &hdr, sizeof(hdr) }, { got, 4096 }, { got + 4096, 4096 },
-				{ got + 8192, 4096 } };
+	struct iovec iov[4] = {
+		{&hdr, sizeof(hdr)}, {got, 4096}, {got + 4096, 4096}, {got + 8192, 4096}};
 	int len, tries;
 
 	fill(n);
@@ -159,7 +161,7 @@ static void check_receive(struct port *p, int wire, uint32_t n)
 
 static void test_tap(void)
 {
-	static const uint32_t sizes[] = { 60, 61, 1514, 4096, 9014 };
+	static const uint32_t sizes[] = {60, 61, 1514, 4096, 9014};
 	struct tap tap;
 	struct port *p;
 	uint32_t i;
@@ -175,31 +177,36 @@ static void test_tap(void)
 	set_up("vif7.0");
 	CU_ASSERT_EQUAL(port_set_offload(p, 0), 0);
 	CU_ASSERT_EQUAL(port_set_offload(p, PORT_OFFLOAD_CSUM | PORT_OFFLOAD_TSO4 |
-						    PORT_OFFLOAD_TSO6), 0);
+						    PORT_OFFLOAD_TSO6),
+			0);
 	wire = wire_open("vif7.0");
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		check_send(p, wire, sizes[i]);
 		check_receive(p, wire, sizes[i]);
 	}
-	CU_ASSERT_EQUAL(port_receive(p, (struct iovec[2]){ { got, 12 }, { got, 4096 } }, 2), -EAGAIN);
+	CU_ASSERT_EQUAL(port_receive(p, (struct iovec[2]){{got, 12}, {got, 4096}}, 2),
+			-EAGAIN);
 	/* the kernel refuses what it refuses: an error, not the end */
-	CU_ASSERT_EQUAL(port_send(p, (struct iovec[2]){ { got, 12 }, { frame, 5 } }, 2), -EINVAL);
+	CU_ASSERT_EQUAL(port_send(p, (struct iovec[2]){{got, 12}, {frame, 5}}, 2),
+			-EINVAL);
 	close(wire);
 	port_close(p);
 	tap_close(&tap);
 }
 
-/* A large packet with its offload header goes through a tap whole, and is valid for the kernel. */
+/* A large packet with its offload header goes through a tap whole, and is valid for the
+ * kernel. */
 static void test_tap_gso(void)
 {
-	struct net_packet pk = { .payload = 40000 };
-	struct virtio_net_hdr_v1 hdr = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-					 .gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .gso_size = 1448,
-					 .csum_offset = 16 };
+	struct net_packet pk = {.payload = 40000};
+	struct virtio_net_hdr_v1 hdr = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+					.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+					.gso_size = 1448,
+					.csum_offset = 16};
 	uint32_t l4, at, n = net_packet_build(frame, &pk, &l4, &at);
-	struct iovec iov[2] = { { &hdr, sizeof(hdr) }, { frame, n } };
+	struct iovec iov[2] = {{&hdr, sizeof(hdr)}, {frame, n}};
 	struct virtio_net_hdr back;
-	struct sockaddr_ll a = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP) };
+	struct sockaddr_ll a = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP)};
 	struct tap tap;
 	struct port *p;
 	int wire;
@@ -247,8 +254,8 @@ static void test_tap_gso(void)
 /* A packet socket on an interface; that is a tap, whose descriptor plays the cable. */
 static void test_packet(void)
 {
-	static const uint32_t sizes[] = { 60, 61, 1514, 4096, 9014 };
-	struct virtio_net_hdr_v1 hdr = { 0 };
+	static const uint32_t sizes[] = {60, 61, 1514, 4096, 9014};
+	struct virtio_net_hdr_v1 hdr = {0};
 	struct port *guest, *host;
 	struct tap tap;
 	int fd, len, tries;
@@ -268,8 +275,8 @@ static void test_packet(void)
 	CU_ASSERT_EQUAL(port_set_offload(guest, 0), 0);
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		uint32_t n = sizes[i];
-		struct iovec out[3] = { { &hdr, 12 }, { frame, 33 }, { frame + 33, n - 33 } };
-		struct iovec in[3] = { { &hdr, 12 }, { got, 4096 }, { got + 4096, 8192 } };
+		struct iovec out[3] = {{&hdr, 12}, {frame, 33}, {frame + 33, n - 33}};
+		struct iovec in[3] = {{&hdr, 12}, {got, 4096}, {got + 4096, 8192}};
 
 		fill(n);
 		memset(&hdr, 0, sizeof(hdr));
@@ -298,8 +305,8 @@ static void test_packet(void)
 /* A vif on a real tap: guest to wire and wire to guest, and the interface torn away. */
 static void test_vif_on_tap(void)
 {
-	struct net_rig_options o = { .features = RIG_FEATURES, .live_flags = VIF_CARRIER };
-	struct net_rig_send s = { .frame = frame, .len = 5000 };
+	struct net_rig_options o = {.features = RIG_FEATURES, .live_flags = VIF_CARRIER};
+	struct net_rig_send s = {.frame = frame, .len = 5000};
 	struct netif_rx_packet pk;
 	enum netif_error error;
 	uint64_t deadline = queue_now() + 10000000000ull;

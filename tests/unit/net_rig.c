@@ -21,7 +21,8 @@ static void *frame_of(struct net_rig *r, uint32_t frame)
 }
 
 /* A ring page: frame @frame, granted. */
-static uint32_t make_ring(struct net_rig *r, uint32_t frame, struct ring_front *f, size_t slot)
+static uint32_t make_ring(struct net_rig *r, uint32_t frame, struct ring_front *f,
+			  size_t slot)
 {
 	uint32_t ref = loopback_grant(r->lb, frame, false);
 
@@ -55,8 +56,8 @@ struct net_rig *net_rig_new(const struct net_rig_options *o)
 	struct net_rig *r = calloc(1, sizeof(*r));
 
 	must(r != NULL, "memory");
-	r->lb = loopback_new(nr * (2 * RIG_FRAMES + 2) + 2, nr * (2 * RIG_FRAMES + 2) + 64,
-			     2 * nr + 2);
+	r->lb = loopback_new(nr * (2 * RIG_FRAMES + 2) + 2,
+			     nr * (2 * RIG_FRAMES + 2) + 64, 2 * nr + 2);
 	must(r->lb != NULL, "loopback");
 	for (i = 0; i < nr; i++)
 		make_queue(r, i, &frame, o->unsplit);
@@ -105,9 +106,12 @@ void net_rig_prepare(struct net_rig *r, const struct net_rig_options *o)
 	struct vif_attach *a = &s->attach;
 	uint32_t i;
 
-	*s = (struct vif_setup){ .grants = loopback_grants(r->lb), .state = r->state,
-				 .state_size = r->state_size, .broken = rig_broken, .ctx = r,
-				 .threads = o->threads };
+	*s = (struct vif_setup){.grants = loopback_grants(r->lb),
+				.state = r->state,
+				.state_size = r->state_size,
+				.broken = rig_broken,
+				.ctx = r,
+				.threads = o->threads};
 	if (o->uring) {
 		s->get_ring = rig_get_ring;
 		s->put_ring = rig_put_ring;
@@ -124,8 +128,8 @@ void net_rig_prepare(struct net_rig *r, const struct net_rig_options *o)
 	for (i = 0; i < a->nr_queues; i++) {
 		struct net_rig_queue *q = &r->q[i];
 
-		a->queue[i] = (struct vif_queue_attach){ q->tx_ref, q->rx_ref, q->tx_port,
-							 q->rx_port };
+		a->queue[i] = (struct vif_queue_attach){q->tx_ref, q->rx_ref, q->tx_port,
+							q->rx_port};
 		s->events[i] = loopback_events(r->lb);
 		s->port[i] = q->port = i == 0 && o->port ? o->port : port_loop_open();
 		must(s->events[i] && s->port[i], "events");
@@ -176,7 +180,8 @@ bool net_rig_run(struct net_rig *r)
 	bool any = false, done;
 	uint32_t quiet = 0, i;
 
-	/* twice quiet: a queue may have handed a packet to one that was looked at before */
+	/* twice quiet: a queue may have handed a packet to one that was looked at before
+	 */
 	while (quiet < 2) {
 		done = false;
 		for (i = 0; i < r->vif->nr_queues; i++) {
@@ -207,7 +212,7 @@ void net_rig_tx_push(struct net_rig *r, uint32_t queue)
 uint32_t net_rig_send(struct net_rig *r, uint32_t queue, const struct net_rig_send *s)
 {
 	struct net_rig_queue *q = &r->q[queue];
-	struct netif_tx_packet p = { .flags = s->flags, .extra = s->extra };
+	struct netif_tx_packet p = {.flags = s->flags, .extra = s->extra};
 	uint32_t done = 0, offset = s->first_offset, n, k;
 
 	while (done < s->len) {
@@ -218,8 +223,8 @@ uint32_t net_rig_send(struct net_rig *r, uint32_t queue, const struct net_rig_se
 		if (n > s->len - done)
 			n = s->len - done;
 		k = (q->tx_next + p.nr_frags) % RIG_FRAMES;
-		p.frag[p.nr_frags++] = (struct netif_frag){ q->tx_gref[k], (uint16_t)offset,
-							    (uint16_t)n, q->tx_id++ };
+		p.frag[p.nr_frags++] = (struct netif_frag){
+			q->tx_gref[k], (uint16_t)offset, (uint16_t)n, q->tx_id++};
 		done += n;
 		offset = 0;
 	}
@@ -289,9 +294,11 @@ bool net_rig_receive(struct net_rig *r, uint32_t queue, uint8_t *buf,
 	if (netif_error_fatal(*error))
 		return true;
 	for (i = 0; i < p->nr_frags && !*error; i++) {
-		slot = (q->rx.rsp_cons + netif_rx_slot_of(i, p->extra.count)) % RIG_FRAMES;
+		slot = (q->rx.rsp_cons + netif_rx_slot_of(i, p->extra.count)) %
+		       RIG_FRAMES;
 		must(p->frag[i].id == slot, "the response is not in its request's slot");
-		memcpy(buf + *len, (uint8_t *)frame_of(r, q->rx_frame + slot) + p->frag[i].offset,
+		memcpy(buf + *len,
+		       (uint8_t *)frame_of(r, q->rx_frame + slot) + p->frag[i].offset,
 		       (size_t)p->frag[i].status);
 		*len += (uint32_t)p->frag[i].status;
 	}
@@ -305,8 +312,8 @@ bool net_rig_receive(struct net_rig *r, uint32_t queue, uint8_t *buf,
 struct xen_netif_ctrl_response net_rig_ctrl(struct net_rig *r, uint16_t type, uint32_t d0,
 					    uint32_t d1, uint32_t d2)
 {
-	struct xen_netif_ctrl_request req = { .id = (uint16_t)(type * 7 + 1), .type = type,
-					      .data = { d0, d1, d2 } };
+	struct xen_netif_ctrl_request req = {
+		.id = (uint16_t)(type * 7 + 1), .type = type, .data = {d0, d1, d2}};
 	struct xen_netif_ctrl_response rsp;
 
 	memcpy(ring_front_produce(&r->ctrl), &req, sizeof(req));

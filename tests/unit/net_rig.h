@@ -27,7 +27,7 @@ struct net_rig_queue {
 	uint32_t tx_ref, rx_ref, tx_port, rx_port;
 	uint32_t tx_frame, rx_frame; /* first of RIG_FRAMES data frames */
 	uint32_t tx_gref[RIG_FRAMES], rx_gref[RIG_FRAMES];
-	uint32_t tx_next;            /* frame of the next fragment */
+	uint32_t tx_next; /* frame of the next fragment */
 	uint16_t tx_id;
 	struct port *port;
 };
@@ -37,7 +37,8 @@ struct net_rig {
 	struct vif *vif;
 	struct net_rig_queue q[RIG_QUEUES];
 	struct ring_front ctrl;
-	uint32_t ctrl_ref, ctrl_port, ctrl_gref, ctrl_frame; /* a page for keys and tables */
+	uint32_t ctrl_ref, ctrl_port, ctrl_gref,
+		ctrl_frame; /* a page for keys and tables */
 	void *state;
 	size_t state_size;
 	struct vif_setup setup;
@@ -48,14 +49,15 @@ struct net_rig {
 };
 
 struct net_rig_options {
-	uint32_t nr_queues;  /* 0: 1 */
+	uint32_t nr_queues; /* 0: 1 */
 	uint32_t features, live_flags, headroom;
 	bool unsplit, threads, uring;
-	struct port *port;   /* of queue 0, instead of a loop port */
+	struct port *port; /* of queue 0, instead of a loop port */
 };
 
 #define RIG_FEATURES                                                                     \
-	(VIF_SG | VIF_GSO_TCPV4 | VIF_GSO_TCPV6 | VIF_CSUM_V4 | VIF_CSUM_V6 | VIF_RX_NOTIFY)
+	(VIF_SG | VIF_GSO_TCPV4 | VIF_GSO_TCPV6 | VIF_CSUM_V4 | VIF_CSUM_V6 |            \
+	 VIF_RX_NOTIFY)
 
 /* The guest without a vif: memory, rings, grants. Then net_rig_connect(). */
 struct net_rig *net_rig_new(const struct net_rig_options *o);
@@ -77,9 +79,9 @@ bool net_rig_run(struct net_rig *r);
 struct net_rig_send {
 	const uint8_t *frame;
 	uint32_t len;
-	uint16_t flags;          /* NETTXF_csum_blank, _data_validated */
+	uint16_t flags; /* NETTXF_csum_blank, _data_validated */
 	uint16_t first_offset;
-	uint16_t first_size;     /* 0: as much as the page takes */
+	uint16_t first_size; /* 0: as much as the page takes */
 	struct netif_extras extra;
 };
 /* Put a packet on the transmit ring and push. The number of slots, 0: no room. */
@@ -89,7 +91,8 @@ void net_rig_tx_slot(struct net_rig *r, uint32_t queue, const void *slot, size_t
 /* Publish, notify if asked to. */
 void net_rig_tx_push(struct net_rig *r, uint32_t queue);
 /* The next transmit response. False: none. */
-bool net_rig_tx_response(struct net_rig *r, uint32_t queue, struct netif_tx_response *rsp);
+bool net_rig_tx_response(struct net_rig *r, uint32_t queue,
+			 struct netif_tx_response *rsp);
 /* Take all responses: how many had @status. */
 uint32_t net_rig_tx_count(struct net_rig *r, uint32_t queue, int16_t status);
 
@@ -110,7 +113,8 @@ struct net_packet {
 	uint32_t vlan_tags, payload, ip_options; /* options: multiple of 4; v6: of 8 */
 	uint8_t tcp_flags;
 };
-/* Build a packet with right checksums; its length. csum_at: offset of the checksum field. */
+/* Build a packet with right checksums; its length. csum_at: offset of the checksum field.
+ */
 uint32_t net_packet_build(uint8_t *buf, const struct net_packet *p, uint32_t *l4,
 			  uint32_t *csum_at);
 /* The pseudo-header's sum (as in a packet to be finished by others), by the book. */

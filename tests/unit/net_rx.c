@@ -6,7 +6,8 @@
 
 #include "tests/unit/net_rig.h"
 
-static const struct net_rig_options plain = { .features = RIG_FEATURES, .live_flags = VIF_CARRIER };
+static const struct net_rig_options plain = {.features = RIG_FEATURES,
+					     .live_flags = VIF_CARRIER};
 static const struct virtio_net_hdr_v1 no_offload;
 
 static uint8_t frame[RIG_PACKET], got[RIG_PACKET];
@@ -46,8 +47,8 @@ static uint64_t metric(struct net_rig *r, enum metric m)
 
 static void check_sizes(uint32_t headroom)
 {
-	static const uint32_t sizes[] = { 14, 60, 61, 1514, 4095, 4096, 4097, 9014, 16384, 32769,
-					  65534, 65535, 65549 };
+	static const uint32_t sizes[] = {14,   60,    61,    1514,  4095,  4096, 4097,
+					 9014, 16384, 32769, 65534, 65535, 65549};
 	struct net_rig_options o = plain;
 	struct net_rig *r;
 	uint32_t i, k;
@@ -235,15 +236,15 @@ static uint16_t field(uint32_t at)
 /* A checksum left open by the host reaches the guest as such, or is filled in for it. */
 static void check_csum(uint32_t features, const struct net_packet *p, bool odd_place)
 {
-	struct net_rig_options o = { .features = features, .live_flags = VIF_CARRIER };
+	struct net_rig_options o = {.features = features, .live_flags = VIF_CARRIER};
 	struct net_rig *r = net_rig_open(&o);
 	uint32_t l4, at, n = net_packet_build(frame, p, &l4, &at);
 	uint16_t pseudo = net_packet_pseudo(frame, p, l4, n);
 	uint16_t right = (uint16_t)(frame[at] << 8 | frame[at + 1]);
 	bool can = features & (p->v6 ? VIF_CSUM_V6 : VIF_CSUM_V4) && !odd_place;
-	struct virtio_net_hdr_v1 hdr = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-					 .csum_start = (uint16_t)l4,
-					 .csum_offset = (uint16_t)(at - l4) };
+	struct virtio_net_hdr_v1 hdr = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+					.csum_start = (uint16_t)l4,
+					.csum_offset = (uint16_t)(at - l4)};
 
 	frame[at] = (uint8_t)(pseudo >> 8);
 	frame[at + 1] = (uint8_t)pseudo;
@@ -273,7 +274,7 @@ static void check_csum(uint32_t features, const struct net_packet *p, bool odd_p
 
 static void test_checksum(void)
 {
-	struct net_packet p = { 0 };
+	struct net_packet p = {0};
 	uint32_t i;
 
 	for (i = 0; i < 32; i++) {
@@ -292,7 +293,7 @@ static void test_checksum(void)
 static void test_validated(void)
 {
 	struct net_rig *r = net_rig_open(&plain);
-	struct virtio_net_hdr_v1 hdr = { .flags = VIRTIO_NET_HDR_F_DATA_VALID };
+	struct virtio_net_hdr_v1 hdr = {.flags = VIRTIO_NET_HDR_F_DATA_VALID};
 
 	fill(100);
 	net_rig_post(r, 0, 8);
@@ -311,11 +312,14 @@ static void test_validated(void)
 	CU_ASSERT_EQUAL(net_rig_close(r), 0);
 }
 
-static void inject_gso(struct net_rig *r, const struct net_packet *p, uint8_t type, uint32_t *n)
+static void inject_gso(struct net_rig *r, const struct net_packet *p, uint8_t type,
+		       uint32_t *n)
 {
 	uint32_t l4, at;
-	struct virtio_net_hdr_v1 hdr = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .gso_type = type,
-					 .gso_size = 1448, .csum_offset = 16 };
+	struct virtio_net_hdr_v1 hdr = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+					.gso_type = type,
+					.gso_size = 1448,
+					.csum_offset = 16};
 
 	*n = net_packet_build(frame, p, &l4, &at);
 	hdr.csum_start = (uint16_t)l4;
@@ -326,14 +330,15 @@ static void inject_gso(struct net_rig *r, const struct net_packet *p, uint8_t ty
 
 static void test_gso(void)
 {
-	struct net_packet p = { .payload = 65000 };
+	struct net_packet p = {.payload = 65000};
 	struct net_rig *r = net_rig_open(&plain);
 	uint32_t n, i;
 
 	for (i = 0; i < 2; i++) {
 		p.v6 = i;
 		net_rig_post(r, 0, 256);
-		inject_gso(r, &p, i ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4, &n);
+		inject_gso(r, &p, i ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4,
+			   &n);
 		expect(r, n);
 		CU_ASSERT_EQUAL(pk.extra.gso_type,
 				i ? XEN_NETIF_GSO_TYPE_TCPV6 : XEN_NETIF_GSO_TYPE_TCPV4);
@@ -348,29 +353,30 @@ static void test_gso(void)
 	CU_ASSERT_EQUAL(net_rig_close(r), 0);
 }
 
-/* The host is asked for no more than the frontend takes; what comes all the same is dropped. */
+/* The host is asked for no more than the frontend takes; what comes all the same is
+ * dropped. */
 static void test_features(void)
 {
 	static const struct {
 		uint32_t features;
 		unsigned int offload;
 	} want[] = {
-		{ 0, 0 },
-		{ VIF_SG, 0 },
-		{ VIF_SG | VIF_GSO_TCPV4, 0 },
-		{ VIF_CSUM_V4 | VIF_GSO_TCPV4, PORT_OFFLOAD_CSUM },
-		{ VIF_CSUM_V4 | VIF_SG | VIF_GSO_TCPV4 | VIF_GSO_TCPV6,
-		  PORT_OFFLOAD_CSUM | PORT_OFFLOAD_TSO4 },
-		{ VIF_CSUM_V6 | VIF_SG | VIF_GSO_TCPV4 | VIF_GSO_TCPV6,
-		  PORT_OFFLOAD_CSUM | PORT_OFFLOAD_TSO6 },
-		{ RIG_FEATURES, PORT_OFFLOAD_CSUM | PORT_OFFLOAD_TSO4 | PORT_OFFLOAD_TSO6 },
+		{0, 0},
+		{VIF_SG, 0},
+		{VIF_SG | VIF_GSO_TCPV4, 0},
+		{VIF_CSUM_V4 | VIF_GSO_TCPV4, PORT_OFFLOAD_CSUM},
+		{VIF_CSUM_V4 | VIF_SG | VIF_GSO_TCPV4 | VIF_GSO_TCPV6,
+		 PORT_OFFLOAD_CSUM | PORT_OFFLOAD_TSO4},
+		{VIF_CSUM_V6 | VIF_SG | VIF_GSO_TCPV4 | VIF_GSO_TCPV6,
+		 PORT_OFFLOAD_CSUM | PORT_OFFLOAD_TSO6},
+		{RIG_FEATURES, PORT_OFFLOAD_CSUM | PORT_OFFLOAD_TSO4 | PORT_OFFLOAD_TSO6},
 	};
-	struct net_packet p = { .payload = 9000 };
+	struct net_packet p = {.payload = 9000};
 	uint32_t i, n;
 
 	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
-		struct net_rig_options o = { .features = want[i].features,
-					     .live_flags = VIF_CARRIER };
+		struct net_rig_options o = {.features = want[i].features,
+					    .live_flags = VIF_CARRIER};
 		struct net_rig *r = net_rig_open(&o);
 
 		CU_ASSERT_EQUAL(port_loop_offload(r->q[0].port), want[i].offload);
@@ -417,7 +423,7 @@ static void test_bad_grant(void)
 static void test_limit(void)
 {
 	struct net_rig *r = net_rig_open(&plain);
-	struct limit_rate rate = { .bytes_per_s = 20000, .bytes_burst = 2000 };
+	struct limit_rate rate = {.bytes_per_s = 20000, .bytes_burst = 2000};
 	struct queue *q = r->vif->queue[0];
 	uint64_t start;
 	uint32_t i;
@@ -445,7 +451,7 @@ static void test_limit(void)
 static void test_carrier(void)
 {
 	struct net_rig *r = net_rig_open(&plain);
-	struct vif_update u = { .version = VIF_PROTO_VERSION };
+	struct vif_update u = {.version = VIF_PROTO_VERSION};
 
 	net_rig_post(r, 0, 16);
 	fill(100);
@@ -496,7 +502,7 @@ static void test_port_gone(void)
 static void run_reflect(bool uring)
 {
 	struct net_rig_options o = plain;
-	struct net_rig_send s = { .frame = frame, .len = 5000 };
+	struct net_rig_send s = {.frame = frame, .len = 5000};
 	uint64_t deadline = queue_now() + 20000000000ull;
 	uint32_t sent = 0, back = 0;
 	struct net_rig *r;

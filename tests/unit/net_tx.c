@@ -6,7 +6,8 @@
 
 #include "tests/unit/net_rig.h"
 
-static const struct net_rig_options plain = { .features = RIG_FEATURES, .live_flags = VIF_CARRIER };
+static const struct net_rig_options plain = {.features = RIG_FEATURES,
+					     .live_flags = VIF_CARRIER};
 
 static uint8_t frame[RIG_PACKET], got[RIG_PACKET];
 
@@ -39,16 +40,17 @@ static uint32_t send_one(struct net_rig *r, const struct net_rig_send *s)
 /* Every size of interest, from every kind of first offset. */
 static void test_sizes(void)
 {
-	static const uint32_t sizes[] = { 14, 15, 60, 61, 1514, 4095, 4096, 4097, 9014, 16384,
-					  32769, 65534, 65535 };
-	static const uint16_t offsets[] = { 0, 1, 64, 2048, 4080, 4095 };
+	static const uint32_t sizes[] = {14,   15,   60,    61,    1514,  4095, 4096,
+					 4097, 9014, 16384, 32769, 65534, 65535};
+	static const uint16_t offsets[] = {0, 1, 64, 2048, 4080, 4095};
 	struct net_rig *r = net_rig_open(&plain);
 	uint32_t i, k, slots;
 
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		for (k = 0; k < sizeof(offsets) / sizeof(offsets[0]); k++) {
-			struct net_rig_send s = { .frame = frame, .len = sizes[i],
-						  .first_offset = offsets[k] };
+			struct net_rig_send s = {.frame = frame,
+						 .len = sizes[i],
+						 .first_offset = offsets[k]};
 
 			fill(sizes[i]);
 			slots = send_one(r, &s);
@@ -67,8 +69,10 @@ static void test_first_fragment_sizes(void)
 
 	fill(3000);
 	for (n = 1; n < 200; n += 13) {
-		struct net_rig_send s = { .frame = frame, .len = 3000, .first_offset = 100,
-					  .first_size = n };
+		struct net_rig_send s = {.frame = frame,
+					 .len = 3000,
+					 .first_offset = 100,
+					 .first_size = n};
 
 		CU_ASSERT_EQUAL(send_one(r, &s), 2);
 		CU_ASSERT_EQUAL(net_rig_tx_count(r, 0, NETIF_RSP_OKAY), 2);
@@ -80,7 +84,7 @@ static void test_first_fragment_sizes(void)
 static void test_burst(void)
 {
 	struct net_rig *r = net_rig_open(&plain);
-	struct net_rig_send s = { .frame = frame, .len = 90 };
+	struct net_rig_send s = {.frame = frame, .len = 90};
 	struct loopback_audit before, after;
 	struct virtio_net_hdr_v1 hdr;
 	uint64_t copies;
@@ -112,7 +116,8 @@ static void test_burst(void)
 /* Finish the checksum as the receiver of the header would; then it must be right. */
 static void finish_checksum(const struct virtio_net_hdr_v1 *hdr, uint32_t len)
 {
-	uint16_t sum = (uint16_t)~net_reference_sum(got + hdr->csum_start, len - hdr->csum_start);
+	uint16_t sum = (uint16_t)~net_reference_sum(got + hdr->csum_start,
+						    len - hdr->csum_start);
 
 	got[hdr->csum_start + hdr->csum_offset] = (uint8_t)(sum >> 8);
 	got[hdr->csum_start + hdr->csum_offset + 1] = (uint8_t)sum;
@@ -122,8 +127,10 @@ static void check_csum(struct net_rig *r, const struct net_packet *p, uint16_t f
 {
 	uint32_t l4, at, len = net_packet_build(frame, p, &l4, &at);
 	uint16_t pseudo = net_packet_pseudo(frame, p, l4, len), right;
-	struct net_rig_send s = { .frame = frame, .len = len, .first_size = first_size,
-				  .flags = NETTXF_csum_blank | NETTXF_data_validated };
+	struct net_rig_send s = {.frame = frame,
+				 .len = len,
+				 .first_size = first_size,
+				 .flags = NETTXF_csum_blank | NETTXF_data_validated};
 	struct virtio_net_hdr_v1 hdr;
 
 	right = (uint16_t)(frame[at] << 8 | frame[at + 1]);
@@ -146,8 +153,8 @@ static void check_csum(struct net_rig *r, const struct net_packet *p, uint16_t f
 static void test_checksum_offload(void)
 {
 	struct net_rig *r = net_rig_open(&plain);
-	static const uint16_t firsts[] = { 0, 1, 13, 14, 30, 40, 60, 90 };
-	struct net_packet p = { .payload = 1001 };
+	static const uint16_t firsts[] = {0, 1, 13, 14, 30, 40, 60, 90};
+	struct net_packet p = {.payload = 1001};
 	uint32_t i, k;
 
 	for (i = 0; i < 16; i++) {
@@ -163,11 +170,15 @@ static void test_checksum_offload(void)
 
 static void check_gso(struct net_rig *r, bool v6, bool blank)
 {
-	struct net_packet p = { .v6 = v6, .payload = 60000, .tcp_flags = 0x90 };
+	struct net_packet p = {.v6 = v6, .payload = 60000, .tcp_flags = 0x90};
 	uint32_t l4, at, len = net_packet_build(frame, &p, &l4, &at), slots;
 	uint16_t pseudo = net_packet_pseudo(frame, &p, l4, len);
-	struct net_rig_send s = { .frame = frame, .len = len, .first_size = 66, .first_offset = 2,
-				  .flags = blank ? NETTXF_csum_blank | NETTXF_data_validated : 0 };
+	struct net_rig_send s = {
+		.frame = frame,
+		.len = len,
+		.first_size = 66,
+		.first_offset = 2,
+		.flags = blank ? NETTXF_csum_blank | NETTXF_data_validated : 0};
 	struct virtio_net_hdr_v1 hdr;
 
 	if (blank) {
@@ -181,8 +192,9 @@ static void check_gso(struct net_rig *r, bool v6, bool blank)
 	net_rig_run(r);
 	CU_ASSERT_EQUAL_FATAL(port_loop_take(r->q[0].port, &hdr, got, sizeof(got)), len);
 	CU_ASSERT_EQUAL(hdr.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
-	CU_ASSERT_EQUAL(hdr.gso_type, (v6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4) |
-					      VIRTIO_NET_HDR_GSO_ECN);
+	CU_ASSERT_EQUAL(hdr.gso_type,
+			(v6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4) |
+				VIRTIO_NET_HDR_GSO_ECN);
 	CU_ASSERT_EQUAL(hdr.gso_size, 1448);
 	CU_ASSERT_EQUAL(hdr.hdr_len, l4 + 20);
 	CU_ASSERT_EQUAL(got[at] << 8 | got[at + 1], pseudo); /* put there if it was not */
@@ -207,16 +219,20 @@ static void test_gso(void)
 static void test_offload_lies(void)
 {
 	struct net_rig *r = net_rig_open(&plain);
-	struct net_packet v4 = { .payload = 2000 }, v6 = { .payload = 2000, .v6 = true },
-			  udp = { .payload = 2000, .udp = true };
+	struct net_packet v4 = {.payload = 2000}, v6 = {.payload = 2000, .v6 = true},
+			  udp = {.payload = 2000, .udp = true};
 	struct virtio_net_hdr_v1 hdr;
-	struct net_rig_send s = { .frame = frame, .flags = NETTXF_csum_blank };
+	struct net_rig_send s = {.frame = frame, .flags = NETTXF_csum_blank};
 	uint32_t l4, at, slots, i;
 
 	for (i = 0; i < 8; i++) {
-		s.len = net_packet_build(frame, i == 0 ? &v6 : i == 1 ? &udp : &v4, &l4, &at);
-		s.extra = (struct netif_extras){ .gso_type = XEN_NETIF_GSO_TYPE_TCPV4,
-						 .gso_size = 1448 };
+		s.len = net_packet_build(frame,
+					 i == 0   ? &v6
+					 : i == 1 ? &udp
+						  : &v4,
+					 &l4, &at);
+		s.extra = (struct netif_extras){.gso_type = XEN_NETIF_GSO_TYPE_TCPV4,
+						.gso_size = 1448};
 		if (i == 2)
 			s.extra.gso_size = 1;
 		if (i == 3)
@@ -233,7 +249,8 @@ static void test_offload_lies(void)
 		}
 		slots = net_rig_send(r, 0, &s);
 		net_rig_run(r);
-		CU_ASSERT_EQUAL(port_loop_take(r->q[0].port, &hdr, got, sizeof(got)), -EAGAIN);
+		CU_ASSERT_EQUAL(port_loop_take(r->q[0].port, &hdr, got, sizeof(got)),
+				-EAGAIN);
 		CU_ASSERT_EQUAL(net_rig_tx_count(r, 0, NETIF_RSP_ERROR),
 				slots - (s.extra.gso_type ? 1 : 0));
 	}
@@ -245,7 +262,7 @@ static void test_offload_lies(void)
 static void test_port_full(void)
 {
 	struct net_rig *r = net_rig_open(&plain);
-	struct net_rig_send s = { .frame = frame, .len = 100 };
+	struct net_rig_send s = {.frame = frame, .len = 100};
 	struct virtio_net_hdr_v1 hdr;
 	uint32_t i;
 
@@ -260,7 +277,8 @@ static void test_port_full(void)
 	queue_work(r->vif->queue[0]);
 	CU_ASSERT_FALSE(r->vif->queue[0]->tx.blocked);
 	for (i = 0; i < 5; i++)
-		CU_ASSERT_EQUAL(port_loop_take(r->q[0].port, &hdr, got, sizeof(got)), 100);
+		CU_ASSERT_EQUAL(port_loop_take(r->q[0].port, &hdr, got, sizeof(got)),
+				100);
 	/* an error is a packet lost, counted */
 	port_loop_fail(r->q[0].port, PORT_LOOP_SEND, 1, 1, EIO);
 	net_rig_send(r, 0, &s);
@@ -274,7 +292,7 @@ static void test_port_full(void)
 static void test_bad_grant(void)
 {
 	struct net_rig *r = net_rig_open(&plain);
-	struct net_rig_send s = { .frame = frame, .len = 5000 };
+	struct net_rig_send s = {.frame = frame, .len = 5000};
 	struct virtio_net_hdr_v1 hdr;
 
 	fill(5000);
@@ -295,8 +313,8 @@ static void test_bad_grant(void)
 static void test_limit(void)
 {
 	struct net_rig *r = net_rig_open(&plain);
-	struct limit_rate rate = { .ops_per_s = 20, .ops_burst = 2 };
-	struct net_rig_send s = { .frame = frame, .len = 100 };
+	struct limit_rate rate = {.ops_per_s = 20, .ops_burst = 2};
+	struct net_rig_send s = {.frame = frame, .len = 100};
 	uint64_t start, packets, bytes;
 	uint32_t i;
 
@@ -311,7 +329,8 @@ static void test_limit(void)
 	CU_ASSERT_TRUE(r->vif->queue[0]->tx.wait_ns > 0);
 	CU_ASSERT_TRUE(r->vif->queue[0]->metrics->value[METRIC_THROTTLED] > 0);
 	for (i = 0; i < 1000 && packets < 4; i++) {
-		queue_sleep(r->vif->queue[0], UINT64_MAX); /* until the limit's time is up */
+		queue_sleep(r->vif->queue[0],
+			    UINT64_MAX); /* until the limit's time is up */
 		queue_work(r->vif->queue[0]);
 		port_loop_sent(r->q[0].port, &packets, &bytes);
 	}
@@ -325,8 +344,8 @@ static void test_limit(void)
 static void test_carrier(void)
 {
 	struct net_rig *r = net_rig_open(&plain);
-	struct vif_update u = { .version = VIF_PROTO_VERSION };
-	struct net_rig_send s = { .frame = frame, .len = 100 };
+	struct vif_update u = {.version = VIF_PROTO_VERSION};
+	struct net_rig_send s = {.frame = frame, .len = 100};
 	uint64_t packets, bytes;
 
 	fill(100);
@@ -348,9 +367,9 @@ static void test_carrier(void)
 static void run_threads(bool uring)
 {
 	struct net_rig_options o = plain;
-	struct net_rig_send s = { .frame = frame, .len = 1514 };
+	struct net_rig_send s = {.frame = frame, .len = 1514};
 	uint64_t deadline = queue_now() + 20000000000ull;
-	uint32_t sent[2] = { 0 }, done[2] = { 0 }, i;
+	uint32_t sent[2] = {0}, done[2] = {0}, i;
 	struct net_rig *r;
 
 	o.nr_queues = 2;

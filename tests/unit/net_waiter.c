@@ -39,8 +39,10 @@ static struct bed *bed_open(bool uring)
 		b->local[i] = events_bind(b->events, b->remote[i]);
 	}
 	if (uring) {
-		CU_ASSERT_EQUAL_FATAL(io_uring_queue_init(16, &b->ring, IORING_SETUP_R_DISABLED), 0);
-		b->w = waiter_uring_open(&b->ring, b->events, b->port->fd, b->wake_fd, &b->metrics);
+		CU_ASSERT_EQUAL_FATAL(
+			io_uring_queue_init(16, &b->ring, IORING_SETUP_R_DISABLED), 0);
+		b->w = waiter_uring_open(&b->ring, b->events, b->port->fd, b->wake_fd,
+					 &b->metrics);
 	} else {
 		b->w = waiter_poll_open(b->events, b->port->fd, b->wake_fd, &b->metrics);
 	}
@@ -127,7 +129,7 @@ static void check_port(bool uring)
 	struct bed *b = bed_open(uring);
 	struct virtio_net_hdr_v1 hdr;
 	uint8_t frame[64];
-	struct iovec iov[2] = { { &hdr, sizeof(hdr) }, { frame, sizeof(frame) } };
+	struct iovec iov[2] = {{&hdr, sizeof(hdr)}, {frame, sizeof(frame)}};
 	int i;
 
 	waiter_wait(b->w, 0, 0);
@@ -137,7 +139,8 @@ static void check_port(bool uring)
 		/* not wanted, not awaited: at most one left-over of an earlier wish */
 		waiter_wait(b->w, 0, 1000000);
 		CU_ASSERT_EQUAL(waiter_wait(b->w, 0, 1000000), 0);
-		CU_ASSERT_EQUAL(waiter_wait(b->w, WAIT_READABLE, UINT64_MAX), WAIT_READABLE);
+		CU_ASSERT_EQUAL(waiter_wait(b->w, WAIT_READABLE, UINT64_MAX),
+				WAIT_READABLE);
 		CU_ASSERT_EQUAL(port_receive(b->port, iov, 2), 26);
 	}
 	CU_ASSERT_EQUAL(waiter_wait(b->w, WAIT_WRITABLE, UINT64_MAX), WAIT_WRITABLE);

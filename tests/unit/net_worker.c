@@ -69,8 +69,8 @@ struct events *events_fdopen_xen(int fd, uint32_t domid)
 
 /* ---- messages ---- */
 
-static const struct net_rig_options options = { .features = RIG_FEATURES,
-						.live_flags = VIF_CARRIER, .nr_queues = 2 };
+static const struct net_rig_options options = {
+	.features = RIG_FEATURES, .live_flags = VIF_CARRIER, .nr_queues = 2};
 
 static unsigned int open_descriptors(void)
 {
@@ -89,17 +89,20 @@ static void make_message(struct net_rig *r, struct vif_attach *a, int *fds, int 
 {
 	uint32_t i;
 
-	*a = (struct vif_attach){ .version = VIF_PROTO_VERSION, .domid = LOOPBACK_DOMID,
-				  .nr_queues = 2, .features = RIG_FEATURES,
-				  .port_kind = VIF_PORT_PACKET, .live.flags = VIF_CARRIER };
+	*a = (struct vif_attach){.version = VIF_PROTO_VERSION,
+				 .domid = LOOPBACK_DOMID,
+				 .nr_queues = 2,
+				 .features = RIG_FEATURES,
+				 .port_kind = VIF_PORT_PACKET,
+				 .live.flags = VIF_CARRIER};
 	for (i = 0; i < 2; i++) {
 		int pair[2];
 
-		a->queue[i] = (struct vif_queue_attach){ r->q[i].tx_ref, r->q[i].rx_ref,
-							 r->q[i].tx_port, r->q[i].rx_port };
+		a->queue[i] = (struct vif_queue_attach){r->q[i].tx_ref, r->q[i].rx_ref,
+							r->q[i].tx_port, r->q[i].rx_port};
 		fds[i] = dup(0);
-		CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair),
-				      0);
+		CU_ASSERT_EQUAL_FATAL(
+			socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
 		fds[2 + i] = pair[0];
 		wire[i] = pair[1];
 	}
@@ -113,14 +116,14 @@ static void close_wire(const int *wire)
 
 static void test_attach(void)
 {
-	struct worker w = { .rig = net_rig_new(&options) };
+	struct worker w = {.rig = net_rig_new(&options)};
 	struct net_rig *r = w.rig;
-	struct net_rig_send s = { .len = 100 };
-	struct vif_update u = { .version = VIF_PROTO_VERSION, .live.flags = VIF_CARRIER };
+	struct net_rig_send s = {.len = 100};
+	struct vif_update u = {.version = VIF_PROTO_VERSION, .live.flags = VIF_CARRIER};
 	struct worker_device *dev = NULL;
 	struct vif_attach a;
 	struct loopback_audit audit;
-	uint8_t frame[100] = { 0, 1, 2 }, got[200];
+	uint8_t frame[100] = {0, 1, 2}, got[200];
 	int fds[4], wire[2];
 	unsigned int before = open_descriptors();
 
@@ -129,9 +132,10 @@ static void test_attach(void)
 	s.frame = frame;
 	make_message(r, &a, fds, wire);
 	CU_ASSERT_EQUAL_FATAL(vif_class.attach(&w, 3, &a, sizeof(a), fds, 4, r->state,
-					       r->state_size, &dev), 0);
+					       r->state_size, &dev),
+			      0);
 	CU_ASSERT_EQUAL(net_rig_send(r, 1, &s), 1);
-	CU_ASSERT_EQUAL(poll(&(struct pollfd){ wire[1], POLLIN, 0 }, 1, 5000), 1);
+	CU_ASSERT_EQUAL(poll(&(struct pollfd){wire[1], POLLIN, 0}, 1, 5000), 1);
 	CU_ASSERT_EQUAL(recv(wire[1], got, sizeof(got), 0), 110);
 	CU_ASSERT_EQUAL(memcmp(got + 10, frame, 100), 0);
 	CU_ASSERT_EQUAL(vif_class.update(dev, &u, sizeof(u), NULL, 0), 0);
@@ -150,7 +154,7 @@ static void test_attach(void)
 
 static void test_broken(void)
 {
-	struct worker w = { .rig = net_rig_new(&options) };
+	struct worker w = {.rig = net_rig_new(&options)};
 	struct net_rig *r = w.rig;
 	struct worker_device *dev = NULL;
 	struct vif_attach a;
@@ -162,7 +166,8 @@ static void test_broken(void)
 	events_left = 2;
 	make_message(r, &a, fds, wire);
 	CU_ASSERT_EQUAL_FATAL(vif_class.attach(&w, 3, &a, sizeof(a), fds, 4, r->state,
-					       r->state_size, &dev), 0);
+					       r->state_size, &dev),
+			      0);
 	for (i = 0; i < 2; i++) {
 		r->q[i].tx.shared->req_prod = 5000;
 		loopback_port_notify(r->lb, r->q[i].tx_port);
@@ -179,7 +184,7 @@ static void test_broken(void)
 /* Everything that can be wrong with a message: refused, and its descriptors closed. */
 static void test_bad_messages(void)
 {
-	struct worker w = { .rig = net_rig_new(&options) };
+	struct worker w = {.rig = net_rig_new(&options)};
 	struct net_rig *r = w.rig;
 	struct worker_device *dev = NULL;
 	struct vif_attach a;
@@ -224,12 +229,14 @@ static void test_bad_messages(void)
 			a.port_kind = VIF_PORT_TAP; /* these sockets are none */
 			break;
 		}
-		err = vif_class.attach(&w, 3, &a, size, fds, nfds, r->state, state_size, &dev);
+		err = vif_class.attach(&w, 3, &a, size, fds, nfds, r->state, state_size,
+				       &dev);
 		CU_ASSERT_TRUE(err < 0);
 		close_wire(wire);
 		CU_ASSERT_EQUAL(open_descriptors(), before);
 		loopback_audit(r->lb, &audit);
-		CU_ASSERT_EQUAL(audit.mapped_pages + audit.bound_ports + audit.open_sets, 0);
+		CU_ASSERT_EQUAL(audit.mapped_pages + audit.bound_ports + audit.open_sets,
+				0);
 	}
 	CU_ASSERT_EQUAL(net_rig_close(r), 0);
 }
