@@ -51,7 +51,7 @@ void ctrl_close(struct queue *q)
 static bool ctrl_fetch(struct queue *q, uint32_t ref, uint32_t n)
 {
 	xengnttab_grant_copy_segment_t seg = {
-		.source.foreign = { ref, 0, (uint16_t)q->grants->domid },
+		.source.foreign = {ref, 0, (uint16_t)q->grants->domid},
 		.dest.virt = q->ctrl.copy,
 		.len = (uint16_t)n,
 		.flags = GNTCOPY_source_gref,
@@ -108,8 +108,8 @@ static uint32_t set_mapping_size(struct vif_config *cf, uint32_t n)
 	return XEN_NETIF_CTRL_STATUS_SUCCESS;
 }
 
-static uint32_t set_mapping(struct queue *q, struct vif_config *cf, uint32_t ref, uint32_t n,
-			    uint32_t offset)
+static uint32_t set_mapping(struct queue *q, struct vif_config *cf, uint32_t ref,
+			    uint32_t n, uint32_t offset)
 {
 	uint32_t entry, i;
 
@@ -173,9 +173,10 @@ bool ctrl_run(struct queue *q)
 		return false;
 	cf = vif_config_begin(q->vif);
 	for (i = 0; i < n; i++) {
-		ring_copy_in(&req, ring_back_slot(&c->ring, c->ring.req_cons), sizeof(req));
+		ring_copy_in(&req, ring_back_slot(&c->ring, c->ring.req_cons),
+			     sizeof(req));
 		ring_back_consume(&c->ring, 1);
-		rsp = (struct xen_netif_ctrl_response){ .id = req.id, .type = req.type };
+		rsp = (struct xen_netif_ctrl_response){.id = req.id, .type = req.type};
 		rsp.status = ctrl_request(q, cf, &req, &rsp.data);
 		ring_copy_out(ring_back_produce(&c->ring), &rsp, sizeof(rsp));
 	}

@@ -15,9 +15,9 @@ struct queue;
 
 struct ctrl {
 	struct ring_back ring;
-	void *page;     /* NULL: the frontend has no control ring */
+	void *page; /* NULL: the frontend has no control ring */
 	int port;
-	uint8_t *copy;  /* a page of ours for keys and tables */
+	uint8_t *copy; /* a page of ours for keys and tables */
 };
 
 /* Map the ring and bind its port. 0 or -errno; ctrl_close() releases what was taken. */
