@@ -35,12 +35,15 @@ struct worker_device {
 	uint64_t *state;
 };
 
-/* Read a byte of @fd through a ring of the pool. 0 or -errno. */
+#define READS 4
+
+/* Read bytes of @fd through a ring of the pool, several at once. 0 or -errno. */
 static int read_through(struct io_uring *ring, int fd)
 {
 	struct io_uring_cqe *cqe;
 	struct io_uring_sqe *sqe;
-	char c = 0;
+	char c[READS] = {0};
+	unsigned int seen = 0, i;
 	int rc;
 
 	rc = io_uring_register_files(ring, &fd, 1);
@@ -48,15 +51,22 @@ static int read_through(struct io_uring *ring, int fd)
 		rc = worker_enable_uring(ring);
 	if (rc)
 		return rc;
-	sqe = io_uring_get_sqe(ring);
-	io_uring_prep_read(sqe, 0, &c, 1, 0);
-	sqe->flags |= IOSQE_FIXED_FILE;
-	rc = io_uring_submit_and_wait(ring, 1);
-	if (rc < 0 || io_uring_peek_cqe(ring, &cqe))
+	for (i = 0; i < READS; i++) {
+		sqe = io_uring_get_sqe(ring);
+		io_uring_prep_read(sqe, 0, &c[i], 1, 0);
+		sqe->flags |= IOSQE_FIXED_FILE;
+		sqe->user_data = i;
+	}
+	rc = io_uring_submit_and_wait(ring, READS);
+	if (rc != READS)
 		return -EIO;
-	rc = cqe->res == 1 && c == 'x' ? 0 : cqe->res < 0 ? cqe->res : -EBADMSG;
-	io_uring_cqe_seen(ring, cqe);
-	return rc;
+	for (i = 0; i < READS && !io_uring_peek_cqe(ring, &cqe); i++) {
+		if (cqe->res < 0)
+			return cqe->res;
+		seen |= cqe->res == 1 ? 1u << cqe->user_data : 0;
+		io_uring_cqe_seen(ring, cqe);
+	}
+	return seen == (1u << READS) - 1 && !memcmp(c, "xxxx", READS) ? 0 : -EBADMSG;
 }
 
 /* All rings of the pool, twice over: each is usable again after it was given back. */
@@ -337,11 +347,13 @@ static void test_words(void)
 
 static void test_rings(void)
 {
+	char text[2 * 2 * POOL * READS];
 	int fds[2], p[2], i;
 
 	start();
 	CU_ASSERT_EQUAL(pipe(p), 0);
-	CU_ASSERT_EQUAL(write(p[1], "xxxxxxxxxxxx", 12), 12);
+	memset(text, 'x', sizeof(text));
+	CU_ASSERT_EQUAL(write(p[1], text, sizeof(text)), sizeof(text));
 	fds[0] = p[0];
 	fds[1] = memfd;
 	for (i = 0; i < 2; i++) {
