@@ -40,6 +40,14 @@ static void test_buckets(void)
 		CU_ASSERT_EQUAL(only_bucket(&m), b - 1);
 	}
 	CU_ASSERT_TRUE(metrics_bucket_start(METRIC_BUCKETS - 1) > 70000000000ull);
+	/* beyond the last bucket's start all is the last bucket */
+	for (start = metrics_bucket_start(METRIC_BUCKETS - 1); start < UINT64_MAX / 2;
+	     start += start / 16) {
+		memset(&m, 0, sizeof(m));
+		metrics_latency(&m, start);
+		CU_ASSERT_EQUAL(only_bucket(&m), METRIC_BUCKETS - 1);
+		CU_ASSERT_EQUAL(m.latency_sum_ns, start);
+	}
 	memset(&m, 0, sizeof(m));
 	metrics_latency(&m, UINT64_MAX);
 	CU_ASSERT_EQUAL(only_bucket(&m), METRIC_BUCKETS - 1);
