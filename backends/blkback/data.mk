@@ -26,3 +26,4 @@ $(eval $(call unit_test,engine,tests/unit/engine.c $(VBD_TEST_SRCS) \
 	$(addprefix backends/common/,sandbox.c sandbox_seccomp.c),$(VBD_TEST_LIBS) -lseccomp))
 
 $(eval $(call fuzzer,vbd_queue,tests/fuzz/vbd_queue.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS)))
+$(eval $(call unit_test,vbd,tests/unit/vbd.c backends/blkback/vbd.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS)))

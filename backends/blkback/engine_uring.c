@@ -31,6 +31,7 @@ struct engine_uring {
 	struct engine_done done;
 	bool pool_registered, plain_discard, ring_fd_registered;
 	bool event_armed, wake_armed;
+	bool woken; /* by wake_fd, and the caller has not been back from wait() since */
 	unsigned int nr_fired;
 	int fired[PORTS_FIRED];
 	uint32_t unmask[UNMASKS]; /* what the writes write: in place until they complete */
@@ -192,6 +193,7 @@ static void collect(struct engine_uring *u)
 			break;
 		case TAG_WAKE:
 			u->wake_armed = false;
+			u->woken = true;
 			break;
 		case TAG_UNMASK:
 			unmask_completed(u, cqe->res);
@@ -280,7 +282,7 @@ static unsigned int uring_wait(struct engine *e, const int *unmask, unsigned int
 	struct engine_uring *u = uring_of(e);
 
 	collect(u);
-	if (u->done.head || u->nr_fired)
+	if (u->done.head || u->nr_fired || u->woken)
 		timeout_ns = ENGINE_POLL;
 	if (u->unmasking) /* the last ones are not through yet: do not reuse their slots */
 		while (nr_unmask)
@@ -293,6 +295,7 @@ static unsigned int uring_wait(struct engine *e, const int *unmask, unsigned int
 	if (timeout_ns != ENGINE_POLL || io_uring_sq_ready(u->ring) || e->inflight)
 		enter(u, 1 + u->unmasking, timeout_ns);
 	collect(u);
+	u->woken = false;
 	return take_fired(u, ports, max);
 }
 

@@ -256,6 +256,30 @@ static void test_wake(void)
 	}
 }
 
+/* A wake-up that comes while the caller is awake, and is seen on the way: it still
+ * keeps the next wait from sleeping. */
+static void test_wake_while_awake(void)
+{
+	for (unsigned int w = 0; w < ENGINES; w++) {
+		struct engine_io io = { .op = ENGINE_FLUSH };
+		uint64_t one = 1;
+		int ports[4];
+
+		start(w);
+		CU_ASSERT_EQUAL(e->ops->wait(e, NULL, 0, ports, 4, ENGINE_SLEEP), 1);
+		CU_ASSERT_EQUAL(e->ops->wait(e, NULL, 0, ports, 4, 1000000), 0); /* armed */
+		CU_ASSERT_EQUAL(write(setup.wake_fd, &one, sizeof(one)), sizeof(one));
+		CU_ASSERT_EQUAL(e->ops->submit(e, &io), 0);
+		e->ops->commit(e);
+		CU_ASSERT_EQUAL(finish(1), 1);
+		/* finish() may have come back from a wait(): then it is told once more */
+		CU_ASSERT_EQUAL(write(setup.wake_fd, &one, sizeof(one)), sizeof(one));
+		e->ops->reap(e);
+		CU_ASSERT_EQUAL(e->ops->wait(e, NULL, 0, ports, 4, ENGINE_SLEEP), 0);
+		stop(w);
+	}
+}
+
 /* Sleeping and I/O together: neither is lost. */
 static void test_mixed(void)
 {
@@ -396,6 +420,7 @@ static const struct vbd_test tests[] = {
 	{ "depth, and drain", test_depth_and_drain },
 	{ "events, masked and unmasked", test_events },
 	{ "the wake descriptor, and the time", test_wake },
+	{ "a wake-up that is seen on the way", test_wake_while_awake },
 	{ "I/O and events together", test_mixed },
 	{ "one system call a batch", test_one_call },
 	{ "the rest after a short transfer", test_rest },
