@@ -20,10 +20,20 @@
 
 #include "backends/common/sandbox.h"
 #include "tests/system-helpers/probe.h"
+#include "tests/unit/privileged.h"
 
 #define UID 760000u
 
 static struct probe_env env = {.uid = UID, .domid = 1, .evtchn = -1};
+
+static bool skipped(const char *name)
+{
+	const char *why = not_privileged();
+
+	if (why)
+		printf("\nskip %s: %s\n", name, why);
+	return why != NULL;
+}
 
 static bool start_victim(void)
 {
@@ -62,10 +72,8 @@ static void test_attempts(void)
 {
 	unsigned int i;
 
-	if (geteuid()) {
-		printf("\nskip test_attempts: needs root\n");
+	if (skipped("test_attempts"))
 		return;
-	}
 	if (!start_victim())
 		return;
 	for (i = 0; i < nr_probes; i++)
@@ -98,10 +106,8 @@ static void test_what_it_has_become(void)
 	struct dirent *e;
 	DIR *root;
 
-	if (geteuid()) {
-		printf("\nskip test_what_it_has_become: needs root\n");
+	if (skipped("test_what_it_has_become"))
 		return;
-	}
 	if (!start_victim())
 		return;
 	CU_ASSERT_EQUAL(status_of(env.victim, "Uid:", 10), UID + 1);
@@ -154,10 +160,8 @@ static int attack_as(uint32_t uid)
 
 static void test_uid_alone(void)
 {
-	if (geteuid()) {
-		printf("\nskip test_uid_alone: needs root\n");
+	if (skipped("test_uid_alone"))
 		return;
-	}
 	if (!start_victim())
 		return;
 	CU_ASSERT_EQUAL(attack_as(UID), 0);     /* another worker */

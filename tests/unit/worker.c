@@ -23,6 +23,7 @@
 
 #include "backends/common/log.h"
 #include "backends/common/worker.h"
+#include "tests/unit/privileged.h"
 
 #define POOL       3
 #define WORKER_UID 730000u
@@ -240,7 +241,7 @@ static void start(void)
 	struct control_start s = {.domid = 5, .log_level = LOG_LEVEL_INFO};
 	int pair[2], listener;
 
-	if (!geteuid())
+	if (!not_privileged())
 		s.uid = s.gid = WORKER_UID;
 	snprintf(socket_path, sizeof(socket_path), "/tmp/xylem-worker-%d", getpid());
 	unlink(socket_path);
