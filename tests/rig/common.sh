@@ -36,6 +36,20 @@ lock()
 	}
 }
 
+# Holds one of RIG_SLOTS places for a QEMU until the script ends: qemu_slot FD
+qemu_slot()
+{
+	local slot
+	mkdir -p "$RIG_CACHE"
+	while :; do
+		for slot in $(seq "${RIG_SLOTS:-2}"); do
+			eval "exec $1>\"\$RIG_CACHE/qemu$slot.lock\""
+			flock -n "$1" && return
+		done
+		sleep 1
+	done
+}
+
 kernel_version()
 {
 	basename "$(ls -d "$PKG"/lib/modules/6.1.*)"
