@@ -52,6 +52,19 @@ struct vbd_disk {
 	struct vbd_ranges *ranges;  /* NULL unless sectors are smaller than offset_align */
 };
 
+/*
+ * Set what the image asks of offsets and of memory. Requests are multiples of
+ * sector_size anyway. Where read-modify-write is needed, its blocks are large enough
+ * that each of them is aligned in memory as well.
+ */
+static inline void vbd_disk_set_align(struct vbd_disk *d, uint32_t offset, uint32_t memory)
+{
+	d->memory_align = memory;
+	d->offset_align = offset > d->sector_size ? offset : d->sector_size;
+	if (offset > d->sector_size && memory > offset)
+		d->offset_align = memory;
+}
+
 struct vbd_queue_setup {
 	struct vbd_disk *disk;
 	const char *name;         /* for log lines: "guest 3 vbd 51712 queue 0" */

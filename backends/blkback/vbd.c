@@ -92,8 +92,7 @@ static void set_up_disk(struct worker_device *dev, const struct vbd_attach *a,
 	d->flags = a->flags;
 	d->sector_size = a->sector_size;
 	d->sector_unit = a->sector_unit;
-	d->offset_align = a->offset_align < a->sector_size ? a->sector_size : a->offset_align;
-	d->memory_align = a->memory_align;
+	vbd_disk_set_align(d, a->offset_align, a->memory_align);
 	d->max_segments = a->max_segments;
 	d->direct_min_persistent = a->direct_min ? a->direct_min : DIRECT_MIN_PERSISTENT;
 	d->direct_min_mapped = a->direct_min ? a->direct_min : DIRECT_MIN_MAPPED;

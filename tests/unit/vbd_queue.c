@@ -141,6 +141,7 @@ static void verify_run(struct rig_options o, unsigned int requests)
 
 	o.fd = image(SIZE);
 	o.size = SIZE;
+	o.check_io = true;
 	CU_ASSERT_FATAL(disk && rig_open(&r, &o));
 	for (unsigned int i = 0; ok && i < requests; i++) {
 		bool write = rnd(2);
@@ -156,6 +157,7 @@ static void verify_run(struct rig_options o, unsigned int requests)
 		ok = rig_do(&r, &s.req) == BLKIF_RSP_OKAY && (write || model_check(&r, &s, disk));
 	}
 	CU_ASSERT(ok);
+	CU_ASSERT_EQUAL(r.misaligned, 0);
 	if (!ok)
 		fprintf(stderr, "abi %u order %u persistent %u direct %u max %u unit %u align %u\n",
 			o.abi, o.ring_order, o.persistent, o.direct_min, o.max_segments,

@@ -35,8 +35,7 @@ static void make_disk(struct rig *r)
 	d->flags = o->flags | (o->persistent ? VBD_PERSISTENT : 0);
 	d->sector_size = or_else(o->sector_size, 512);
 	d->sector_unit = or_else(o->sector_unit, 512);
-	d->offset_align = or_else(o->offset_align, 512);
-	d->memory_align = or_else(o->memory_align, 512);
+	vbd_disk_set_align(d, or_else(o->offset_align, 512), or_else(o->memory_align, 512));
 	d->max_segments = o->max_segments;
 	d->direct_min_persistent = or_else(o->direct_min, DIRECT_MIN_PERSISTENT);
 	d->direct_min_mapped = or_else(o->direct_min, DIRECT_MIN_MAPPED);
@@ -85,6 +84,41 @@ void rig_prepare(struct rig *r, const struct rig_options *o)
 	memset(r->state, 0, size);
 }
 
+/* ---- what O_DIRECT would say; one rig at a time ---- */
+
+static struct rig *checked;
+static const struct engine_ops *checked_inner;
+static struct engine_ops checked_ops;
+
+static int checked_submit(struct engine *e, struct engine_io *io)
+{
+	uint64_t block = checked->disk.offset_align - 1, bytes = 0;
+	bool ok = !(io->offset & block);
+
+	for (unsigned int i = 0; i < io->nr_iov; i++) {
+		ok &= !((uintptr_t)io->iov[i].iov_base & (checked->disk.memory_align - 1)) &&
+		      !(io->iov[i].iov_len & block);
+		bytes += io->iov[i].iov_len;
+	}
+	if (io->op == ENGINE_READ || io->op == ENGINE_WRITE)
+		checked->misaligned += !ok || bytes != io->length ||
+				       io->offset + io->length > checked->disk.size;
+	return checked_inner->submit(e, io);
+}
+
+static struct engine *checked_open(const struct engine_setup *s)
+{
+	struct engine *e = checked->o.engine_open(s);
+
+	if (e) {
+		checked_inner = e->ops;
+		checked_ops = *e->ops;
+		checked_ops.submit = checked_submit;
+		e->ops = &checked_ops;
+	}
+	return e;
+}
+
 bool rig_open_queue(struct rig *r)
 {
 	const struct rig_options *o = &r->o;
@@ -106,6 +140,10 @@ bool rig_open_queue(struct rig *r)
 		.arg = r,
 	};
 
+	if (o->check_io) {
+		checked = r;
+		s.engine_open = checked_open;
+	}
 	r->queue = vbd_queue_open(&s);
 	return r->queue != NULL;
 }

@@ -32,6 +32,7 @@ struct rig_options {
 	struct volatile_disk *disk;
 	uint32_t first_index;          /* where the ring's indices start */
 	bool readonly_grants;          /* of the data frames */
+	bool check_io;                 /* count I/O that direct I/O would refuse */
 };
 
 struct rig {
@@ -53,6 +54,7 @@ struct rig {
 	uint32_t nr_rsp;
 	char broken[128];              /* what the backend said, if it gave up */
 	unsigned int nr_broken;
+	unsigned int misaligned;       /* check_io */
 };
 
 /* Everything but the queue. */
