@@ -42,14 +42,17 @@ static void agree(struct blkfront *bf)
 	if (c->queues == 0)
 		c->queues = 1;
 	c->queues = min_u32(c->queues, BLKFRONT_QUEUES_MAX);
-	c->queues = min_u32(c->queues, node_feature(os, "multi-queue-max-queues", UINT32_MAX, 1));
+	c->queues = min_u32(c->queues,
+			    node_feature(os, "multi-queue-max-queues", UINT32_MAX, 1));
 	if (c->queues == 0)
 		c->queues = 1;
 	segs = node_feature(os, "feature-max-indirect-segments", UINT32_MAX, 0);
-	c->indirect_segs = min_u32(c->indirect_segs, min_u32(segs, BLKIF_INDIRECT_SEGS_MAX));
+	c->indirect_segs =
+		min_u32(c->indirect_segs, min_u32(segs, BLKIF_INDIRECT_SEGS_MAX));
 	if (c->indirect_segs <= BLKIF_MAX_SEGMENTS_PER_REQUEST)
 		c->indirect_segs = 0; /* nothing gained */
-	bf->max_segs = c->indirect_segs ? c->indirect_segs : BLKIF_MAX_SEGMENTS_PER_REQUEST;
+	bf->max_segs =
+		c->indirect_segs ? c->indirect_segs : BLKIF_MAX_SEGMENTS_PER_REQUEST;
 	bf->segs_per_shadow = bf->max_segs;
 }
 
@@ -61,11 +64,13 @@ static int alloc_ring(struct blkfront_queue *q)
 	q->ring_pages = os->ops->pages_alloc(os, pages);
 	if (!q->ring_pages)
 		return FRONT_NOMEM;
-	if (!ring_front_init(&q->ring, q->ring_pages, pages, blkif_slot_size(q->bf->cfg.abi)))
+	if (!ring_front_init(&q->ring, q->ring_pages, pages,
+			     blkif_slot_size(q->bf->cfg.abi)))
 		return FRONT_INVALID;
 	for (unsigned int i = 0; i < pages; i++) {
 		q->ring_ref[i] = os->ops->grant(
-			os, (uint8_t *)q->ring_pages + (size_t)i * FRONT_PAGE_SIZE, false);
+			os, (uint8_t *)q->ring_pages + (size_t)i * FRONT_PAGE_SIZE,
+			false);
 		if (!q->ring_ref[i])
 			return FRONT_NOMEM;
 	}
@@ -79,7 +84,8 @@ static int alloc_shadows(struct blkfront_queue *q)
 	uint32_t segs = q->bf->segs_per_shadow;
 
 	q->shadow = os->ops->alloc(os, q->ring.size * sizeof(*q->shadow));
-	q->shadow_refs = os->ops->alloc(os, (size_t)q->ring.size * segs * sizeof(uint32_t));
+	q->shadow_refs =
+		os->ops->alloc(os, (size_t)q->ring.size * segs * sizeof(uint32_t));
 	if (!q->shadow || !q->shadow_refs)
 		return FRONT_NOMEM;
 	for (uint32_t i = 0; i < q->ring.size; i++) {
@@ -134,7 +140,8 @@ static int alloc_pool(struct blkfront_queue *q)
 	if (!q->pool || !q->pool_ref || !q->pool_free)
 		return FRONT_NOMEM;
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t ref = os->ops->grant(os, q->pool + (size_t)i * FRONT_PAGE_SIZE, false);
+		uint32_t ref =
+			os->ops->grant(os, q->pool + (size_t)i * FRONT_PAGE_SIZE, false);
 
 		if (!ref)
 			return FRONT_NOMEM;
@@ -168,7 +175,8 @@ static int publish_queue(struct blkfront_queue *q, unsigned int index)
 	if (pages == 1)
 		err = node_put_in(bf->os, prefix.text, "ring-ref", -1, q->ring_ref[0]);
 	for (unsigned int i = 0; pages > 1 && i < pages && err == FRONT_OK; i++)
-		err = node_put_in(bf->os, prefix.text, "ring-ref", (int)i, q->ring_ref[i]);
+		err = node_put_in(bf->os, prefix.text, "ring-ref", (int)i,
+				  q->ring_ref[i]);
 	if (err == FRONT_OK)
 		err = node_put_in(bf->os, prefix.text, "event-channel", -1, q->port);
 	return err;
@@ -176,8 +184,8 @@ static int publish_queue(struct blkfront_queue *q, unsigned int index)
 
 static int publish(struct blkfront *bf)
 {
-	static const char *const abi[BLKIF_ABIS] = { NULL, XEN_IO_PROTO_ABI_X86_32,
-						     XEN_IO_PROTO_ABI_X86_64 };
+	static const char *const abi[BLKIF_ABIS] = {NULL, XEN_IO_PROTO_ABI_X86_32,
+						    XEN_IO_PROTO_ABI_X86_64};
 	const struct blkfront_config *c = &bf->cfg;
 	struct front_os *os = bf->os;
 	int err = FRONT_OK;
@@ -200,7 +208,8 @@ static int publish(struct blkfront *bf)
 	return err == FRONT_OK ? blkfront_put_state(bf, XenbusStateInitialised) : err;
 }
 
-int blkfront_init(struct blkfront *bf, struct front_os *os, const struct blkfront_config *cfg)
+int blkfront_init(struct blkfront *bf, struct front_os *os,
+		  const struct blkfront_config *cfg)
 {
 	int err = FRONT_OK;
 
@@ -248,9 +257,10 @@ int blkfront_connect(struct blkfront *bf)
 	if (blkfront_resized(bf) != FRONT_OK)
 		return FRONT_STORE;
 	bf->sector_size = (uint32_t)node_feature(os, "sector-size", FRONT_PAGE_SIZE, 512);
-	bf->physical_sector_size =
-		(uint32_t)node_feature(os, "physical-sector-size", 1u << 30, bf->sector_size);
-	if (!sector_size_valid(bf->sector_size) || !sector_size_valid(bf->physical_sector_size))
+	bf->physical_sector_size = (uint32_t)node_feature(os, "physical-sector-size",
+							  1u << 30, bf->sector_size);
+	if (!sector_size_valid(bf->sector_size) ||
+	    !sector_size_valid(bf->physical_sector_size))
 		return FRONT_STORE;
 	bf->unit = bf->cfg.large_sectors ? bf->sector_size : 512;
 	bf->info = (uint32_t)node_feature(os, "info", UINT32_MAX, 0);
@@ -258,9 +268,10 @@ int blkfront_connect(struct blkfront *bf)
 	bf->barrier = node_feature(os, "feature-barrier", 1, 0);
 	bf->discard = node_feature(os, "feature-discard", 1, 0);
 	bf->secure = bf->discard && node_feature(os, "discard-secure", 1, 0);
-	bf->discard_granularity =
-		(uint32_t)node_feature(os, "discard-granularity", UINT32_MAX, bf->sector_size);
-	bf->discard_alignment = (uint32_t)node_feature(os, "discard-alignment", UINT32_MAX, 0);
+	bf->discard_granularity = (uint32_t)node_feature(os, "discard-granularity",
+							 UINT32_MAX, bf->sector_size);
+	bf->discard_alignment =
+		(uint32_t)node_feature(os, "discard-alignment", UINT32_MAX, 0);
 	return blkfront_put_state(bf, XenbusStateConnected);
 }
 

@@ -19,13 +19,14 @@
 #define BLKFRONT_QUEUES_MAX 64u
 
 struct blkfront_config {
-	unsigned int queues;        /* at most; the backend may offer fewer. 0: 1 */
-	unsigned int ring_order;    /* ring of 1 << ring_order pages, at most 4 */
-	bool persistent;            /* keep to granted pages, and copy */
-	unsigned int pool_pages;    /* persistent: pages a queue. 0: enough for 11 segments a slot */
+	unsigned int queues;     /* at most; the backend may offer fewer. 0: 1 */
+	unsigned int ring_order; /* ring of 1 << ring_order pages, at most 4 */
+	bool persistent;         /* keep to granted pages, and copy */
+	unsigned int pool_pages; /* persistent: pages a queue. 0: enough for 11 segments a
+				    slot */
 	unsigned int indirect_segs; /* segments of an indirect request at most; 0: none */
 	enum blkif_abi abi;         /* "protocol"; not written for BLKIF_ABI_NATIVE */
-	bool large_sectors;         /* count in the backend's sector size, whatever it is */
+	bool large_sectors; /* count in the backend's sector size, whatever it is */
 };
 
 /*
@@ -41,8 +42,9 @@ struct blkfront_seg {
 
 /* One request; the caller's memory, in place until done() is called. */
 struct blkfront_io {
-	uint8_t op;          /* BLKIF_OP_READ, _WRITE, _WRITE_BARRIER, _FLUSH_DISKCACHE, _DISCARD */
-	bool secure;         /* discard: BLKIF_DISCARD_SECURE */
+	uint8_t op;  /* BLKIF_OP_READ, _WRITE, _WRITE_BARRIER, _FLUSH_DISKCACHE, _DISCARD
+		      */
+	bool secure; /* discard: BLKIF_DISCARD_SECURE */
 	uint64_t sector;     /* in units of blkfront.unit */
 	uint64_t nr_sectors; /* discard */
 	const struct blkfront_seg *seg;
@@ -50,8 +52,9 @@ struct blkfront_io {
 	void (*done)(struct blkfront_io *io); /* may submit again */
 	void *priv;
 	/* set before done() */
-	int16_t status;      /* BLKIF_RSP_* */
-	bool still_mapped;   /* the backend kept pages mapped: they must not be used again */
+	int16_t status;    /* BLKIF_RSP_* */
+	bool still_mapped; /* the backend kept pages mapped: they must not be used again
+			    */
 };
 
 #define BLKFRONT_CALLERS UINT32_MAX /* the caller granted this segment */
@@ -60,8 +63,8 @@ struct blkfront_io {
 /* What the front end keeps about a request in flight. */
 struct blkfront_shadow {
 	struct blkfront_io *io;
-	uint8_t op;              /* what the response must say */
-	uint32_t next;           /* free list */
+	uint8_t op;    /* what the response must say */
+	uint32_t next; /* free list */
 	uint32_t nr_segs;
 	/* a segment: page of the pool (persistent), or grant to end; BLKFRONT_CALLERS */
 	uint32_t *ref;
@@ -92,13 +95,13 @@ struct blkfront {
 	struct blkfront_config cfg; /* as agreed on */
 	unsigned int nr_queues;
 	struct blkfront_queue *queue;
-	unsigned int max_segs;      /* of one request */
+	unsigned int max_segs; /* of one request */
 	uint32_t segs_per_shadow;
 	/* the disk, after blkfront_connect() */
-	uint64_t sectors;           /* of sector_size bytes */
+	uint64_t sectors; /* of sector_size bytes */
 	uint32_t sector_size, physical_sector_size;
-	uint32_t unit;              /* what sector fields count: 512, or sector_size */
-	uint32_t info;              /* VDISK_* */
+	uint32_t unit; /* what sector fields count: 512, or sector_size */
+	uint32_t info; /* VDISK_* */
 	bool flush, barrier, discard, secure;
 	uint32_t discard_granularity, discard_alignment;
 };
@@ -107,7 +110,8 @@ struct blkfront {
  * Read what the backend offers, make the rings, publish them and enter
  * Initialised. On an error everything is given back.
  */
-int blkfront_init(struct blkfront *bf, struct front_os *os, const struct blkfront_config *cfg);
+int blkfront_init(struct blkfront *bf, struct front_os *os,
+		  const struct blkfront_config *cfg);
 
 /* The backend is Connected: read the disk's properties and enter Connected. */
 int blkfront_connect(struct blkfront *bf);

@@ -12,7 +12,6 @@ static uint32_t offset_in_page(const void *p)
 	return (uint32_t)((uintptr_t)p & (FRONT_PAGE_SIZE - 1));
 }
 
-
 static int check_op(const struct blkfront *bf, const struct blkfront_io *io)
 {
 	switch (io->op) {
@@ -48,8 +47,8 @@ static int check(const struct blkfront_queue *q, const struct blkfront_io *io)
 
 	if (err != FRONT_OK)
 		return err;
-	if (io->nr_segs > bf->max_segs ||
-	    (io->op == BLKIF_OP_WRITE_BARRIER && io->nr_segs > BLKIF_MAX_SEGMENTS_PER_REQUEST))
+	if (io->nr_segs > bf->max_segs || (io->op == BLKIF_OP_WRITE_BARRIER &&
+					   io->nr_segs > BLKIF_MAX_SEGMENTS_PER_REQUEST))
 		return FRONT_INVALID;
 	for (unsigned int i = 0; i < io->nr_segs; i++) {
 		const struct blkfront_seg *s = &io->seg[i];
@@ -99,10 +98,11 @@ static bool prepare(struct blkfront_queue *q, struct blkfront_shadow *s, uint32_
 		ref = q->pool_ref[page];
 		at = 0;
 		if (s->op != BLKIF_OP_READ)
-			__builtin_memcpy(q->pool + (size_t)page * FRONT_PAGE_SIZE, seg->data,
-					 seg->len);
+			__builtin_memcpy(q->pool + (size_t)page * FRONT_PAGE_SIZE,
+					 seg->data, seg->len);
 	} else if (!ref) {
-		ref = bf->os->ops->grant(bf->os, page_of(seg->data), s->op != BLKIF_OP_READ);
+		ref = bf->os->ops->grant(bf->os, page_of(seg->data),
+					 s->op != BLKIF_OP_READ);
 		if (!ref)
 			return false;
 		s->ref[i] = ref;
@@ -150,7 +150,8 @@ int blkfront_submit(struct blkfront_queue *q, struct blkfront_io *io)
 			return FRONT_NOMEM;
 		}
 	if (req.indirect)
-		__builtin_memcpy(req.indirect_gref, s->indirect_ref, sizeof(req.indirect_gref));
+		__builtin_memcpy(req.indirect_gref, s->indirect_ref,
+				 sizeof(req.indirect_gref));
 	else if (io->op == BLKIF_OP_DISCARD)
 		req.nr_sectors = io->nr_sectors;
 	q->free_shadow = s->next;
@@ -190,7 +191,8 @@ static bool complete(struct blkfront_queue *q, const struct blkif_rsp *rsp)
 	io = s->io;
 	if (!io || rsp->op != s->op)
 		return false;
-	if (q->bf->cfg.persistent && s->op == BLKIF_OP_READ && rsp->status == BLKIF_RSP_OKAY)
+	if (q->bf->cfg.persistent && s->op == BLKIF_OP_READ &&
+	    rsp->status == BLKIF_RSP_OKAY)
 		copy_back(q, s);
 	io->still_mapped = !release(q, s, s->nr_segs);
 	io->status = rsp->status;

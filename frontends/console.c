@@ -8,7 +8,7 @@
 int console_attach(struct console *c, struct front_os *os, struct xencons_interface *page,
 		   uint32_t port)
 {
-	*c = (struct console){ .os = os, .port = port };
+	*c = (struct console){.os = os, .port = port};
 	return console_front_init(page, &c->in, &c->out) ? FRONT_OK : FRONT_BROKEN;
 }
 
@@ -26,7 +26,7 @@ int console_init(struct console *c, struct front_os *os)
 	void *page = os->ops->pages_alloc(os, 1);
 	int err = FRONT_NOMEM;
 
-	*c = (struct console){ .os = os };
+	*c = (struct console){.os = os};
 	if (!page)
 		return FRONT_NOMEM;
 	console_attach(c, os, page, 0); /* a page of zeros has good indices */

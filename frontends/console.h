@@ -15,7 +15,7 @@ struct console {
 	struct bytes_reader in;
 	struct bytes_writer out;
 	uint32_t port;
-	void *page;   /* own page and grant, or NULL */
+	void *page; /* own page and grant, or NULL */
 	uint32_t ref;
 	bool broken;
 };

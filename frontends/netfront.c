@@ -36,15 +36,16 @@ static void agree(struct netfront *nf)
 	nf->gso6 = nf->sg && node_feature(os, "feature-gso-tcpv6", 1, 0);
 	nf->csum6 = node_feature(os, "feature-ipv6-csum-offload", 1, 0);
 	nf->rx_copy = node_feature(os, "feature-rx-copy", 1, 0);
-	c->split_events = c->split_events && node_feature(os, "feature-split-event-channels", 1, 0);
+	c->split_events =
+		c->split_events && node_feature(os, "feature-split-event-channels", 1, 0);
 	c->ctrl_ring = c->ctrl_ring && node_feature(os, "feature-ctrl-ring", 1, 0);
-	c->multicast_control =
-		c->multicast_control && node_feature(os, "feature-multicast-control", 1, 0);
+	c->multicast_control = c->multicast_control &&
+			       node_feature(os, "feature-multicast-control", 1, 0);
 }
 
 /* One page of ring, granted. */
-static int alloc_ring(struct netfront *nf, struct ring_front *r, void **page, uint32_t *ref,
-		      uint32_t slot_size)
+static int alloc_ring(struct netfront *nf, struct ring_front *r, void **page,
+		      uint32_t *ref, uint32_t slot_size)
 {
 	struct front_os *os = nf->os;
 
@@ -152,18 +153,18 @@ static int publish(struct netfront *nf)
 {
 	const struct netfront_config *c = &nf->cfg;
 	const struct setting set[] = {
-		{ "multi-queue-num-queues", nf->nr_queues < 2, nf->nr_queues },
-		{ "request-rx-copy", false, 1 },
-		{ "feature-rx-notify", false, 1 },
-		{ "feature-sg", c->no_sg, 1 },
-		{ "feature-gso-tcpv4", c->no_sg || c->no_gso, 1 },
-		{ "feature-gso-tcpv6", c->no_sg || c->no_gso6, 1 },
-		{ "feature-no-csum-offload", !c->no_csum, 1 },
-		{ "feature-ipv6-csum-offload", !c->csum6, 1 },
-		{ "request-multicast-control", !c->multicast_control, 1 },
-		{ "xdp-headroom", c->headroom == 0, c->headroom },
-		{ "ctrl-ring-ref", !c->ctrl_ring, nf->ctrl_ref },
-		{ "event-channel-ctrl", !c->ctrl_ring, nf->ctrl_port },
+		{"multi-queue-num-queues", nf->nr_queues < 2, nf->nr_queues},
+		{"request-rx-copy", false, 1},
+		{"feature-rx-notify", false, 1},
+		{"feature-sg", c->no_sg, 1},
+		{"feature-gso-tcpv4", c->no_sg || c->no_gso, 1},
+		{"feature-gso-tcpv6", c->no_sg || c->no_gso6, 1},
+		{"feature-no-csum-offload", !c->no_csum, 1},
+		{"feature-ipv6-csum-offload", !c->csum6, 1},
+		{"request-multicast-control", !c->multicast_control, 1},
+		{"xdp-headroom", c->headroom == 0, c->headroom},
+		{"ctrl-ring-ref", !c->ctrl_ring, nf->ctrl_ref},
+		{"event-channel-ctrl", !c->ctrl_ring, nf->ctrl_port},
 	};
 	int err = FRONT_OK;
 
@@ -175,7 +176,8 @@ static int publish(struct netfront *nf)
 	return err == FRONT_OK ? netfront_put_state(nf, XenbusStateConnected) : err;
 }
 
-int netfront_init(struct netfront *nf, struct front_os *os, const struct netfront_config *cfg)
+int netfront_init(struct netfront *nf, struct front_os *os,
+		  const struct netfront_config *cfg)
 {
 	int err;
 

@@ -20,15 +20,17 @@
 #define NETFRONT_NONE       UINT32_MAX
 
 struct netfront_config {
-	unsigned int queues;      /* at most; 0: 1 */
-	unsigned int rx_buffers;  /* pages posted to receive into, a queue; 0: the whole ring */
-	bool split_events;        /* an event channel each for tx and rx, if offered */
-	bool no_sg;               /* do not say feature-sg: packets of one page only */
-	bool no_gso, no_gso6;     /* do not accept GSO packets */
-	bool no_csum, csum6;      /* do not accept blank IPv4 checksums; accept IPv6 ones */
-	bool multicast_control;   /* request-multicast-control, if offered */
-	bool ctrl_ring;           /* if offered */
-	unsigned int headroom;    /* "xdp-headroom": bytes kept free before a received packet */
+	unsigned int queues; /* at most; 0: 1 */
+	unsigned int
+		rx_buffers; /* pages posted to receive into, a queue; 0: the whole ring */
+	bool split_events;  /* an event channel each for tx and rx, if offered */
+	bool no_sg;         /* do not say feature-sg: packets of one page only */
+	bool no_gso, no_gso6;   /* do not accept GSO packets */
+	bool no_csum, csum6;    /* do not accept blank IPv4 checksums; accept IPv6 ones */
+	bool multicast_control; /* request-multicast-control, if offered */
+	bool ctrl_ring;         /* if offered */
+	unsigned int
+		headroom; /* "xdp-headroom": bytes kept free before a received packet */
 };
 
 /* A piece of a packet, within one page. */
@@ -41,19 +43,19 @@ struct netfront_seg {
 /* A packet to send; the caller's memory (and @seg's), in place until done(). */
 struct netfront_packet {
 	const struct netfront_seg *seg;
-	unsigned int nr_segs;   /* at most NETIF_FRAGS_MAX; the first at least 14 bytes */
-	bool csum_blank;        /* the backend fills the checksum in */
+	unsigned int nr_segs; /* at most NETIF_FRAGS_MAX; the first at least 14 bytes */
+	bool csum_blank;      /* the backend fills the checksum in */
 	bool data_validated;
-	uint8_t gso_type;       /* XEN_NETIF_GSO_TYPE_*, 0: none; needs csum_blank */
+	uint8_t gso_type; /* XEN_NETIF_GSO_TYPE_*, 0: none; needs csum_blank */
 	uint16_t gso_size;
 	bool has_hash;
-	uint8_t hash_type;      /* _XEN_NETIF_CTRL_HASH_TYPE_* */
+	uint8_t hash_type; /* _XEN_NETIF_CTRL_HASH_TYPE_* */
 	uint32_t hash;
 	void (*done)(struct netfront_packet *p); /* may send again */
 	void *priv;
 	/* set before done() */
-	int16_t status;         /* NETIF_RSP_*: the worst of the fragments' */
-	bool still_mapped;      /* the backend kept a page: it must not be used again */
+	int16_t status;    /* NETIF_RSP_*: the worst of the fragments' */
+	bool still_mapped; /* the backend kept a page: it must not be used again */
 	/* the front end's */
 	uint32_t pending;
 };
@@ -62,10 +64,11 @@ struct netfront_packet {
 struct netfront_received {
 	unsigned int nr_frags;
 	struct {
-		const uint8_t *data; /* shared memory: a hostile backend may still change it */
+		const uint8_t
+			*data; /* shared memory: a hostile backend may still change it */
 		uint32_t len;
 	} frag[NETIF_FRAGS_MAX];
-	uint32_t size;          /* of all fragments */
+	uint32_t size; /* of all fragments */
 	bool csum_blank, data_validated;
 	struct netif_extras extra; /* gso and hash */
 };
@@ -80,7 +83,7 @@ struct netfront_tx_slot {
 struct netfront_queue {
 	struct netfront *nf;
 	bool broken;
-	enum netif_error why;           /* with broken, when a packet was the reason */
+	enum netif_error why; /* with broken, when a packet was the reason */
 	/* transmit */
 	struct ring_front tx;
 	void *tx_page;
@@ -90,16 +93,16 @@ struct netfront_queue {
 	/* receive: buffer i belongs to slot i, always */
 	struct ring_front rx;
 	void *rx_page;
-	uint32_t rx_ref, rx_port;       /* the same port when events are not split */
+	uint32_t rx_ref, rx_port; /* the same port when events are not split */
 	uint8_t *rx_buffers;
 	uint32_t *rx_gref;
-	uint32_t rx_posted;             /* how many to keep posted */
+	uint32_t rx_posted; /* how many to keep posted */
 	uint64_t rx_errors, rx_dropped;
 };
 
 struct netfront {
 	struct front_os *os;
-	struct netfront_config cfg;     /* as agreed on */
+	struct netfront_config cfg; /* as agreed on */
 	unsigned int nr_queues;
 	struct netfront_queue *queue;
 	/* called by netfront_poll() for each packet; set before it */
@@ -109,7 +112,7 @@ struct netfront {
 	bool sg, gso, gso6, csum6, rx_copy;
 	/* control ring */
 	struct ring_front ctrl;
-	void *ctrl_page, *ctrl_data;    /* ring; the page whose grant carries tables */
+	void *ctrl_page, *ctrl_data; /* ring; the page whose grant carries tables */
 	uint32_t ctrl_ref, ctrl_data_ref, ctrl_port;
 	uint16_t ctrl_id;
 	bool ctrl_busy, ctrl_broken;
@@ -119,7 +122,8 @@ struct netfront {
  * Read what the backend offers, make the rings, post the receive buffers, publish
  * and enter Connected (as network front ends do). All is given back on an error.
  */
-int netfront_init(struct netfront *nf, struct front_os *os, const struct netfront_config *cfg);
+int netfront_init(struct netfront *nf, struct front_os *os,
+		  const struct netfront_config *cfg);
 
 /* Whether the backend says that the link is up. Without its node it is. */
 bool netfront_carrier(struct netfront *nf);
@@ -135,8 +139,8 @@ int netfront_send(struct netfront_queue *q, struct netfront_packet *p);
  * Add or take @addr off the backend's multicast filter: a request without data.
  * @p is the caller's memory until p->done().
  */
-int netfront_multicast(struct netfront_queue *q, struct netfront_packet *p, const uint8_t addr[6],
-		       bool add);
+int netfront_multicast(struct netfront_queue *q, struct netfront_packet *p,
+		       const uint8_t addr[6], bool add);
 
 /* Let the backend see sent packets and posted buffers; notifies it where it asks. */
 void netfront_push(struct netfront_queue *q);

@@ -19,7 +19,8 @@ static int check_packet(const struct netfront_queue *q, const struct netfront_pa
 	for (unsigned int i = 0; i < p->nr_segs; i++) {
 		const struct netfront_seg *s = &p->seg[i];
 
-		if (s->len == 0 || offset_in_page(s->data) + (uint64_t)s->len > FRONT_PAGE_SIZE)
+		if (s->len == 0 ||
+		    offset_in_page(s->data) + (uint64_t)s->len > FRONT_PAGE_SIZE)
 			return FRONT_INVALID;
 		size += s->len;
 	}
@@ -64,7 +65,8 @@ static bool put_id(struct netfront_queue *q, uint32_t id)
 }
 
 /* Grant the pieces of @p and give them ids. False: out of grants, nothing taken. */
-static bool prepare(struct netfront_queue *q, struct netfront_packet *p, struct netif_tx_packet *out)
+static bool prepare(struct netfront_queue *q, struct netfront_packet *p,
+		    struct netif_tx_packet *out)
 {
 	struct front_os *os = q->nf->os;
 
@@ -90,12 +92,15 @@ static bool prepare(struct netfront_queue *q, struct netfront_packet *p, struct 
 	return true;
 }
 
-static bool room_for(const struct netfront_queue *q, uint32_t frags, const struct netif_extras *x)
+static bool room_for(const struct netfront_queue *q, uint32_t frags,
+		     const struct netif_extras *x)
 {
-	return ring_front_free(&q->tx) >= netif_tx_slots(frags, x) && q->tx_slots_free >= frags;
+	return ring_front_free(&q->tx) >= netif_tx_slots(frags, x) &&
+	       q->tx_slots_free >= frags;
 }
 
-static void produce(struct netfront_queue *q, struct netfront_packet *p, struct netif_tx_packet *out)
+static void produce(struct netfront_queue *q, struct netfront_packet *p,
+		    struct netif_tx_packet *out)
 {
 	p->pending = out->nr_frags;
 	p->status = NETIF_RSP_OKAY;
@@ -114,7 +119,8 @@ int netfront_send(struct netfront_queue *q, struct netfront_packet *p)
 	err = check_packet(q, p);
 	if (err != FRONT_OK)
 		return err;
-	out.flags = (uint16_t)((p->csum_blank ? NETTXF_csum_blank | NETTXF_data_validated : 0) |
+	out.flags = (uint16_t)((p->csum_blank ? NETTXF_csum_blank | NETTXF_data_validated
+					      : 0) |
 			       (p->data_validated ? NETTXF_data_validated : 0));
 	out.extra = (struct netif_extras){
 		.gso_type = p->gso_type,
@@ -132,10 +138,10 @@ int netfront_send(struct netfront_queue *q, struct netfront_packet *p)
 	return FRONT_OK;
 }
 
-int netfront_multicast(struct netfront_queue *q, struct netfront_packet *p, const uint8_t addr[6],
-		       bool add)
+int netfront_multicast(struct netfront_queue *q, struct netfront_packet *p,
+		       const uint8_t addr[6], bool add)
 {
-	struct netif_tx_packet out = { .nr_frags = 1 };
+	struct netif_tx_packet out = {.nr_frags = 1};
 
 	if (q->broken)
 		return FRONT_BROKEN;
@@ -143,7 +149,8 @@ int netfront_multicast(struct netfront_queue *q, struct netfront_packet *p, cons
 		return FRONT_UNSUPPORTED;
 	out.extra.mcast_add = add;
 	out.extra.mcast_del = !add;
-	__builtin_memcpy(add ? out.extra.mcast_add_addr : out.extra.mcast_del_addr, addr, 6);
+	__builtin_memcpy(add ? out.extra.mcast_add_addr : out.extra.mcast_del_addr, addr,
+			 6);
 	if (!room_for(q, 1, &out.extra))
 		return FRONT_FULL;
 	out.frag[0].id = take_id(q, p, 0);
@@ -234,7 +241,8 @@ static int poll_rx(struct netfront_queue *q)
 	q->broken |= n < 0;
 	while (n > 0 && !q->broken) {
 		struct netif_rx_packet p;
-		enum netif_error e = netif_rx_parse(&q->rx, q->rx.rsp_cons, (uint32_t)n, &p);
+		enum netif_error e =
+			netif_rx_parse(&q->rx, q->rx.rsp_cons, (uint32_t)n, &p);
 
 		if (netif_error_fatal(e)) {
 			q->why = e;
@@ -295,7 +303,8 @@ bool netfront_may_sleep(struct netfront_queue *q)
 /* Which data word is the grant of a table; -1: none. */
 static int table_word(uint16_t type)
 {
-	if (type == XEN_NETIF_CTRL_TYPE_SET_HASH_KEY || type == XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING)
+	if (type == XEN_NETIF_CTRL_TYPE_SET_HASH_KEY ||
+	    type == XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING)
 		return 0;
 	return -1;
 }
@@ -305,7 +314,7 @@ int netfront_ctrl_send(struct netfront *nf, uint16_t type, const uint32_t data[3
 {
 	struct xen_netif_ctrl_request req = {
 		.type = type,
-		.data = { data[0], data[1], data[2] },
+		.data = {data[0], data[1], data[2]},
 	};
 	int word = table_word(type);
 

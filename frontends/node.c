@@ -52,7 +52,8 @@ int node_get(struct front_os *os, enum front_side side, const char *node, uint64
 	return node_parse(buf, max, out) ? FRONT_OK : FRONT_STORE;
 }
 
-uint64_t node_feature(struct front_os *os, const char *node, uint64_t max, uint64_t fallback)
+uint64_t node_feature(struct front_os *os, const char *node, uint64_t max,
+		      uint64_t fallback)
 {
 	uint64_t v;
 
@@ -61,7 +62,7 @@ uint64_t node_feature(struct front_os *os, const char *node, uint64_t max, uint6
 
 int node_put(struct front_os *os, const char *node, uint64_t value)
 {
-	struct node n = { .len = 0 };
+	struct node n = {.len = 0};
 
 	node_number(&n, value);
 	return os->ops->put(os, node, n.text);
@@ -70,7 +71,7 @@ int node_put(struct front_os *os, const char *node, uint64_t value)
 int node_put_in(struct front_os *os, const char *prefix, const char *node, int index,
 		uint64_t value)
 {
-	struct node n = { .len = 0 };
+	struct node n = {.len = 0};
 
 	node_text(&n, prefix);
 	node_text(&n, node);

@@ -30,7 +30,8 @@ int node_get(struct front_os *os, enum front_side side, const char *node, uint64
 	     uint64_t fallback, uint64_t *out);
 
 /* A number of the backend, or @fallback when it is missing or makes no sense. */
-uint64_t node_feature(struct front_os *os, const char *node, uint64_t max, uint64_t fallback);
+uint64_t node_feature(struct front_os *os, const char *node, uint64_t max,
+		      uint64_t fallback);
 
 int node_put(struct front_os *os, const char *node, uint64_t value);
 

@@ -20,9 +20,9 @@
 /* What the front ends' functions return: 0 or more, or one of these. */
 enum front_error {
 	FRONT_OK = 0,
-	FRONT_NOMEM = -1,       /* memory, grants or ports ran out */
-	FRONT_STORE = -2,       /* xenstore refused, or a node of the backend makes no sense */
-	FRONT_FULL = -3,        /* no room now: poll, and try again */
+	FRONT_NOMEM = -1, /* memory, grants or ports ran out */
+	FRONT_STORE = -2, /* xenstore refused, or a node of the backend makes no sense */
+	FRONT_FULL = -3,  /* no room now: poll, and try again */
 	FRONT_INVALID = -4,     /* the request cannot be expressed to this backend */
 	FRONT_UNSUPPORTED = -5, /* the backend does not offer it */
 	FRONT_BROKEN = -6,      /* the backend broke the protocol: close the device */
@@ -42,9 +42,11 @@ struct front_os_ops {
 	void *(*pages_alloc)(struct front_os *os, unsigned int n);
 	void (*pages_free)(struct front_os *os, void *pages, unsigned int n);
 
-	/* Grant the page that starts at @page to the backend's domain. 0: no grant left. */
+	/* Grant the page that starts at @page to the backend's domain. 0: no grant left.
+	 */
 	uint32_t (*grant)(struct front_os *os, void *page, bool readonly);
-	/* End a grant. FRONT_OK; FRONT_BUSY: the backend has it mapped, nothing was done. */
+	/* End a grant. FRONT_OK; FRONT_BUSY: the backend has it mapped, nothing was done.
+	 */
 	int (*grant_end)(struct front_os *os, uint32_t ref);
 
 	/* An event channel for the backend's domain to bind. 0: none left. */

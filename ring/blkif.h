@@ -25,7 +25,8 @@ enum blkif_abi {
 };
 
 /* Segments in one page of an indirect request, and in as many pages as there may be. */
-#define BLKIF_SEGS_PER_INDIRECT_PAGE (RING_PAGE_SIZE / sizeof(struct blkif_request_segment))
+#define BLKIF_SEGS_PER_INDIRECT_PAGE                                                     \
+	(RING_PAGE_SIZE / sizeof(struct blkif_request_segment))
 #define BLKIF_INDIRECT_SEGS_MAX                                                          \
 	(BLKIF_SEGS_PER_INDIRECT_PAGE * BLKIF_MAX_INDIRECT_PAGES_PER_REQUEST)
 
@@ -38,12 +39,13 @@ enum blkif_abi {
  *
  * and of a response 0 id, 8 operation, 10 status, padded to a multiple of A.
  */
-#define BLKIF_ID(A)         (A)
-#define BLKIF_SECTOR(A)     ((A) + 8)
-#define BLKIF_BODY(A)       ((A) + 16)
-#define BLKIF_GREFS(A)      ((A) + 20)
+#define BLKIF_ID(A)     (A)
+#define BLKIF_SECTOR(A) ((A) + 8)
+#define BLKIF_BODY(A)   ((A) + 16)
+#define BLKIF_GREFS(A)  ((A) + 20)
 #define BLKIF_SLOT_SIZE(A)                                                               \
-	(BLKIF_BODY(A) + BLKIF_MAX_SEGMENTS_PER_REQUEST * sizeof(struct blkif_request_segment))
+	(BLKIF_BODY(A) +                                                                 \
+	 BLKIF_MAX_SEGMENTS_PER_REQUEST * sizeof(struct blkif_request_segment))
 #define BLKIF_SLOT_SIZE_MAX BLKIF_SLOT_SIZE(8)
 #define BLKIF_RSP_OP        8
 #define BLKIF_RSP_STATUS    10
@@ -80,9 +82,12 @@ BLKIF_AT(blkif_response, id, 0);
 BLKIF_AT(blkif_response, operation, BLKIF_RSP_OP);
 BLKIF_AT(blkif_response, status, BLKIF_RSP_STATUS);
 _Static_assert(sizeof(union blkif_sring_entry) == BLKIF_SLOT_SIZE(BLKIF_A), "slot size");
-_Static_assert(sizeof(struct blkif_request_segment) == 8, "a segment is alike in all layouts");
-_Static_assert(offsetof(struct blkif_sring, ring) == RING_HEAD_SIZE, "slots follow the head");
-_Static_assert(offsetof(struct blkif_sring, req_prod) == offsetof(struct ring_shared, req_prod) &&
+_Static_assert(sizeof(struct blkif_request_segment) == 8,
+	       "a segment is alike in all layouts");
+_Static_assert(offsetof(struct blkif_sring, ring) == RING_HEAD_SIZE,
+	       "slots follow the head");
+_Static_assert(offsetof(struct blkif_sring, req_prod) ==
+			       offsetof(struct ring_shared, req_prod) &&
 		       offsetof(struct blkif_sring, req_event) ==
 			       offsetof(struct ring_shared, req_event) &&
 		       offsetof(struct blkif_sring, rsp_prod) ==
@@ -132,11 +137,11 @@ struct blkif_req {
 	 */
 	uint8_t op;
 	bool indirect;
-	uint8_t discard_flag;   /* BLKIF_DISCARD_SECURE or 0 */
-	uint16_t nr_segments;   /* as the guest wrote it: blkif_check() says if it may be */
+	uint8_t discard_flag; /* BLKIF_DISCARD_SECURE or 0 */
+	uint16_t nr_segments; /* as the guest wrote it: blkif_check() says if it may be */
 	uint16_t handle;
 	uint64_t id;
-	uint64_t sector;        /* in the units this frontend uses */
+	uint64_t sector; /* in the units this frontend uses */
 	union {
 		struct blkif_request_segment seg[BLKIF_MAX_SEGMENTS_PER_REQUEST];
 		uint32_t indirect_gref[BLKIF_MAX_INDIRECT_PAGES_PER_REQUEST];
@@ -145,7 +150,8 @@ struct blkif_req {
 };
 
 /* Read the request in the slot at @slot (shared memory, read once) into @out. */
-static inline void blkif_decode(enum blkif_abi abi, const void *slot, struct blkif_req *out)
+static inline void blkif_decode(enum blkif_abi abi, const void *slot,
+				struct blkif_req *out)
 {
 	uint8_t copy[BLKIF_SLOT_SIZE_MAX];
 	uint32_t a = blkif_align(abi);
@@ -185,16 +191,17 @@ static inline void blkif_decode(enum blkif_abi abi, const void *slot, struct blk
  * Copy request @idx, one of those ring_back_requests() counted, into @out. The
  * ring's indices do not move. Never fails; check @out with blkif_check().
  */
-static inline void blkif_fetch(const struct ring_back *r, enum blkif_abi abi, uint32_t idx,
-			       struct blkif_req *out)
+static inline void blkif_fetch(const struct ring_back *r, enum blkif_abi abi,
+			       uint32_t idx, struct blkif_req *out)
 {
 	blkif_decode(abi, ring_back_slot(r, idx), out);
 }
 
 /* Produce a response to the request that had @id and (in struct blkif_req) @op. */
-static inline void blkif_respond(struct ring_back *r, uint64_t id, uint8_t op, int16_t status)
+static inline void blkif_respond(struct ring_back *r, uint64_t id, uint8_t op,
+				 int16_t status)
 {
-	uint8_t rsp[BLKIF_RSP_SIZE] = { 0 };
+	uint8_t rsp[BLKIF_RSP_SIZE] = {0};
 
 	__builtin_memcpy(rsp, &id, sizeof(id));
 	rsp[BLKIF_RSP_OP] = op;
@@ -207,7 +214,8 @@ static inline void blkif_respond(struct ring_back *r, uint64_t id, uint8_t op, i
 enum blkif_error {
 	BLKIF_OK,
 	BLKIF_BAD_OP,          /* unknown operation: EOPNOTSUPP */
-	BLKIF_BAD_INDIRECT_OP, /* an indirect request of something other than read or write */
+	BLKIF_BAD_INDIRECT_OP, /* an indirect request of something other than read or
+				  write */
 	BLKIF_NO_SEGMENTS,     /* a read or write of nothing */
 	BLKIF_MANY_SEGMENTS,   /* more than the request can carry, or than was offered */
 	BLKIF_BAD_SEGMENT,     /* first_sect > last_sect */
@@ -255,14 +263,16 @@ static inline bool blkif_is_rw(const struct blkif_req *req)
  * indirect request may have (0: indirect requests were not offered, and are an
  * unknown operation). What the segments say is for blkif_check_segments().
  */
-static inline enum blkif_error blkif_check(const struct blkif_req *req, uint32_t max_indirect)
+static inline enum blkif_error blkif_check(const struct blkif_req *req,
+					   uint32_t max_indirect)
 {
 	if (req->indirect) {
 		if (max_indirect == 0)
 			return BLKIF_BAD_OP;
 		if (req->op != BLKIF_OP_READ && req->op != BLKIF_OP_WRITE)
 			return BLKIF_BAD_INDIRECT_OP;
-		if (req->nr_segments > max_indirect || req->nr_segments > BLKIF_INDIRECT_SEGS_MAX)
+		if (req->nr_segments > max_indirect ||
+		    req->nr_segments > BLKIF_INDIRECT_SEGS_MAX)
 			return BLKIF_MANY_SEGMENTS;
 		return req->nr_segments ? BLKIF_OK : BLKIF_NO_SEGMENTS;
 	}
@@ -279,13 +289,15 @@ static inline enum blkif_error blkif_check(const struct blkif_req *req, uint32_t
 	default:
 		return BLKIF_BAD_OP;
 	}
-	return req->nr_segments <= BLKIF_MAX_SEGMENTS_PER_REQUEST ? BLKIF_OK : BLKIF_MANY_SEGMENTS;
+	return req->nr_segments <= BLKIF_MAX_SEGMENTS_PER_REQUEST ? BLKIF_OK
+								  : BLKIF_MANY_SEGMENTS;
 }
 
 /* How many pages hold @nr_segments indirect segments. */
 static inline uint32_t blkif_indirect_pages(uint32_t nr_segments)
 {
-	return (nr_segments + BLKIF_SEGS_PER_INDIRECT_PAGE - 1) / BLKIF_SEGS_PER_INDIRECT_PAGE;
+	return (nr_segments + BLKIF_SEGS_PER_INDIRECT_PAGE - 1) /
+	       BLKIF_SEGS_PER_INDIRECT_PAGE;
 }
 
 /* One piece of a request's data: @length bytes at @offset of the page @gref. */
@@ -301,9 +313,9 @@ struct blkif_piece {
  * last_sect count: 512, or the sector size for a frontend that set
  * feature-large-sector-size; a power of two, 512 to 4096.
  */
-static inline enum blkif_error blkif_check_segments(const struct blkif_request_segment *seg,
-						    uint32_t n, uint32_t unit,
-						    struct blkif_piece *out, uint64_t *total)
+static inline enum blkif_error
+blkif_check_segments(const struct blkif_request_segment *seg, uint32_t n, uint32_t unit,
+		     struct blkif_piece *out, uint64_t *total)
 {
 	uint32_t per_page = RING_PAGE_SIZE / unit;
 
@@ -327,9 +339,9 @@ static inline enum blkif_error blkif_check_segments(const struct blkif_request_s
  * @device_bytes and on multiples of its logical @block (a power of two).
  * *@offset: where it starts, in bytes.
  */
-static inline enum blkif_error blkif_check_range(uint64_t sector, uint64_t bytes, uint32_t unit,
-						 uint32_t block, uint64_t device_bytes,
-						 uint64_t *offset)
+static inline enum blkif_error blkif_check_range(uint64_t sector, uint64_t bytes,
+						 uint32_t unit, uint32_t block,
+						 uint64_t device_bytes, uint64_t *offset)
 {
 	if (sector > device_bytes / unit)
 		return BLKIF_BAD_RANGE;
@@ -342,8 +354,9 @@ static inline enum blkif_error blkif_check_range(uint64_t sector, uint64_t bytes
 }
 
 /* As above, for a discard of @nr_sectors, whose product may not fit. */
-static inline enum blkif_error blkif_check_discard(const struct blkif_req *req, uint32_t unit,
-						   uint32_t block, uint64_t device_bytes,
+static inline enum blkif_error blkif_check_discard(const struct blkif_req *req,
+						   uint32_t unit, uint32_t block,
+						   uint64_t device_bytes,
 						   uint64_t *offset, uint64_t *bytes)
 {
 	if (req->nr_sectors > device_bytes / unit)
@@ -355,9 +368,10 @@ static inline enum blkif_error blkif_check_discard(const struct blkif_req *req, 
 /* ---- front end ---- */
 
 /* Write @req into the slot at @slot: what blkif_decode() reads back. */
-static inline void blkif_encode(enum blkif_abi abi, void *slot, const struct blkif_req *req)
+static inline void blkif_encode(enum blkif_abi abi, void *slot,
+				const struct blkif_req *req)
 {
-	uint8_t copy[BLKIF_SLOT_SIZE_MAX] = { 0 };
+	uint8_t copy[BLKIF_SLOT_SIZE_MAX] = {0};
 	uint32_t a = blkif_align(abi);
 	uint8_t *body = copy + BLKIF_BODY(a);
 	uint16_t word = req->indirect ? req->nr_segments : req->handle;

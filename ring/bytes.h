@@ -27,7 +27,8 @@
 _Static_assert(sizeof(((struct xencons_interface *)0)->in) == 1024, "console in");
 _Static_assert(sizeof(((struct xencons_interface *)0)->out) == 2048, "console out");
 _Static_assert(offsetof(struct xencons_interface, in_cons) == 3072, "console indices");
-_Static_assert(offsetof(struct xenstore_domain_interface, req_cons) == 2 * XENSTORE_RING_SIZE,
+_Static_assert(offsetof(struct xenstore_domain_interface, req_cons) ==
+		       2 * XENSTORE_RING_SIZE,
 	       "xenstore indices");
 
 struct bytes_reader {
@@ -50,8 +51,8 @@ struct bytes_writer {
  * Take up the reading end where the shared index stands. False: @size is not a
  * power of two or too large, or the indices break the invariant.
  */
-static inline bool bytes_reader_init(struct bytes_reader *r, const void *buf, uint32_t size,
-				     const uint32_t *prod, uint32_t *cons)
+static inline bool bytes_reader_init(struct bytes_reader *r, const void *buf,
+				     uint32_t size, const uint32_t *prod, uint32_t *cons)
 {
 	uint32_t at = __atomic_load_n(cons, __ATOMIC_RELAXED);
 
@@ -59,7 +60,7 @@ static inline bool bytes_reader_init(struct bytes_reader *r, const void *buf, ui
 		return false;
 	if (__atomic_load_n(prod, __ATOMIC_RELAXED) - at > size)
 		return false;
-	*r = (struct bytes_reader){ buf, size, prod, cons, at };
+	*r = (struct bytes_reader){buf, size, prod, cons, at};
 	return true;
 }
 
@@ -73,7 +74,7 @@ static inline bool bytes_writer_init(struct bytes_writer *w, void *buf, uint32_t
 		return false;
 	if (at - __atomic_load_n(cons, __ATOMIC_RELAXED) > size)
 		return false;
-	*w = (struct bytes_writer){ buf, size, prod, cons, at };
+	*w = (struct bytes_writer){buf, size, prod, cons, at};
 	return true;
 }
 
@@ -102,7 +103,8 @@ static inline int32_t bytes_writable(const struct bytes_writer *w)
  * Copy up to @n bytes out, without taking them: @skip bytes are passed over.
  * Returns how many were copied, or BYTES_OVERRUN.
  */
-static inline int32_t bytes_peek(const struct bytes_reader *r, uint32_t skip, void *out, uint32_t n)
+static inline int32_t bytes_peek(const struct bytes_reader *r, uint32_t skip, void *out,
+				 uint32_t n)
 {
 	int32_t have = bytes_readable(r);
 	uint32_t at, run;
@@ -125,7 +127,8 @@ static inline void bytes_take(struct bytes_reader *r, uint32_t n)
 {
 	RING_ASSERT(n <= r->size);
 	r->cons_pvt += n;
-	/* Release: our reads of the bytes come before the index that lets them be overwritten. */
+	/* Release: our reads of the bytes come before the index that lets them be
+	 * overwritten. */
 	__atomic_store_n(r->cons, r->cons_pvt, __ATOMIC_RELEASE);
 	/*
 	 * Full: cons is visible before a following bytes_readable() or a notification, so
@@ -177,16 +180,17 @@ static inline int32_t bytes_write(struct bytes_writer *w, const void *in, uint32
 /* ---- the console page ---- */
 
 /* The daemon's ends: it reads "out", writes "in". False: the indices are impossible. */
-static inline bool console_back_init(struct xencons_interface *c, struct bytes_reader *out,
-				     struct bytes_writer *in)
+static inline bool console_back_init(struct xencons_interface *c,
+				     struct bytes_reader *out, struct bytes_writer *in)
 {
-	return bytes_reader_init(out, c->out, sizeof(c->out), &c->out_prod, &c->out_cons) &&
+	return bytes_reader_init(out, c->out, sizeof(c->out), &c->out_prod,
+				 &c->out_cons) &&
 	       bytes_writer_init(in, c->in, sizeof(c->in), &c->in_prod, &c->in_cons);
 }
 
 /* The guest's ends: it reads "in", writes "out". */
-static inline bool console_front_init(struct xencons_interface *c, struct bytes_reader *in,
-				      struct bytes_writer *out)
+static inline bool console_front_init(struct xencons_interface *c,
+				      struct bytes_reader *in, struct bytes_writer *out)
 {
 	return bytes_reader_init(in, c->in, sizeof(c->in), &c->in_prod, &c->in_cons) &&
 	       bytes_writer_init(out, c->out, sizeof(c->out), &c->out_prod, &c->out_cons);
@@ -198,7 +202,8 @@ static inline bool console_front_init(struct xencons_interface *c, struct bytes_
 static inline bool xenstore_front_init(struct xenstore_domain_interface *x,
 				       struct bytes_writer *req, struct bytes_reader *rsp)
 {
-	return bytes_writer_init(req, x->req, sizeof(x->req), &x->req_prod, &x->req_cons) &&
+	return bytes_writer_init(req, x->req, sizeof(x->req), &x->req_prod,
+				 &x->req_cons) &&
 	       bytes_reader_init(rsp, x->rsp, sizeof(x->rsp), &x->rsp_prod, &x->rsp_cons);
 }
 
@@ -206,7 +211,8 @@ static inline bool xenstore_front_init(struct xenstore_domain_interface *x,
 static inline bool xenstore_back_init(struct xenstore_domain_interface *x,
 				      struct bytes_reader *req, struct bytes_writer *rsp)
 {
-	return bytes_reader_init(req, x->req, sizeof(x->req), &x->req_prod, &x->req_cons) &&
+	return bytes_reader_init(req, x->req, sizeof(x->req), &x->req_prod,
+				 &x->req_cons) &&
 	       bytes_writer_init(rsp, x->rsp, sizeof(x->rsp), &x->rsp_prod, &x->rsp_cons);
 }
 
@@ -221,7 +227,8 @@ static inline bool xenstore_head(const struct bytes_reader *r, struct xsd_sockms
 {
 	int32_t n = bytes_peek(r, 0, head, sizeof(*head));
 
-	*error = n < 0 || (n == (int32_t)sizeof(*head) && head->len > XENSTORE_PAYLOAD_MAX);
+	*error = n < 0 ||
+		 (n == (int32_t)sizeof(*head) && head->len > XENSTORE_PAYLOAD_MAX);
 	return !*error && n == (int32_t)sizeof(*head);
 }
 

@@ -38,7 +38,8 @@ static inline void ctrl_fetch(const struct ring_back *r, uint32_t idx,
 	ring_copy_in(out, ring_back_slot(r, idx), sizeof(*out));
 }
 
-/* How many of a request's data words mean something; the others are to be 0. -1: no such type. */
+/* How many of a request's data words mean something; the others are to be 0. -1: no such
+ * type. */
 static inline int32_t ctrl_words(uint16_t type)
 {
 	switch (type) {
@@ -89,7 +90,8 @@ static inline uint32_t ctrl_check(const struct xen_netif_ctrl_request *req)
 			return XEN_NETIF_CTRL_STATUS_BUFFER_OVERFLOW;
 		break;
 	case XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING:
-		if (req->data[1] > CTRL_MAPPING_MAX || req->data[2] > UINT32_MAX - req->data[1])
+		if (req->data[1] > CTRL_MAPPING_MAX ||
+		    req->data[2] > UINT32_MAX - req->data[1])
 			return XEN_NETIF_CTRL_STATUS_BUFFER_OVERFLOW;
 		break;
 	case XEN_NETIF_CTRL_TYPE_ADD_GREF_MAPPING:
@@ -105,7 +107,8 @@ static inline uint32_t ctrl_check(const struct xen_netif_ctrl_request *req)
  * Whether @n entries (a private copy of a mapping table) all name one of @queues
  * queues.
  */
-static inline bool ctrl_mapping_valid(const uint32_t *mapping, uint32_t n, uint32_t queues)
+static inline bool ctrl_mapping_valid(const uint32_t *mapping, uint32_t n,
+				      uint32_t queues)
 {
 	for (uint32_t i = 0; i < n; i++)
 		if (mapping[i] >= queues)
@@ -114,8 +117,9 @@ static inline bool ctrl_mapping_valid(const uint32_t *mapping, uint32_t n, uint3
 }
 
 /* Produce the response to @req. */
-static inline void ctrl_respond(struct ring_back *r, const struct xen_netif_ctrl_request *req,
-				uint32_t status, uint32_t data)
+static inline void ctrl_respond(struct ring_back *r,
+				const struct xen_netif_ctrl_request *req, uint32_t status,
+				uint32_t data)
 {
 	struct xen_netif_ctrl_response rsp = {
 		.id = req->id,
@@ -128,7 +132,8 @@ static inline void ctrl_respond(struct ring_back *r, const struct xen_netif_ctrl
 }
 
 /* Front end: produce a request; a slot must be free. */
-static inline void ctrl_request(struct ring_front *r, const struct xen_netif_ctrl_request *req)
+static inline void ctrl_request(struct ring_front *r,
+				const struct xen_netif_ctrl_request *req)
 {
 	ring_copy_out(ring_front_produce(r), req, sizeof(*req));
 }

@@ -62,17 +62,17 @@ enum netif_error {
 	NETIF_SHORT,          /* less than an Ethernet header */
 	NETIF_SIZE_LIE,       /* the fragments are larger than the packet */
 	NETIF_EMPTY_FRAGMENT, /* a fragment of no bytes */
-	NETIF_BAD_FLAGS,      /* extra info announced by a fragment that is not the first */
-	NETIF_BAD_HASH,       /* unknown hash type or algorithm */
-	NETIF_MCAST_DATA,     /* a multicast request that goes on with fragments */
-	NETIF_BAD_STATUS,     /* rx: the other end reports an error for a fragment */
-	NETIF_FATAL,          /* not an error: those below end the connection */
+	NETIF_BAD_FLAGS,  /* extra info announced by a fragment that is not the first */
+	NETIF_BAD_HASH,   /* unknown hash type or algorithm */
+	NETIF_MCAST_DATA, /* a multicast request that goes on with fragments */
+	NETIF_BAD_STATUS, /* rx: the other end reports an error for a fragment */
+	NETIF_FATAL,      /* not an error: those below end the connection */
 	NETIF_TRUNCATED = NETIF_FATAL, /* the producer stops in the middle of a chain */
-	NETIF_MANY_FRAGMENTS, /* more than NETIF_FRAGS_MAX */
-	NETIF_CROSSES_PAGE,   /* offset + size is beyond the page */
-	NETIF_BAD_EXTRA,      /* unknown extra-info type */
-	NETIF_REPEATED_EXTRA, /* the same type twice */
-	NETIF_BAD_GSO,        /* unknown GSO type, or segments of no bytes */
+	NETIF_MANY_FRAGMENTS,          /* more than NETIF_FRAGS_MAX */
+	NETIF_CROSSES_PAGE,            /* offset + size is beyond the page */
+	NETIF_BAD_EXTRA,               /* unknown extra-info type */
+	NETIF_REPEATED_EXTRA,          /* the same type twice */
+	NETIF_BAD_GSO,                 /* unknown GSO type, or segments of no bytes */
 	NETIF_ERRORS
 };
 
@@ -107,9 +107,9 @@ static inline const char *netif_error_text(enum netif_error e)
 
 /* What extra-info slots said; the same in both directions. A type of 0: not there. */
 struct netif_extras {
-	uint8_t count;          /* slots */
-	uint8_t gso_type;       /* XEN_NETIF_GSO_TYPE_TCPV4 or _TCPV6 */
-	uint16_t gso_size;      /* payload of a segment; not 0 with a type */
+	uint8_t count;     /* slots */
+	uint8_t gso_type;  /* XEN_NETIF_GSO_TYPE_TCPV4 or _TCPV6 */
+	uint16_t gso_size; /* payload of a segment; not 0 with a type */
 	bool has_hash;
 	uint8_t hash_type;      /* _XEN_NETIF_CTRL_HASH_TYPE_* */
 	uint8_t hash_algorithm; /* XEN_NETIF_CTRL_HASH_ALGORITHM_* */
@@ -214,9 +214,10 @@ struct netif_frag {
 
 /* A packet that a guest sends, private memory. */
 struct netif_tx_packet {
-	uint16_t flags;  /* NETTXF_csum_blank and _data_validated of the first slot */
-	uint16_t size;   /* of the whole packet */
-	uint8_t nr_frags; /* slots with an id; frag[0] has what the others leave of size */
+	uint16_t flags;   /* NETTXF_csum_blank and _data_validated of the first slot */
+	uint16_t size;    /* of the whole packet */
+	uint8_t nr_frags; /* slots with an id; frag[0] has what the others leave of size
+			   */
 	uint8_t nr_slots; /* with extra info: so many requests, and so many responses */
 	struct netif_frag frag[NETIF_FRAGS_MAX];
 	struct netif_extras extra;
@@ -293,7 +294,7 @@ static inline enum netif_error netif_tx_parse(const struct ring_back *r, uint32_
 
 	p->nr_frags = 0;
 	p->nr_slots = 0;
-	p->extra = (struct netif_extras){ 0 };
+	p->extra = (struct netif_extras){0};
 	while (more) {
 		struct netif_tx_request req;
 
@@ -304,13 +305,15 @@ static inline enum netif_error netif_tx_parse(const struct ring_back *r, uint32_
 		ring_copy_in(&req, ring_back_slot(r, idx + p->nr_slots), sizeof(req));
 		p->nr_slots++;
 		p->frag[p->nr_frags++] =
-			(struct netif_frag){ req.gref, req.offset, req.size, req.id };
+			(struct netif_frag){req.gref, req.offset, req.size, req.id};
 		more = req.flags & NETTXF_more_data;
 		if (p->nr_frags == 1) {
-			p->flags = req.flags & (NETTXF_csum_blank | NETTXF_data_validated);
+			p->flags =
+				req.flags & (NETTXF_csum_blank | NETTXF_data_validated);
 			p->size = req.size;
 			if (req.flags & NETTXF_extra_info)
-				netif_tx_first_error(&error, netif_tx_extras(r, idx + 1, avail, p));
+				netif_tx_first_error(
+					&error, netif_tx_extras(r, idx + 1, avail, p));
 			if (netif_error_fatal(error))
 				return error;
 			continue;
@@ -330,7 +333,7 @@ static inline enum netif_error netif_tx_parse(const struct ring_back *r, uint32_
 /* Produce one transmit response. */
 static inline void netif_tx_respond(struct ring_back *r, uint16_t id, int16_t status)
 {
-	struct netif_tx_response rsp = { .id = id, .status = status };
+	struct netif_tx_response rsp = {.id = id, .status = status};
 
 	ring_copy_out(ring_back_produce(r), &rsp, sizeof(rsp));
 }
@@ -339,7 +342,8 @@ static inline void netif_tx_respond(struct ring_back *r, uint16_t id, int16_t st
  * Answer all slots of a packet: @status for each fragment's id, NETIF_RSP_NULL
  * for the extra-info slots. Only the ids and counts of @p are used.
  */
-static inline void netif_tx_respond_packet(struct ring_back *r, const struct netif_tx_packet *p,
+static inline void netif_tx_respond_packet(struct ring_back *r,
+					   const struct netif_tx_packet *p,
 					   int16_t status)
 {
 	for (uint32_t i = 0; i < p->nr_frags; i++) {
@@ -363,7 +367,8 @@ static inline uint32_t netif_tx_slots(uint32_t nr_frags, const struct netif_extr
 static inline uint32_t netif_tx_produce(struct ring_front *r, struct netif_tx_packet *p)
 {
 	struct netif_extra_info info[NETIF_EXTRAS_MAX];
-	uint32_t n = netif_extra_build(&p->extra, info), first = r->req_prod_pvt, size = 0;
+	uint32_t n = netif_extra_build(&p->extra, info), first = r->req_prod_pvt,
+		 size = 0;
 
 	for (uint32_t i = 0; i < p->nr_frags; i++)
 		size += p->frag[i].size;
@@ -422,9 +427,9 @@ static inline uint32_t netif_rx_slot_of(uint32_t frag, uint32_t nr_extras)
 }
 
 struct netif_rx_frag {
-	uint16_t id;     /* of the request whose buffer this is */
+	uint16_t id; /* of the request whose buffer this is */
 	uint16_t offset;
-	int16_t status;  /* bytes, or NETIF_RSP_* */
+	int16_t status; /* bytes, or NETIF_RSP_* */
 };
 
 /*
@@ -432,7 +437,7 @@ struct netif_rx_frag {
  * and not to be trusted: the slot says which request it answers.
  */
 struct netif_rx_packet {
-	uint16_t flags;   /* NETRXF_data_validated, _csum_blank; the others are added */
+	uint16_t flags; /* NETRXF_data_validated, _csum_blank; the others are added */
 	uint8_t nr_frags;
 	uint8_t nr_slots;
 	struct netif_rx_frag frag[NETIF_FRAGS_MAX];
@@ -467,7 +472,7 @@ static inline void netif_rx_produce(struct ring_back *r, const struct netif_rx_p
 /* Front end: produce a request to receive into the page granted as @gref. */
 static inline void netif_rx_post(struct ring_front *r, uint16_t id, uint32_t gref)
 {
-	struct netif_rx_request req = { .id = id, .gref = gref };
+	struct netif_rx_request req = {.id = id, .gref = gref};
 
 	ring_copy_out(ring_front_produce(r), &req, sizeof(req));
 }
@@ -486,7 +491,8 @@ static inline enum netif_error netif_rx_extras(const struct ring_front *r, uint3
 			return NETIF_TRUNCATED;
 		ring_copy_in(&info, ring_front_slot(r, idx++), sizeof(info));
 		p->nr_slots++;
-		if (info.type != XEN_NETIF_EXTRA_TYPE_GSO && info.type != XEN_NETIF_EXTRA_TYPE_HASH)
+		if (info.type != XEN_NETIF_EXTRA_TYPE_GSO &&
+		    info.type != XEN_NETIF_EXTRA_TYPE_HASH)
 			return NETIF_BAD_EXTRA;
 		e = netif_extra_parse(&info, &p->extra, &more);
 		if (netif_error_fatal(e))
@@ -510,7 +516,7 @@ static inline enum netif_error netif_rx_parse(const struct ring_front *r, uint32
 
 	p->nr_frags = 0;
 	p->nr_slots = 0;
-	p->extra = (struct netif_extras){ 0 };
+	p->extra = (struct netif_extras){0};
 	while (more) {
 		struct netif_rx_response rsp;
 
@@ -520,7 +526,8 @@ static inline enum netif_error netif_rx_parse(const struct ring_front *r, uint32
 			return NETIF_MANY_FRAGMENTS;
 		ring_copy_in(&rsp, ring_front_slot(r, idx + p->nr_slots), sizeof(rsp));
 		p->nr_slots++;
-		p->frag[p->nr_frags++] = (struct netif_rx_frag){ rsp.id, rsp.offset, rsp.status };
+		p->frag[p->nr_frags++] =
+			(struct netif_rx_frag){rsp.id, rsp.offset, rsp.status};
 		more = rsp.flags & NETRXF_more_data;
 		if (rsp.status < 0)
 			netif_tx_first_error(&error, NETIF_BAD_STATUS);
@@ -529,7 +536,8 @@ static inline enum netif_error netif_rx_parse(const struct ring_front *r, uint32
 		if (p->nr_frags == 1) {
 			enum netif_error e = NETIF_OK;
 
-			p->flags = rsp.flags & (NETRXF_data_validated | NETRXF_csum_blank);
+			p->flags =
+				rsp.flags & (NETRXF_data_validated | NETRXF_csum_blank);
 			if (rsp.flags & NETRXF_extra_info)
 				e = netif_rx_extras(r, idx + 1, avail, p);
 			if (netif_error_fatal(e))

@@ -122,7 +122,8 @@ static inline void ring_shared_init(void *page)
  * the geometry is impossible or the indices break the invariant: then @r is unusable.
  */
 static inline bool ring_back_resume(struct ring_back *r, void *page, uint32_t pages,
-				    uint32_t slot_size, uint32_t req_cons, uint32_t rsp_prod)
+				    uint32_t slot_size, uint32_t req_cons,
+				    uint32_t rsp_prod)
 {
 	struct ring_shared *s = page;
 	uint32_t size = ring_slots(pages, slot_size);
@@ -236,7 +237,8 @@ static inline bool ring_back_push(struct ring_back *r)
 	 * sees the other: no response stays unseen while the front end sleeps.
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return ring_passed(old, new, __atomic_load_n(&r->shared->rsp_event, __ATOMIC_RELAXED));
+	return ring_passed(old, new,
+			   __atomic_load_n(&r->shared->rsp_event, __ATOMIC_RELAXED));
 }
 
 /*
@@ -288,7 +290,8 @@ static inline bool ring_front_init(struct ring_front *r, void *page, uint32_t pa
  * what the next push writes. False when geometry or indices are impossible.
  */
 static inline bool ring_front_resume(struct ring_front *r, void *page, uint32_t pages,
-				     uint32_t slot_size, uint32_t req_prod, uint32_t rsp_cons)
+				     uint32_t slot_size, uint32_t req_prod,
+				     uint32_t rsp_cons)
 {
 	uint32_t size = ring_slots(pages, slot_size);
 
@@ -339,7 +342,8 @@ static inline bool ring_front_push(struct ring_front *r)
 	 * fence between its write of req_event and its read of req_prod.
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return ring_passed(old, new, __atomic_load_n(&r->shared->req_event, __ATOMIC_RELAXED));
+	return ring_passed(old, new,
+			   __atomic_load_n(&r->shared->req_event, __ATOMIC_RELAXED));
 }
 
 /*
@@ -348,7 +352,8 @@ static inline bool ring_front_push(struct ring_front *r)
  */
 static inline int32_t ring_front_responses(const struct ring_front *r)
 {
-	/* Acquire: slots are read after rsp_prod; the back end's release wrote them before. */
+	/* Acquire: slots are read after rsp_prod; the back end's release wrote them
+	 * before. */
 	uint32_t prod = __atomic_load_n(&r->shared->rsp_prod, __ATOMIC_ACQUIRE);
 	uint32_t n = prod - r->rsp_cons;
 

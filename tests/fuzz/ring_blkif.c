@@ -8,8 +8,9 @@
 
 static _Alignas(4096) uint8_t page[RING_PAGE_SIZE];
 
-static void check_pieces(const struct blkif_request_segment *seg, const struct blkif_req *q,
-			 uint32_t unit, uint32_t block, uint64_t device)
+static void check_pieces(const struct blkif_request_segment *seg,
+			 const struct blkif_req *q, uint32_t unit, uint32_t block,
+			 uint64_t device)
 {
 	static struct blkif_piece piece[BLKIF_INDIRECT_SEGS_MAX];
 	uint64_t total = 0, sum = 0, at;
@@ -18,7 +19,8 @@ static void check_pieces(const struct blkif_request_segment *seg, const struct b
 		return;
 	for (uint32_t i = 0; i < q->nr_segments; i++) {
 		FUZZ_ASSERT(piece[i].length >= 512 && piece[i].length % unit == 0);
-		FUZZ_ASSERT(piece[i].offset + (uint32_t)piece[i].length <= RING_PAGE_SIZE);
+		FUZZ_ASSERT(piece[i].offset + (uint32_t)piece[i].length <=
+			    RING_PAGE_SIZE);
 		sum += piece[i].length;
 	}
 	FUZZ_ASSERT(sum == total);
@@ -36,7 +38,8 @@ static void check_round_trip(enum blkif_abi abi, const struct blkif_req *q)
 	memset(&again, 0, sizeof(again));
 	blkif_encode(abi, slot, q);
 	blkif_decode(abi, slot, &again);
-	FUZZ_ASSERT(again.op == q->op && again.indirect == q->indirect && again.id == q->id);
+	FUZZ_ASSERT(again.op == q->op && again.indirect == q->indirect &&
+		    again.id == q->id);
 	FUZZ_ASSERT(again.nr_segments == q->nr_segments && again.sector == q->sector);
 	FUZZ_ASSERT(again.handle == q->handle && again.discard_flag == q->discard_flag);
 	FUZZ_ASSERT(!memcmp(again.indirect_gref, q->indirect_gref,
@@ -46,7 +49,7 @@ static void check_round_trip(enum blkif_abi abi, const struct blkif_req *q)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct blkif_request_segment seg[BLKIF_INDIRECT_SEGS_MAX];
-	struct fuzz_input in = { data, size };
+	struct fuzz_input in = {data, size};
 	enum blkif_abi abi = (enum blkif_abi)(fuzz_u8(&in) % BLKIF_ABIS);
 	uint8_t how = fuzz_u8(&in);
 	uint32_t unit = how & 1 ? 4096 : 512, block = how & 2 ? 4096 : unit;

@@ -40,7 +40,7 @@ static void honest(struct fuzz_input *in, char *buf, uint32_t size)
 static void hostile(struct fuzz_input *in, char *buf, uint32_t size)
 {
 	uint32_t prod = fuzz_u32(in), cons = prod + fuzz_u8(in);
-	uint8_t chunk[64] = { 0 };
+	uint8_t chunk[64] = {0};
 	struct bytes_reader r;
 	struct bytes_writer w;
 	struct xsd_sockmsg head;
@@ -68,7 +68,7 @@ static void hostile(struct fuzz_input *in, char *buf, uint32_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct fuzz_input in = { data, size };
+	struct fuzz_input in = {data, size};
 	uint8_t how = fuzz_u8(&in);
 	uint32_t n = 1u << (how >> 1 & 7);
 	char *buf = calloc(n, 1);

@@ -22,7 +22,7 @@ static uint32_t check(const struct xen_netif_ctrl_request *q)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct fuzz_input in = { data, size };
+	struct fuzz_input in = {data, size};
 	struct ring_shared *s = (void *)page;
 	uint32_t start = fuzz_u32(&in);
 	struct ring_back r;

@@ -23,7 +23,8 @@ static void check_tx(const struct netif_tx_packet *p, uint32_t avail)
 	}
 	for (uint32_t i = 0; i < p->nr_frags; i++) {
 		FUZZ_ASSERT(p->frag[i].size != 0);
-		FUZZ_ASSERT(p->frag[i].offset + (uint32_t)p->frag[i].size <= RING_PAGE_SIZE);
+		FUZZ_ASSERT(p->frag[i].offset + (uint32_t)p->frag[i].size <=
+			    RING_PAGE_SIZE);
 		sum += p->frag[i].size;
 	}
 	FUZZ_ASSERT(sum == p->size && sum >= NETIF_ETH_HLEN);
@@ -88,7 +89,8 @@ static void rx(struct fuzz_input *in)
 		FUZZ_ASSERT(p.nr_slots == p.nr_frags + p.extra.count && p.nr_slots <= n);
 		for (uint32_t i = 0; e == NETIF_OK && i < p.nr_frags; i++) {
 			FUZZ_ASSERT(p.frag[i].status >= 0);
-			FUZZ_ASSERT(p.frag[i].offset + p.frag[i].status <= (int)RING_PAGE_SIZE);
+			FUZZ_ASSERT(p.frag[i].offset + p.frag[i].status <=
+				    (int)RING_PAGE_SIZE);
 			FUZZ_ASSERT(netif_rx_slot_of(i, p.extra.count) < p.nr_slots);
 		}
 		ring_front_consume(&f, p.nr_slots);
@@ -97,7 +99,7 @@ static void rx(struct fuzz_input *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct fuzz_input in = { data, size };
+	struct fuzz_input in = {data, size};
 
 	if (fuzz_u8(&in) & 1)
 		rx(&in);

@@ -11,8 +11,8 @@
 
 const char *answer_name(enum answer a)
 {
-	static const char *const name[] = { "setup", "served", "refused", "closed",
-					    "nothing", "harm", "left", "skip" };
+	static const char *const name[] = {"setup",   "served", "refused", "closed",
+					   "nothing", "harm",   "left",    "skip"};
 
 	return name[a];
 }
@@ -22,7 +22,8 @@ static unsigned long long now_ms(void)
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (unsigned long long)t.tv_sec * 1000 + (unsigned long long)t.tv_nsec / 1000000;
+	return (unsigned long long)t.tv_sec * 1000 +
+	       (unsigned long long)t.tv_nsec / 1000000;
 }
 
 unsigned int backend_state(struct attack_env *env)
@@ -81,14 +82,35 @@ const struct attack *attack_find(const char *name)
 static void remove_stale(struct attack_env *env)
 {
 	static const char *const stale[] = {
-		"protocol", "ring-page-order", "num-ring-pages", "multi-queue-num-queues",
-		"ring-ref", "ring-ref0", "ring-ref1", "event-channel", "feature-persistent",
-		"feature-large-sector-size", "tx-ring-ref", "rx-ring-ref", "event-channel-tx",
-		"event-channel-rx", "ctrl-ring-ref", "event-channel-ctrl", "xdp-headroom",
-		"request-rx-copy", "request-multicast-control", "feature-sg",
-		"feature-gso-tcpv4", "feature-gso-tcpv6", "feature-no-csum-offload",
-		"feature-ipv6-csum-offload", "feature-rx-notify", "queue-0", "queue-1",
-		"queue-2", "queue-3",
+		"protocol",
+		"ring-page-order",
+		"num-ring-pages",
+		"multi-queue-num-queues",
+		"ring-ref",
+		"ring-ref0",
+		"ring-ref1",
+		"event-channel",
+		"feature-persistent",
+		"feature-large-sector-size",
+		"tx-ring-ref",
+		"rx-ring-ref",
+		"event-channel-tx",
+		"event-channel-rx",
+		"ctrl-ring-ref",
+		"event-channel-ctrl",
+		"xdp-headroom",
+		"request-rx-copy",
+		"request-multicast-control",
+		"feature-sg",
+		"feature-gso-tcpv4",
+		"feature-gso-tcpv6",
+		"feature-no-csum-offload",
+		"feature-ipv6-csum-offload",
+		"feature-rx-notify",
+		"queue-0",
+		"queue-1",
+		"queue-2",
+		"queue-3",
 	};
 
 	for (unsigned int i = 0; i < sizeof(stale) / sizeof(stale[0]); i++)

@@ -36,10 +36,11 @@ static enum answer connect_with(struct attack_env *env, const struct blkfront_co
 
 static enum answer connect_plain(struct attack_env *env)
 {
-	return connect_with(env, &(struct blkfront_config){ .queues = 1 });
+	return connect_with(env, &(struct blkfront_config){.queues = 1});
 }
 
-/* The next response as it is on the ring; NO_ANSWER when none comes or the device closes. */
+/* The next response as it is on the ring; NO_ANSWER when none comes or the device closes.
+ */
 static int16_t wait_response(struct attack_env *env, struct blkif_rsp *rsp)
 {
 	struct ring_front *r = &queue(env)->ring;
@@ -109,7 +110,8 @@ static enum answer judge(struct attack_env *env, int16_t status, uint32_t gref)
 	struct blkif_req good = sound(gref);
 
 	if (status == NO_ANSWER)
-		return STATES_CLOSED & 1u << backend_state(env) ? ANSWER_CLOSED : ANSWER_NOTHING;
+		return STATES_CLOSED & 1u << backend_state(env) ? ANSWER_CLOSED
+								: ANSWER_NOTHING;
 	if (env->text)
 		return ANSWER_HARM;
 	if (ask(env, &good) != BLKIF_RSP_OKAY)
@@ -142,7 +144,8 @@ static enum answer index_attack(struct attack_env *env, const struct attack *a)
 				 __ATOMIC_RELEASE);
 		break;
 	case FAR:
-		__atomic_store_n(&s->req_prod, s->rsp_prod + 0x80000000u, __ATOMIC_RELEASE);
+		__atomic_store_n(&s->req_prod, s->rsp_prod + 0x80000000u,
+				 __ATOMIC_RELEASE);
 		break;
 	case BACKWARDS:
 		__atomic_store_n(&s->req_prod, s->rsp_prod - 1, __ATOMIC_RELEASE);
@@ -152,7 +155,8 @@ static enum answer index_attack(struct attack_env *env, const struct attack *a)
 		s->rsp_event = 0;
 		ring_front_push(&queue(env)->ring);
 		good = sound(gref);
-		blkif_encode(env->bf.cfg.abi, ring_front_produce(&queue(env)->ring), &good);
+		blkif_encode(env->bf.cfg.abi, ring_front_produce(&queue(env)->ring),
+			     &good);
 		ring_front_push(&queue(env)->ring);
 		notify(env);
 		for (unsigned int ms = 0; ms < env->limit_ms; ms += 20) {
@@ -168,8 +172,23 @@ static enum answer index_attack(struct attack_env *env, const struct attack *a)
 
 /* ---- one request that is wrong ---- */
 
-enum { SEG_12, SEG_255, SEG_0, BAD_OP, BAD_GREF, FREE_GREF, BEYOND, BEYOND_BY_ONE, WRAP, FIRST_LAST,
-       LAST_8, LAST_255, DISCARD_WRAP, DISCARD_BEYOND, HANDLE };
+enum {
+	SEG_12,
+	SEG_255,
+	SEG_0,
+	BAD_OP,
+	BAD_GREF,
+	FREE_GREF,
+	BEYOND,
+	BEYOND_BY_ONE,
+	WRAP,
+	FIRST_LAST,
+	LAST_8,
+	LAST_255,
+	DISCARD_WRAP,
+	DISCARD_BEYOND,
+	HANDLE
+};
 
 static void spoil(struct attack_env *env, int how, struct blkif_req *q)
 {
@@ -252,8 +271,8 @@ enum { IND_MANY, IND_0, IND_OP, IND_GREF, IND_SEG_GREF };
 
 static enum answer connect_indirect(struct attack_env *env)
 {
-	enum answer answer =
-		connect_with(env, &(struct blkfront_config){ .queues = 1, .indirect_segs = 32 });
+	enum answer answer = connect_with(
+		env, &(struct blkfront_config){.queues = 1, .indirect_segs = 32});
 
 	if (answer == ANSWER_SERVED && !env->bf.cfg.indirect_segs) {
 		env->text = "no indirect requests on offer";
@@ -333,7 +352,7 @@ static void *flip(void *arg)
 static enum answer flip_attack(struct attack_env *env, const struct attack *a)
 {
 	enum answer answer = connect_indirect(env);
-	struct flipper f = { .stop = false };
+	struct flipper f = {.stop = false};
 	uint8_t *page, *table;
 	uint32_t table_ref;
 	struct blkif_req q;
@@ -372,9 +391,11 @@ static enum answer flip_attack(struct attack_env *env, const struct attack *a)
 /* Sound rings, one node replaced by nonsense before Initialised is entered. */
 static enum answer node_attack(struct attack_env *env, const struct attack *a)
 {
-	if (blkfront_init(&env->bf, env->os, &(struct blkfront_config){ .queues = 1 }) != FRONT_OK)
+	if (blkfront_init(&env->bf, env->os, &(struct blkfront_config){.queues = 1}) !=
+	    FRONT_OK)
 		return setup_failed(env, "rings or nodes could not be made");
-	/* blkfront_init() entered Initialised: go back, then in again with the nonsense */
+	/* blkfront_init() entered Initialised: go back, then in again with the nonsense
+	 */
 	if (!wait_state(env, 1u << XenbusStateConnected))
 		return setup_failed(env, "the backend does not connect");
 	node_put(env->os, "state", XenbusStateClosing);
@@ -431,17 +452,20 @@ static enum answer vanish_attack(struct attack_env *env, const struct attack *a)
 		node_put(env->os, "ring-ref", 8);
 		return ANSWER_LEFT;
 	}
-	if (blkfront_init(&env->bf, env->os, &(struct blkfront_config){ .queues = 1 }) != FRONT_OK)
+	if (blkfront_init(&env->bf, env->os, &(struct blkfront_config){.queues = 1}) !=
+	    FRONT_OK)
 		return setup_failed(env, "rings or nodes could not be made");
 	if (a->arg == AFTER_STATE)
 		return ANSWER_LEFT;
-	if (!wait_state(env, 1u << XenbusStateConnected) || blkfront_connect(&env->bf) != FRONT_OK)
+	if (!wait_state(env, 1u << XenbusStateConnected) ||
+	    blkfront_connect(&env->bf) != FRONT_OK)
 		return setup_failed(env, "the backend does not connect");
 	gref = data_page(env, &page);
 	q = sound(gref);
 	for (int i = 0; gref && a->arg == IN_FLIGHT && i < 32; i++)
 		put(env, &q);
-	if (a->arg == NEVER_CLOSES) /* the backend is asked to close meanwhile, by a toolstack */
+	if (a->arg ==
+	    NEVER_CLOSES) /* the backend is asked to close meanwhile, by a toolstack */
 		for (unsigned int ms = 0; ms < env->limit_ms; ms += 100)
 			env->pause(env, 100);
 	return ANSWER_LEFT;
@@ -470,7 +494,8 @@ static bool finish(struct attack_env *env, unsigned int n)
 	return done == n && failed == 0;
 }
 
-/* 11 pages of a pattern written and read back; @arg: bit 0 persistent, 1 indirect, 2 i386. */
+/* 11 pages of a pattern written and read back; @arg: bit 0 persistent, 1 indirect, 2
+ * i386. */
 static enum answer honest(struct attack_env *env, const struct attack *a)
 {
 	struct blkfront_config c = {
@@ -494,11 +519,15 @@ static enum answer honest(struct attack_env *env, const struct attack *a)
 		return setup_failed(env, "no pages");
 	done = failed = 0;
 	for (unsigned int i = 0; i < 2; i++) {
-		struct blkfront_io io = { .op = i ? BLKIF_OP_READ : BLKIF_OP_WRITE, .sector = 64,
-					  .seg = seg, .nr_segs = n, .done = on_done };
+		struct blkfront_io io = {.op = i ? BLKIF_OP_READ : BLKIF_OP_WRITE,
+					 .sector = 64,
+					 .seg = seg,
+					 .nr_segs = n,
+					 .done = on_done};
 
 		for (unsigned int k = 0; k < n; k++) {
-			seg[k] = (struct blkfront_seg){ pages + (i * n + k) * 4096, 4096, 0 };
+			seg[k] = (struct blkfront_seg){pages + (i * n + k) * 4096, 4096,
+						       0};
 			memset(pages + (i * n + k) * 4096, i ? 0 : (int)(k + 1), 4096);
 		}
 		if (blkfront_submit(queue(env), &io) != FRONT_OK)
@@ -507,22 +536,47 @@ static enum answer honest(struct attack_env *env, const struct attack *a)
 		if (!finish(env, i + 1))
 			return harm(env, "a sound request is not served");
 	}
-	answer = memcmp(pages, pages + n * 4096, n * 4096) ? harm(env, "data differs") : ANSWER_SERVED;
+	answer = memcmp(pages, pages + n * 4096, n * 4096) ? harm(env, "data differs")
+							   : ANSWER_SERVED;
 	env->os->ops->pages_free(env->os, pages, 2 * n);
 	return answer;
 }
 
-#define REQUEST(name, arg) { name, ATTACK_VBD, RIGHT(REFUSED), request_attack, arg, NULL, NULL }
+#define REQUEST(name, arg)                                                               \
+	{                                                                                \
+		name, ATTACK_VBD, RIGHT(REFUSED), request_attack, arg, NULL, NULL        \
+	}
 /* a reference that cannot be mapped may also end the device */
 #define GRANT(name, arg)                                                                 \
-	{ name, ATTACK_VBD, RIGHT(REFUSED) | RIGHT(CLOSED), request_attack, arg, NULL, NULL }
-#define INDEX(name, arg) { name, ATTACK_VBD, RIGHT(CLOSED), index_attack, arg, NULL, NULL }
+	{                                                                                \
+		name, ATTACK_VBD, RIGHT(REFUSED) | RIGHT(CLOSED), request_attack, arg,   \
+			NULL, NULL                                                       \
+	}
+#define INDEX(name, arg)                                                                 \
+	{                                                                                \
+		name, ATTACK_VBD, RIGHT(CLOSED), index_attack, arg, NULL, NULL           \
+	}
 #define INDIRECT(name, arg)                                                              \
-	{ name, ATTACK_VBD, RIGHT(REFUSED) | RIGHT(CLOSED) | RIGHT(SKIP), indirect_attack, arg, NULL, NULL }
-#define NODE(name, node, value) { name, ATTACK_VBD, RIGHT(CLOSED), node_attack, 0, node, value }
-#define STATE(name, value) { name, ATTACK_VBD, RIGHT(SERVED), state_attack, 0, "state", value }
-#define VANISH(name, arg) { name, ATTACK_VBD, RIGHT(LEFT), vanish_attack, arg, NULL, NULL }
-#define HONEST(name, arg) { name, ATTACK_VBD, RIGHT(SERVED), honest, arg, NULL, NULL }
+	{                                                                                \
+		name, ATTACK_VBD, RIGHT(REFUSED) | RIGHT(CLOSED) | RIGHT(SKIP),          \
+			indirect_attack, arg, NULL, NULL                                 \
+	}
+#define NODE(name, node, value)                                                          \
+	{                                                                                \
+		name, ATTACK_VBD, RIGHT(CLOSED), node_attack, 0, node, value             \
+	}
+#define STATE(name, value)                                                               \
+	{                                                                                \
+		name, ATTACK_VBD, RIGHT(SERVED), state_attack, 0, "state", value         \
+	}
+#define VANISH(name, arg)                                                                \
+	{                                                                                \
+		name, ATTACK_VBD, RIGHT(LEFT), vanish_attack, arg, NULL, NULL            \
+	}
+#define HONEST(name, arg)                                                                \
+	{                                                                                \
+		name, ATTACK_VBD, RIGHT(SERVED), honest, arg, NULL, NULL                 \
+	}
 
 const struct attack attacks_vbd[] = {
 	HONEST("vbd-honest", 0),
@@ -533,7 +587,8 @@ const struct attack attacks_vbd[] = {
 	INDEX("vbd-producer-ahead", AHEAD),
 	INDEX("vbd-index-far", FAR),
 	INDEX("vbd-index-backwards", BACKWARDS),
-	{ "vbd-own-index", ATTACK_VBD, RIGHT(SERVED) | RIGHT(CLOSED), index_attack, RSP_PROD, NULL, NULL },
+	{"vbd-own-index", ATTACK_VBD, RIGHT(SERVED) | RIGHT(CLOSED), index_attack,
+	 RSP_PROD, NULL, NULL},
 	REQUEST("vbd-segments-12", SEG_12),
 	REQUEST("vbd-segments-255", SEG_255),
 	REQUEST("vbd-segments-0", SEG_0),
@@ -548,14 +603,15 @@ const struct attack attacks_vbd[] = {
 	REQUEST("vbd-last-255", LAST_255),
 	REQUEST("vbd-discard-wrap", DISCARD_WRAP),
 	REQUEST("vbd-discard-beyond", DISCARD_BEYOND),
-	{ "vbd-handle", ATTACK_VBD, RIGHT(SERVED) | RIGHT(REFUSED), request_attack, HANDLE, NULL, NULL },
+	{"vbd-handle", ATTACK_VBD, RIGHT(SERVED) | RIGHT(REFUSED), request_attack, HANDLE,
+	 NULL, NULL},
 	INDIRECT("vbd-indirect-many", IND_MANY),
 	INDIRECT("vbd-indirect-0", IND_0),
 	INDIRECT("vbd-indirect-operation", IND_OP),
 	INDIRECT("vbd-indirect-gref", IND_GREF),
 	INDIRECT("vbd-indirect-segment-gref", IND_SEG_GREF),
-	{ "vbd-indirect-flip", ATTACK_VBD, RIGHT(REFUSED) | RIGHT(CLOSED) | RIGHT(SKIP), flip_attack,
-	  0, NULL, NULL },
+	{"vbd-indirect-flip", ATTACK_VBD, RIGHT(REFUSED) | RIGHT(CLOSED) | RIGHT(SKIP),
+	 flip_attack, 0, NULL, NULL},
 	NODE("vbd-node-ring-ref-text", "ring-ref", "banana"),
 	NODE("vbd-node-ring-ref-negative", "ring-ref", "-1"),
 	NODE("vbd-node-ring-ref-huge", "ring-ref", "18446744073709551616"),
@@ -578,5 +634,5 @@ const struct attack attacks_vbd[] = {
 	VANISH("vbd-vanish-connected", CONNECTED),
 	VANISH("vbd-vanish-in-flight", IN_FLIGHT),
 	VANISH("vbd-never-closes", NEVER_CLOSES),
-	{ .name = NULL },
+	{.name = NULL},
 };

@@ -38,14 +38,15 @@ static enum answer connect_with(struct attack_env *env, const struct netfront_co
 
 static enum answer connect_plain(struct attack_env *env)
 {
-	return connect_with(env, &(struct netfront_config){ .queues = 1, .rx_buffers = 64 });
+	return connect_with(env,
+			    &(struct netfront_config){.queues = 1, .rx_buffers = 64});
 }
 
 /* A page whose first bytes are a broadcast frame of a local experimental EtherType. */
 static uint32_t frame_page(struct attack_env *env, uint8_t **page)
 {
-	static const uint8_t head[NETIF_ETH_HLEN] = { 255, 255, 255, 255, 255, 255, 2, 0,
-						      0,   0,   0,   1,   0x88, 0xb5 };
+	static const uint8_t head[NETIF_ETH_HLEN] = {255, 255, 255, 255, 255, 255,  2,
+						     0,   0,   0,   0,   1,   0x88, 0xb5};
 
 	*page = env->os->ops->pages_alloc(env->os, 1);
 	if (!*page)
@@ -54,19 +55,23 @@ static uint32_t frame_page(struct attack_env *env, uint8_t **page)
 	return env->os->ops->grant(env->os, *page, true);
 }
 
-static void put_request(struct attack_env *env, uint32_t gref, uint16_t offset, uint16_t flags,
-			uint16_t size)
+static void put_request(struct attack_env *env, uint32_t gref, uint16_t offset,
+			uint16_t flags, uint16_t size)
 {
 	struct ring_front *r = &queue(env)->tx;
-	struct netif_tx_request q = { .gref = gref, .offset = offset, .flags = flags,
-				      .id = (uint16_t)(r->req_prod_pvt & 255), .size = size };
+	struct netif_tx_request q = {.gref = gref,
+				     .offset = offset,
+				     .flags = flags,
+				     .id = (uint16_t)(r->req_prod_pvt & 255),
+				     .size = size};
 
 	ring_copy_out(ring_front_produce(r), &q, sizeof(q));
 }
 
-static void put_extra(struct attack_env *env, uint8_t type, uint8_t flags, const void *body)
+static void put_extra(struct attack_env *env, uint8_t type, uint8_t flags,
+		      const void *body)
 {
-	struct netif_extra_info x = { .type = type, .flags = flags };
+	struct netif_extra_info x = {.type = type, .flags = flags};
 
 	memcpy(&x.u, body, 6);
 	ring_copy_out(ring_front_produce(&queue(env)->tx), &x, sizeof(x));
@@ -121,9 +126,10 @@ enum { TX_AHEAD, TX_FAR, TX_BACKWARDS, RX_AHEAD, RX_BACKWARDS, CTRL_AHEAD };
 
 static enum answer index_attack(struct attack_env *env, const struct attack *a)
 {
-	enum answer answer = connect_with(env, &(struct netfront_config){
-						       .queues = 1, .rx_buffers = 64,
-						       .ctrl_ring = a->arg == CTRL_AHEAD });
+	enum answer answer = connect_with(
+		env, &(struct netfront_config){.queues = 1,
+					       .rx_buffers = 64,
+					       .ctrl_ring = a->arg == CTRL_AHEAD});
 	struct ring_shared *tx, *rx;
 	uint32_t port, gref;
 	uint8_t *page;
@@ -147,7 +153,8 @@ static enum answer index_attack(struct attack_env *env, const struct attack *a)
 		__atomic_store_n(&tx->req_prod, tx->rsp_prod + 257, __ATOMIC_RELEASE);
 		break;
 	case TX_FAR:
-		__atomic_store_n(&tx->req_prod, tx->rsp_prod + 0x80000000u, __ATOMIC_RELEASE);
+		__atomic_store_n(&tx->req_prod, tx->rsp_prod + 0x80000000u,
+				 __ATOMIC_RELEASE);
 		break;
 	case TX_BACKWARDS:
 		__atomic_store_n(&tx->req_prod, tx->rsp_prod - 1, __ATOMIC_RELEASE);
@@ -169,16 +176,35 @@ static enum answer index_attack(struct attack_env *env, const struct attack *a)
 
 /* ---- packet chains ---- */
 
-enum { SHORT, SIZE_LIE, EMPTY, CROSSES, CROSSES_REST, TRUNCATED, TRUNCATED_EXTRA, MANY, LATE_EXTRA,
-       EXTRA_TYPE, EXTRA_TWICE, EXTRA_LOOP, GSO_ZERO, GSO_TYPE, GSO_TINY, HASH_TYPE, MCAST_DATA,
-       BAD_GREF, MCAST_FLOOD, CSUM_SHORT };
+enum {
+	SHORT,
+	SIZE_LIE,
+	EMPTY,
+	CROSSES,
+	CROSSES_REST,
+	TRUNCATED,
+	TRUNCATED_EXTRA,
+	MANY,
+	LATE_EXTRA,
+	EXTRA_TYPE,
+	EXTRA_TWICE,
+	EXTRA_LOOP,
+	GSO_ZERO,
+	GSO_TYPE,
+	GSO_TINY,
+	HASH_TYPE,
+	MCAST_DATA,
+	BAD_GREF,
+	MCAST_FLOOD,
+	CSUM_SHORT
+};
 
 static void put_chain(struct attack_env *env, int how, uint32_t gref)
 {
-	static const uint8_t zero[6], gso[6] = { 0xb4, 5, 1 }, gso_zero[6] = { 0, 0, 1 },
-			     gso_type[6] = { 0xb4, 5, 9 }, gso_tiny[6] = { 1, 0, 1 },
-			     hash[6] = { 200, 1 };
-	uint8_t addr[6] = { 1, 0, 0x5e, 0, 0, 0 };
+	static const uint8_t zero[6], gso[6] = {0xb4, 5, 1}, gso_zero[6] = {0, 0, 1},
+				      gso_type[6] = {0xb4, 5, 9}, gso_tiny[6] = {1, 0, 1},
+				      hash[6] = {200, 1};
+	uint8_t addr[6] = {1, 0, 0x5e, 0, 0, 0};
 
 	switch (how) {
 	case SHORT:
@@ -215,14 +241,17 @@ static void put_chain(struct attack_env *env, int how, uint32_t gref)
 	case EXTRA_LOOP:
 		put_request(env, gref, 0, EXTRA, 60);
 		for (int i = 0; i < 200; i++)
-			put_extra(env, XEN_NETIF_EXTRA_TYPE_HASH, XEN_NETIF_EXTRA_FLAG_MORE, hash);
+			put_extra(env, XEN_NETIF_EXTRA_TYPE_HASH,
+				  XEN_NETIF_EXTRA_FLAG_MORE, hash);
 		return;
 	case GSO_ZERO:
 	case GSO_TYPE:
 	case GSO_TINY:
 		put_request(env, gref, 0, EXTRA | NETTXF_csum_blank, 2000);
 		return put_extra(env, XEN_NETIF_EXTRA_TYPE_GSO, 0,
-				 how == GSO_ZERO ? gso_zero : how == GSO_TYPE ? gso_type : gso_tiny);
+				 how == GSO_ZERO   ? gso_zero
+				 : how == GSO_TYPE ? gso_type
+						   : gso_tiny);
 	case HASH_TYPE:
 		put_request(env, gref, 0, EXTRA, 60);
 		return put_extra(env, XEN_NETIF_EXTRA_TYPE_HASH, 0, hash);
@@ -286,14 +315,22 @@ static enum answer rx_gref_attack(struct attack_env *env, const struct attack *a
 
 /* ---- control ring ---- */
 
-enum { CTRL_TYPE, CTRL_KEY_GREF, CTRL_KEY_SIZE, CTRL_MAP_SIZE, CTRL_MAP_OFFSET, CTRL_MAP_QUEUE };
+enum {
+	CTRL_TYPE,
+	CTRL_KEY_GREF,
+	CTRL_KEY_SIZE,
+	CTRL_MAP_SIZE,
+	CTRL_MAP_OFFSET,
+	CTRL_MAP_QUEUE
+};
 
 static enum answer ctrl_attack(struct attack_env *env, const struct attack *a)
 {
 	enum answer answer = connect_with(
-		env, &(struct netfront_config){ .queues = 1, .rx_buffers = 64, .ctrl_ring = true });
-	static const uint32_t queues[4] = { 9999, UINT32_MAX, 1, 7 };
-	uint32_t data[3] = { 0, 0, 0 }, status, value;
+		env, &(struct netfront_config){
+			     .queues = 1, .rx_buffers = 64, .ctrl_ring = true});
+	static const uint32_t queues[4] = {9999, UINT32_MAX, 1, 7};
+	uint32_t data[3] = {0, 0, 0}, status, value;
 	uint16_t type = XEN_NETIF_CTRL_TYPE_SET_HASH_KEY;
 	struct xen_netif_ctrl_request raw;
 	int err = 0;
@@ -312,16 +349,19 @@ static enum answer ctrl_attack(struct attack_env *env, const struct attack *a)
 	data[2] = a->arg == CTRL_MAP_OFFSET ? 0xfffffffdu : 0;
 	if (a->arg == CTRL_KEY_GREF) {
 		/* past netfront_ctrl_send(), which puts in a good reference */
-		raw = (struct xen_netif_ctrl_request){ .id = ++env->nf.ctrl_id, .type = type,
-						       .data = { 0xfffffff0u, 40, 0 } };
+		raw = (struct xen_netif_ctrl_request){.id = ++env->nf.ctrl_id,
+						      .type = type,
+						      .data = {0xfffffff0u, 40, 0}};
 		env->nf.ctrl_busy = true;
 		ctrl_request(&env->nf.ctrl, &raw);
 		ring_front_push(&env->nf.ctrl);
 		env->os->ops->port_notify(env->os, env->nf.ctrl_port);
-	} else if (netfront_ctrl_send(&env->nf, type, data, queues, sizeof(queues)) != FRONT_OK) {
+	} else if (netfront_ctrl_send(&env->nf, type, data, queues, sizeof(queues)) !=
+		   FRONT_OK) {
 		return setup_failed(env, "the request cannot be sent");
 	}
-	for (unsigned int ms = 0; ms < env->limit_ms && err == 0 && !closed(env); ms += 20) {
+	for (unsigned int ms = 0; ms < env->limit_ms && err == 0 && !closed(env);
+	     ms += 20) {
 		err = netfront_ctrl_poll(&env->nf, &status, &value);
 		if (err == 0)
 			env->pause(env, 20);
@@ -370,7 +410,8 @@ static enum answer vanish_attack(struct attack_env *env, const struct attack *a)
 		node_put(env->os, "tx-ring-ref", 8);
 		return ANSWER_LEFT;
 	}
-	if (netfront_init(&env->nf, env->os, &(struct netfront_config){ .queues = 1 }) != FRONT_OK)
+	if (netfront_init(&env->nf, env->os, &(struct netfront_config){.queues = 1}) !=
+	    FRONT_OK)
 		return setup_failed(env, "rings or nodes could not be made");
 	if (a->arg == AFTER_STATE)
 		return ANSWER_LEFT;
@@ -400,7 +441,8 @@ static enum answer honest(struct attack_env *env, const struct attack *a)
 	for (unsigned int i = 0; gref && i < 300; i++) {
 		unsigned int frags = env->nf.sg ? 1 + i % 17 : 1;
 
-		put_request(env, gref, 0, frags > 1 ? MORE : 0, (uint16_t)(60 + 70 * (frags - 1)));
+		put_request(env, gref, 0, frags > 1 ? MORE : 0,
+			    (uint16_t)(60 + 70 * (frags - 1)));
 		for (unsigned int k = 1; k < frags; k++)
 			put_request(env, gref, (uint16_t)k, k + 1 < frags ? MORE : 0, 70);
 		push(env);
@@ -410,23 +452,38 @@ static enum answer honest(struct attack_env *env, const struct attack *a)
 	return ANSWER_SERVED;
 }
 
-#define INDEX(name, arg) { name, ATTACK_VIF, RIGHT(CLOSED), index_attack, arg, NULL, NULL }
+#define INDEX(name, arg)                                                                 \
+	{                                                                                \
+		name, ATTACK_VIF, RIGHT(CLOSED), index_attack, arg, NULL, NULL           \
+	}
 /* refused: the packet is lost; closed: the chain cannot be followed */
-#define CHAIN(name, arg, right) { name, ATTACK_VIF, right, chain_attack, arg, NULL, NULL }
-#define LOST   (RIGHT(REFUSED) | RIGHT(CLOSED))
-#define CTRL(name, arg) { name, ATTACK_VIF, LOST | RIGHT(SKIP), ctrl_attack, arg, NULL, NULL }
-#define NODE(name, node, value) { name, ATTACK_VIF, RIGHT(CLOSED), node_attack, 0, node, value }
-#define VANISH(name, arg) { name, ATTACK_VIF, RIGHT(LEFT), vanish_attack, arg, NULL, NULL }
+#define CHAIN(name, arg, right)                                                          \
+	{                                                                                \
+		name, ATTACK_VIF, right, chain_attack, arg, NULL, NULL                   \
+	}
+#define LOST (RIGHT(REFUSED) | RIGHT(CLOSED))
+#define CTRL(name, arg)                                                                  \
+	{                                                                                \
+		name, ATTACK_VIF, LOST | RIGHT(SKIP), ctrl_attack, arg, NULL, NULL       \
+	}
+#define NODE(name, node, value)                                                          \
+	{                                                                                \
+		name, ATTACK_VIF, RIGHT(CLOSED), node_attack, 0, node, value             \
+	}
+#define VANISH(name, arg)                                                                \
+	{                                                                                \
+		name, ATTACK_VIF, RIGHT(LEFT), vanish_attack, arg, NULL, NULL            \
+	}
 
 const struct attack attacks_vif[] = {
-	{ "vif-honest", ATTACK_VIF, RIGHT(SERVED), honest, 0, NULL, NULL },
+	{"vif-honest", ATTACK_VIF, RIGHT(SERVED), honest, 0, NULL, NULL},
 	INDEX("vif-tx-producer-ahead", TX_AHEAD),
 	INDEX("vif-tx-index-far", TX_FAR),
 	INDEX("vif-tx-index-backwards", TX_BACKWARDS),
 	INDEX("vif-rx-producer-ahead", RX_AHEAD),
 	INDEX("vif-rx-index-backwards", RX_BACKWARDS),
-	{ "vif-ctrl-producer-ahead", ATTACK_VIF, RIGHT(CLOSED) | RIGHT(SKIP), index_attack, CTRL_AHEAD,
-	  NULL, NULL },
+	{"vif-ctrl-producer-ahead", ATTACK_VIF, RIGHT(CLOSED) | RIGHT(SKIP), index_attack,
+	 CTRL_AHEAD, NULL, NULL},
 	CHAIN("vif-short", SHORT, LOST),
 	CHAIN("vif-size-lie", SIZE_LIE, LOST),
 	CHAIN("vif-empty-fragment", EMPTY, LOST),
@@ -448,7 +505,8 @@ const struct attack attacks_vif[] = {
 	CHAIN("vif-multicast-flood", MCAST_FLOOD, LOST | RIGHT(SERVED)),
 	CHAIN("vif-csum-short", CSUM_SHORT, LOST | RIGHT(SERVED)),
 	CHAIN("vif-gref", BAD_GREF, LOST),
-	{ "vif-rx-gref", ATTACK_VIF, RIGHT(SERVED) | RIGHT(CLOSED), rx_gref_attack, 0, NULL, NULL },
+	{"vif-rx-gref", ATTACK_VIF, RIGHT(SERVED) | RIGHT(CLOSED), rx_gref_attack, 0,
+	 NULL, NULL},
 	CTRL("vif-ctrl-type", CTRL_TYPE),
 	CTRL("vif-ctrl-key-gref", CTRL_KEY_GREF),
 	CTRL("vif-ctrl-key-size", CTRL_KEY_SIZE),
@@ -468,5 +526,5 @@ const struct attack attacks_vif[] = {
 	VANISH("vif-vanish-connected", CONNECTED),
 	VANISH("vif-vanish-in-flight", IN_FLIGHT),
 	VANISH("vif-never-closes", NEVER_CLOSES),
-	{ .name = NULL },
+	{.name = NULL},
 };

@@ -90,7 +90,8 @@ static int fx_grant_end(struct front_os *os, uint32_t ref)
 
 static uint32_t fx_port_alloc(struct front_os *os)
 {
-	xenevtchn_port_or_error_t p = xenevtchn_bind_unbound_port(of(os)->evtchn, of(os)->domid);
+	xenevtchn_port_or_error_t p =
+		xenevtchn_bind_unbound_port(of(os)->evtchn, of(os)->domid);
 
 	return p > 0 ? (uint32_t)p : 0;
 }
@@ -105,12 +106,14 @@ static void fx_port_notify(struct front_os *os, uint32_t port)
 	xenevtchn_notify(of(os)->evtchn, port);
 }
 
-static void node_path(struct front_xen *fx, enum front_side side, const char *node, char out[512])
+static void node_path(struct front_xen *fx, enum front_side side, const char *node,
+		      char out[512])
 {
 	snprintf(out, 512, "%s/%s", fx->dir[side], node);
 }
 
-static int fx_get(struct front_os *os, enum front_side side, const char *node, char *buf, size_t size)
+static int fx_get(struct front_os *os, enum front_side side, const char *node, char *buf,
+		  size_t size)
 {
 	char path[512], *value;
 	unsigned int len;
@@ -145,7 +148,8 @@ static const struct front_os_ops ops = {
 	.put = fx_put,
 };
 
-int front_xen_write_raw(struct front_xen *fx, const char *node, const void *data, unsigned int n)
+int front_xen_write_raw(struct front_xen *fx, const char *node, const void *data,
+			unsigned int n)
 {
 	char path[512];
 
@@ -189,7 +193,8 @@ int front_xen_open(struct front_xen *fx, const char *frontend)
 	if (fx_get(&fx->os, FRONT_DIR, "backend-id", buf, sizeof(buf)) < 0)
 		return missing("backend-id of the device");
 	fx->domid = (uint32_t)strtoul(buf, NULL, 10);
-	if (fx_get(&fx->os, FRONT_DIR, "backend", fx->dir[BACK_DIR], sizeof(fx->dir[0])) < 0)
+	if (fx_get(&fx->os, FRONT_DIR, "backend", fx->dir[BACK_DIR], sizeof(fx->dir[0])) <
+	    0)
 		return missing("backend of the device");
 	return 0;
 }
@@ -210,7 +215,7 @@ void front_xen_close(struct front_xen *fx)
 
 uint32_t front_xen_wait(struct front_xen *fx, int ms)
 {
-	struct pollfd p = { .fd = xenevtchn_fd(fx->evtchn), .events = POLLIN };
+	struct pollfd p = {.fd = xenevtchn_fd(fx->evtchn), .events = POLLIN};
 	xenevtchn_port_or_error_t port;
 
 	if (poll(&p, 1, ms) != 1)

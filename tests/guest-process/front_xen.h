@@ -26,8 +26,8 @@ struct front_xen {
 	xengntshr_handle *gntshr;
 	xenevtchn_handle *evtchn;
 	struct xs_handle *xs;
-	uint32_t domid;     /* of the backend */
-	char dir[2][256];   /* by enum front_side */
+	uint32_t domid;   /* of the backend */
+	char dir[2][256]; /* by enum front_side */
 	struct front_xen_block block[FRONT_XEN_BLOCKS];
 };
 
@@ -43,7 +43,8 @@ void front_xen_close(struct front_xen *fx);
 uint32_t front_xen_wait(struct front_xen *fx, int ms);
 
 /* A node's raw text in the frontend's directory, as a hostile guest writes it. */
-int front_xen_write_raw(struct front_xen *fx, const char *node, const void *data, unsigned int n);
+int front_xen_write_raw(struct front_xen *fx, const char *node, const void *data,
+			unsigned int n);
 void front_xen_rm(struct front_xen *fx, const char *node);
 
 #endif

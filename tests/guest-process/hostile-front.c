@@ -45,7 +45,8 @@ static int list(void)
 	return 0;
 }
 
-static int report(const struct attack *a, const struct attack_env *env, enum answer answer)
+static int report(const struct attack *a, const struct attack_env *env,
+		  enum answer answer)
 {
 	bool right = a->right & 1u << answer;
 
@@ -80,11 +81,13 @@ int main(int argc, char **argv)
 	x.env.os = &x.fx.os;
 	x.env.pause = xen_pause;
 	x.env.rm = xen_rm;
-	x.env.limit_ms = 1000 * (argc == 4 ? (unsigned int)strtoul(argv[3], NULL, 10) : SECONDS);
+	x.env.limit_ms =
+		1000 * (argc == 4 ? (unsigned int)strtoul(argv[3], NULL, 10) : SECONDS);
 	answer = attack_run(&x.env, a);
 	status = report(a, &x.env, answer);
 	if (answer == ANSWER_LEFT)
-		_exit(status); /* the kernel takes pages and ports away, with no word to anybody */
+		_exit(status); /* the kernel takes pages and ports away, with no word to
+				  anybody */
 	front_xen_close(&x.fx);
 	return status;
 }

@@ -54,8 +54,8 @@ static void back_connect(struct back *b, unsigned int queue)
 	b->max_indirect = bf.cfg.indirect_segs;
 	b->pages = grants_map(b->g, q->ring_ref, b->nr_pages, PROT_READ | PROT_WRITE);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(b->pages);
-	CU_ASSERT_TRUE_FATAL(
-		ring_back_attach(&b->ring, b->pages, b->nr_pages, blkif_slot_size(b->abi)));
+	CU_ASSERT_TRUE_FATAL(ring_back_attach(&b->ring, b->pages, b->nr_pages,
+					      blkif_slot_size(b->abi)));
 }
 
 static void back_disconnect(struct back *b)
@@ -67,8 +67,9 @@ static void back_disconnect(struct back *b)
 
 static void move(struct back *b, uint8_t op, const struct blkif_piece *p, uint64_t at)
 {
-	uint8_t *page = grants_map(b->g, &p->gref, 1,
-				   op == BLKIF_OP_READ ? PROT_READ | PROT_WRITE : PROT_READ);
+	uint8_t *page =
+		grants_map(b->g, &p->gref, 1,
+			   op == BLKIF_OP_READ ? PROT_READ | PROT_WRITE : PROT_READ);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(page);
 	if (op == BLKIF_OP_READ)
@@ -98,7 +99,8 @@ static enum blkif_error serve_rw(struct back *b, struct blkif_req *q)
 	}
 	e = blkif_check_segments(seg, q->nr_segments, b->unit, piece, &total);
 	if (!e)
-		e = blkif_check_range(q->sector, total, b->unit, 512, sizeof(b->disk), &at);
+		e = blkif_check_range(q->sector, total, b->unit, 512, sizeof(b->disk),
+				      &at);
 	for (uint32_t i = 0; !e && i < q->nr_segments; i++, at += piece[i - 1].length)
 		move(b, q->op, &piece[i], at);
 	return e;
@@ -124,7 +126,8 @@ static void back_serve(struct back *b)
 			e = serve_rw(b, &q);
 		} else if (!e && q.op == BLKIF_OP_DISCARD) {
 			b->discards++;
-			e = blkif_check_discard(&q, b->unit, 512, sizeof(b->disk), &at, &len);
+			e = blkif_check_discard(&q, b->unit, 512, sizeof(b->disk), &at,
+						&len);
 			if (!e)
 				memset(b->disk + at, 0, len);
 		}
@@ -220,16 +223,17 @@ static int16_t run_io(struct blkfront_io *io)
 static void transfer(uint8_t op, uint64_t sector, uint8_t *pages, unsigned int n)
 {
 	struct blkfront_seg seg[256];
-	struct blkfront_io io = { .op = op, .sector = sector, .seg = seg, .nr_segs = n };
+	struct blkfront_io io = {.op = op, .sector = sector, .seg = seg, .nr_segs = n};
 
 	for (unsigned int i = 0; i < n; i++)
-		seg[i] = (struct blkfront_seg){ pages + i * 4096, 4096, 0 };
+		seg[i] = (struct blkfront_seg){pages + i * 4096, 4096, 0};
 	CU_ASSERT_EQUAL(run_io(&io), BLKIF_RSP_OKAY);
 }
 
 static void write_and_read(unsigned int n)
 {
-	uint8_t *w = fl.os.ops->pages_alloc(&fl.os, n), *r = fl.os.ops->pages_alloc(&fl.os, n);
+	uint8_t *w = fl.os.ops->pages_alloc(&fl.os, n),
+		*r = fl.os.ops->pages_alloc(&fl.os, n);
 
 	CU_ASSERT_FATAL(w && r);
 	for (unsigned int i = 0; i < n * 4096; i++)
@@ -264,7 +268,8 @@ static void test_data(void)
 					CU_ASSERT_EQUAL(back.indirects, 0);
 					if (indirect)
 						write_and_read(64);
-					CU_ASSERT_EQUAL(back.indirects, indirect ? 2u : 0u);
+					CU_ASSERT_EQUAL(back.indirects,
+							indirect ? 2u : 0u);
 					disconnect();
 					end();
 				}
@@ -272,8 +277,11 @@ static void test_data(void)
 
 static void test_nodes(void)
 {
-	struct blkfront_config c = { .queues = 9, .ring_order = 2, .persistent = true,
-				     .pool_pages = 64, .abi = BLKIF_ABI_X86_32 };
+	struct blkfront_config c = {.queues = 9,
+				    .ring_order = 2,
+				    .persistent = true,
+				    .pool_pages = 64,
+				    .abi = BLKIF_ABI_X86_32};
 
 	begin();
 	connect_with(&c);
@@ -283,12 +291,14 @@ static void test_nodes(void)
 	CU_ASSERT_EQUAL(front_loopback_number(&fl, "ring-page-order"), 2);
 	CU_ASSERT_EQUAL(front_loopback_number(&fl, "num-ring-pages"), 4);
 	CU_ASSERT_EQUAL(front_loopback_number(&fl, "feature-persistent"), 1);
-	CU_ASSERT_EQUAL(front_loopback_number(&fl, "queue-3/ring-ref3"), bf.queue[3].ring_ref[3]);
-	CU_ASSERT_EQUAL(front_loopback_number(&fl, "queue-3/event-channel"), bf.queue[3].port);
+	CU_ASSERT_EQUAL(front_loopback_number(&fl, "queue-3/ring-ref3"),
+			bf.queue[3].ring_ref[3]);
+	CU_ASSERT_EQUAL(front_loopback_number(&fl, "queue-3/event-channel"),
+			bf.queue[3].port);
 	CU_ASSERT_PTR_NULL(front_loopback_front(&fl, "ring-ref"));
 	CU_ASSERT_EQUAL(front_loopback_number(&fl, "state"), 4);
 	disconnect();
-	c = (struct blkfront_config){ .queues = 1 };
+	c = (struct blkfront_config){.queues = 1};
 	memset(fl.node[FRONT_DIR], 0, sizeof(fl.node[FRONT_DIR]));
 	connect_with(&c);
 	CU_ASSERT_EQUAL(front_loopback_number(&fl, "ring-ref"), bf.queue[0].ring_ref[0]);
@@ -301,8 +311,8 @@ static void test_nodes(void)
 
 static void test_operations(void)
 {
-	struct blkfront_config c = { .queues = 1 };
-	struct blkfront_io io = { .op = BLKIF_OP_FLUSH_DISKCACHE };
+	struct blkfront_config c = {.queues = 1};
+	struct blkfront_io io = {.op = BLKIF_OP_FLUSH_DISKCACHE};
 	struct blkfront_seg seg;
 	uint8_t *page;
 
@@ -314,7 +324,7 @@ static void test_operations(void)
 	CU_ASSERT_EQUAL(run_io(&io), BLKIF_RSP_OKAY);
 	CU_ASSERT_EQUAL(back.barriers, 1);
 	memset(back.disk, 0xff, sizeof(back.disk));
-	io = (struct blkfront_io){ .op = BLKIF_OP_DISCARD, .sector = 8, .nr_sectors = 8 };
+	io = (struct blkfront_io){.op = BLKIF_OP_DISCARD, .sector = 8, .nr_sectors = 8};
 	CU_ASSERT_EQUAL(run_io(&io), BLKIF_RSP_OKAY);
 	CU_ASSERT_EQUAL(back.disk[4095], 0xff);
 	CU_ASSERT_EQUAL(back.disk[4096], 0);
@@ -325,8 +335,8 @@ static void test_operations(void)
 	CU_ASSERT_EQUAL(blkfront_submit(&bf.queue[0], &io), FRONT_UNSUPPORTED);
 	/* pieces of a page, and pieces that cannot be */
 	page = fl.os.ops->pages_alloc(&fl.os, 1);
-	io = (struct blkfront_io){ .op = BLKIF_OP_READ, .seg = &seg, .nr_segs = 1 };
-	seg = (struct blkfront_seg){ page + 512, 1024, 0 };
+	io = (struct blkfront_io){.op = BLKIF_OP_READ, .seg = &seg, .nr_segs = 1};
+	seg = (struct blkfront_seg){page + 512, 1024, 0};
 	back.disk[0] = 42;
 	CU_ASSERT_EQUAL(run_io(&io), BLKIF_RSP_OKAY);
 	CU_ASSERT_EQUAL(page[512], 42);
@@ -335,7 +345,7 @@ static void test_operations(void)
 	CU_ASSERT_EQUAL(blkfront_submit(&bf.queue[0], &io), FRONT_INVALID);
 	seg.len = 4096;
 	CU_ASSERT_EQUAL(blkfront_submit(&bf.queue[0], &io), FRONT_INVALID);
-	seg = (struct blkfront_seg){ page + 1, 512, 0 };
+	seg = (struct blkfront_seg){page + 1, 512, 0};
 	CU_ASSERT_EQUAL(blkfront_submit(&bf.queue[0], &io), FRONT_INVALID);
 	io.nr_segs = 0;
 	CU_ASSERT_EQUAL(blkfront_submit(&bf.queue[0], &io), FRONT_INVALID);
@@ -349,21 +359,23 @@ static void test_operations(void)
 /* A full ring is FRONT_FULL, and goes on once answered; many rounds wrap the slots. */
 static void test_full(void)
 {
-	struct blkfront_config c = { .queues = 1, .persistent = true, .pool_pages = 40 };
+	struct blkfront_config c = {.queues = 1, .persistent = true, .pool_pages = 40};
 	struct blkfront_io io[33];
 	struct blkfront_seg seg;
 	static uint8_t data[4096]; /* persistent: any memory will do */
 
 	begin();
 	connect_with(&c);
-	seg = (struct blkfront_seg){ data, 4096, 0 };
+	seg = (struct blkfront_seg){data, 4096, 0};
 	for (unsigned int round = 0; round < 10; round++) {
 		unsigned int i;
 
 		done_count = 0;
 		for (i = 0; i < 33; i++) {
-			io[i] = (struct blkfront_io){ .op = BLKIF_OP_WRITE, .seg = &seg,
-						      .nr_segs = 1, .done = on_done };
+			io[i] = (struct blkfront_io){.op = BLKIF_OP_WRITE,
+						     .seg = &seg,
+						     .nr_segs = 1,
+						     .done = on_done};
 			if (blkfront_submit(&bf.queue[0], &io[i]) != FRONT_OK)
 				break;
 		}
@@ -389,16 +401,17 @@ static void test_lying_back(void)
 		uint8_t op;
 		uint32_t extra; /* responses beyond what was asked */
 	} lies[] = {
-		{ 32, BLKIF_OP_READ, 0 },           { UINT64_MAX, BLKIF_OP_READ, 0 },
-		{ 1, BLKIF_OP_READ, 0 },            { 0, BLKIF_OP_WRITE, 0 },
-		{ 0x100000000, BLKIF_OP_READ, 0 },  { 0, BLKIF_OP_READ, 1 },
-		{ 0, BLKIF_OP_READ, 0x80000000 },
+		{32, BLKIF_OP_READ, 0},          {UINT64_MAX, BLKIF_OP_READ, 0},
+		{1, BLKIF_OP_READ, 0},           {0, BLKIF_OP_WRITE, 0},
+		{0x100000000, BLKIF_OP_READ, 0}, {0, BLKIF_OP_READ, 1},
+		{0, BLKIF_OP_READ, 0x80000000},
 	};
 
 	for (unsigned int i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
-		struct blkfront_config c = { .queues = 1 };
-		struct blkfront_io io = { .op = BLKIF_OP_READ, .nr_segs = 1, .done = on_done };
-		struct blkfront_seg seg = { .len = 512 };
+		struct blkfront_config c = {.queues = 1};
+		struct blkfront_io io = {
+			.op = BLKIF_OP_READ, .nr_segs = 1, .done = on_done};
+		struct blkfront_seg seg = {.len = 512};
 		struct ring_shared *s;
 
 		begin();
@@ -429,9 +442,9 @@ static void test_lying_back(void)
 /* A backend that keeps a page mapped: closing waits for it. */
 static void test_close_busy(void)
 {
-	struct blkfront_config c = { .queues = 1 };
-	struct blkfront_io io = { .op = BLKIF_OP_WRITE, .nr_segs = 1, .done = on_done };
-	struct blkfront_seg seg = { .len = 512 };
+	struct blkfront_config c = {.queues = 1};
+	struct blkfront_io io = {.op = BLKIF_OP_WRITE, .nr_segs = 1, .done = on_done};
+	struct blkfront_seg seg = {.len = 512};
 	struct blkif_req q;
 	void *kept;
 
@@ -460,8 +473,11 @@ static void test_close_busy(void)
 /* Each call that can fail does so once; nothing may be left behind. */
 static void test_faults(void)
 {
-	struct blkfront_config c = { .queues = 2, .ring_order = 1, .persistent = true,
-				     .pool_pages = 8, .indirect_segs = 32 };
+	struct blkfront_config c = {.queues = 2,
+				    .ring_order = 1,
+				    .persistent = true,
+				    .pool_pages = 8,
+				    .indirect_segs = 32};
 	unsigned int n = 0;
 	int err;
 
@@ -476,16 +492,16 @@ static void test_faults(void)
 	CU_ASSERT_EQUAL(blkfront_close(&bf), FRONT_OK);
 	front_loopback_fail(&fl, 0);
 	/* a grant that fails in the middle of a request */
-	c = (struct blkfront_config){ .queues = 1 };
+	c = (struct blkfront_config){.queues = 1};
 	connect_with(&c);
 	for (n = 1; n <= 3; n++) {
 		uint8_t *pages = fl.os.ops->pages_alloc(&fl.os, 3);
 		struct blkfront_seg seg[3];
-		struct blkfront_io io = { .op = BLKIF_OP_WRITE, .seg = seg, .nr_segs = 3 };
+		struct blkfront_io io = {.op = BLKIF_OP_WRITE, .seg = seg, .nr_segs = 3};
 		unsigned int before = fl.grants;
 
 		for (int i = 0; i < 3; i++)
-			seg[i] = (struct blkfront_seg){ pages + i * 4096, 4096, 0 };
+			seg[i] = (struct blkfront_seg){pages + i * 4096, 4096, 0};
 		front_loopback_fail(&fl, n);
 		CU_ASSERT_EQUAL(blkfront_submit(&bf.queue[0], &io), FRONT_NOMEM);
 		CU_ASSERT_EQUAL(fl.grants, before);
@@ -499,8 +515,9 @@ static void test_faults(void)
 /* Nonsense from the backend's directory is refused, or a feature the less. */
 static void test_bad_nodes(void)
 {
-	static const char *const bad[] = { "", "x", "-1", "1x", "18446744073709551616", " 1", "0x10" };
-	struct blkfront_config c = { .queues = 2, .ring_order = 4, .indirect_segs = 256 };
+	static const char *const bad[] = {"",   "x",   "-1", "1x", "18446744073709551616",
+					  " 1", "0x10"};
+	struct blkfront_config c = {.queues = 2, .ring_order = 4, .indirect_segs = 256};
 
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		begin();
@@ -540,14 +557,14 @@ static void test_bad_nodes(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {
-		{ "data over every combination", test_data },
-		{ "what is published", test_nodes },
-		{ "flush, barrier, discard, pieces", test_operations },
-		{ "a full ring", test_full },
-		{ "backends that lie", test_lying_back },
-		{ "close while mapped", test_close_busy },
-		{ "fault sweep", test_faults },
-		{ "nonsense in xenstore", test_bad_nodes },
+		{"data over every combination", test_data},
+		{"what is published", test_nodes},
+		{"flush, barrier, discard, pieces", test_operations},
+		{"a full ring", test_full},
+		{"backends that lie", test_lying_back},
+		{"close while mapped", test_close_busy},
+		{"fault sweep", test_faults},
+		{"nonsense in xenstore", test_bad_nodes},
 		CU_TEST_INFO_NULL,
 	};
 

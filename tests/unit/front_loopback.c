@@ -46,7 +46,8 @@ static void *fl_pages_alloc(struct front_os *os, unsigned int n)
 	i -= n;
 	memset(fl->used + i, 1, n);
 	fl->pages += n;
-	return memset(loopback_frame(fl->lb, fl->first_frame + i), 0, (size_t)n * FRONT_PAGE_SIZE);
+	return memset(loopback_frame(fl->lb, fl->first_frame + i), 0,
+		      (size_t)n * FRONT_PAGE_SIZE);
 }
 
 static unsigned int frame_of(struct front_loopback *fl, void *page)
@@ -70,7 +71,8 @@ static void fl_pages_free(struct front_os *os, void *pages, unsigned int n)
 static uint32_t fl_grant(struct front_os *os, void *page, bool readonly)
 {
 	struct front_loopback *fl = of(os);
-	uint32_t ref = fails(fl) ? 0 : loopback_grant(fl->lb, frame_of(fl, page), readonly);
+	uint32_t ref =
+		fails(fl) ? 0 : loopback_grant(fl->lb, frame_of(fl, page), readonly);
 
 	/* queues of one device may grant from several threads */
 	if (ref)
@@ -176,8 +178,8 @@ static const struct front_os_ops ops = {
 	.put = fl_put,
 };
 
-int front_loopback_init(struct front_loopback *fl, struct loopback *lb, unsigned int first,
-			unsigned int frames)
+int front_loopback_init(struct front_loopback *fl, struct loopback *lb,
+			unsigned int first, unsigned int frames)
 {
 	memset(fl, 0, sizeof(*fl));
 	fl->os.ops = &ops;
@@ -194,15 +196,16 @@ void front_loopback_fini(struct front_loopback *fl)
 	fl->used = NULL;
 }
 
-void front_loopback_use_store(struct front_loopback *fl, struct store *store, const char *front,
-			      const char *back)
+void front_loopback_use_store(struct front_loopback *fl, struct store *store,
+			      const char *front, const char *back)
 {
 	fl->store = store;
 	snprintf(fl->dir[FRONT_DIR], sizeof(fl->dir[0]), "%s", front);
 	snprintf(fl->dir[BACK_DIR], sizeof(fl->dir[0]), "%s", back);
 }
 
-void front_loopback_set_back(struct front_loopback *fl, const char *node, const char *value)
+void front_loopback_set_back(struct front_loopback *fl, const char *node,
+			     const char *value)
 {
 	struct front_loopback_node *n = find(fl, BACK_DIR, node, true);
 

@@ -52,15 +52,19 @@ static void back_connect(unsigned int queue)
 	back.g = loopback_grants(lb);
 	back.e = loopback_events(lb);
 	back.tx_port = events_bind(back.e, q->tx_port);
-	back.rx_port = q->rx_port == q->tx_port ? back.tx_port : events_bind(back.e, q->rx_port);
+	back.rx_port =
+		q->rx_port == q->tx_port ? back.tx_port : events_bind(back.e, q->rx_port);
 	CU_ASSERT_FATAL(back.tx_port > 0 && back.rx_port > 0);
 	back.tx_page = map(q->tx_ref);
 	back.rx_page = map(q->rx_ref);
-	CU_ASSERT_TRUE_FATAL(ring_back_attach(&back.tx, back.tx_page, 1, NETIF_TX_SLOT_SIZE));
-	CU_ASSERT_TRUE_FATAL(ring_back_attach(&back.rx, back.rx_page, 1, NETIF_RX_SLOT_SIZE));
+	CU_ASSERT_TRUE_FATAL(
+		ring_back_attach(&back.tx, back.tx_page, 1, NETIF_TX_SLOT_SIZE));
+	CU_ASSERT_TRUE_FATAL(
+		ring_back_attach(&back.rx, back.rx_page, 1, NETIF_RX_SLOT_SIZE));
 	if (nf.cfg.ctrl_ring) {
 		back.ctrl_page = map(nf.ctrl_ref);
-		CU_ASSERT_TRUE_FATAL(ring_back_attach(&back.ctrl, back.ctrl_page, 1, CTRL_SLOT_SIZE));
+		CU_ASSERT_TRUE_FATAL(
+			ring_back_attach(&back.ctrl, back.ctrl_page, 1, CTRL_SLOT_SIZE));
 	}
 }
 
@@ -87,8 +91,10 @@ static void copy_frag(const struct netif_frag *from, uint32_t to)
 
 static void send_back(const struct netif_tx_packet *p)
 {
-	struct netif_rx_packet out = { .flags = 0, .nr_frags = p->nr_frags, .extra = p->extra };
-	uint32_t extras = netif_extra_slots(&p->extra), n = netif_rx_slots(p->nr_frags, &p->extra);
+	struct netif_rx_packet out = {
+		.flags = 0, .nr_frags = p->nr_frags, .extra = p->extra};
+	uint32_t extras = netif_extra_slots(&p->extra),
+		 n = netif_rx_slots(p->nr_frags, &p->extra);
 
 	if (p->flags & NETTXF_csum_blank)
 		out.flags = NETRXF_csum_blank | NETRXF_data_validated;
@@ -96,10 +102,11 @@ static void send_back(const struct netif_tx_packet *p)
 	for (uint32_t i = 0; i < p->nr_frags; i++) {
 		struct netif_rx_request r;
 
-		netif_rx_fetch(&back.rx, back.rx.req_cons + netif_rx_slot_of(i, extras), &r);
+		netif_rx_fetch(&back.rx, back.rx.req_cons + netif_rx_slot_of(i, extras),
+			       &r);
 		copy_frag(&p->frag[i], r.gref);
-		out.frag[i] = (struct netif_rx_frag){ r.id, p->frag[i].offset,
-						      (int16_t)p->frag[i].size };
+		out.frag[i] = (struct netif_rx_frag){r.id, p->frag[i].offset,
+						     (int16_t)p->frag[i].size};
 	}
 	ring_back_consume(&back.rx, n);
 	netif_rx_produce(&back.rx, &out);
@@ -111,8 +118,9 @@ static void back_serve(void)
 	int32_t n;
 
 	while ((n = ring_back_requests(&back.tx)) > 0) {
-		CU_ASSERT_EQUAL_FATAL(netif_tx_parse(&back.tx, back.tx.req_cons, (uint32_t)n, &p),
-				      NETIF_OK);
+		CU_ASSERT_EQUAL_FATAL(
+			netif_tx_parse(&back.tx, back.tx.req_cons, (uint32_t)n, &p),
+			NETIF_OK);
 		ring_back_consume(&back.tx, p.nr_slots);
 		back.mcast_adds += p.extra.mcast_add;
 		back.mcast_dels += p.extra.mcast_del;
@@ -140,8 +148,13 @@ static void offer(const char *node, const char *value)
 static void begin(void)
 {
 	static const char *const on[] = {
-		"feature-sg", "feature-gso-tcpv4", "feature-gso-tcpv6", "feature-rx-copy",
-		"feature-split-event-channels", "feature-ctrl-ring", "feature-multicast-control",
+		"feature-sg",
+		"feature-gso-tcpv4",
+		"feature-gso-tcpv6",
+		"feature-rx-copy",
+		"feature-split-event-channels",
+		"feature-ctrl-ring",
+		"feature-multicast-control",
 	};
 
 	lb = loopback_new(FRAMES, FRAMES, 32);
@@ -223,7 +236,7 @@ static void bounce(unsigned int n, uint32_t len, struct netfront_packet *p)
 
 		for (uint32_t k = 0; k < len; k++)
 			at[k] = (uint8_t)rand();
-		seg[i] = (struct netfront_seg){ at, len, 0 };
+		seg[i] = (struct netfront_seg){at, len, 0};
 	}
 	p->seg = seg;
 	p->nr_segs = n;
@@ -247,13 +260,14 @@ static void test_packets(void)
 {
 	for (int split = 0; split < 2; split++)
 		for (unsigned int buffers = 0; buffers <= 64; buffers += 64) {
-			struct netfront_config c = { .queues = 1, .split_events = split,
-						     .rx_buffers = buffers };
+			struct netfront_config c = {.queues = 1,
+						    .split_events = split,
+						    .rx_buffers = buffers};
 
 			begin();
 			connect_with(&c);
 			for (unsigned int i = 0; i < 600; i++) {
-				struct netfront_packet p = { .csum_blank = i & 1 };
+				struct netfront_packet p = {.csum_blank = i & 1};
 
 				if ((i & 3) == 3) {
 					p.gso_type = 1 + (i >> 2 & 1);
@@ -267,7 +281,8 @@ static void test_packets(void)
 				CU_ASSERT_EQUAL(got_last.extra.gso_type, p.gso_type);
 				CU_ASSERT_EQUAL(got_last.extra.gso_size, p.gso_size);
 				CU_ASSERT_EQUAL(got_last.extra.has_hash, p.has_hash);
-				CU_ASSERT_EQUAL(got_last.extra.hash, p.has_hash ? p.hash : 0);
+				CU_ASSERT_EQUAL(got_last.extra.hash,
+						p.has_hash ? p.hash : 0);
 			}
 			disconnect();
 			end();
@@ -276,16 +291,24 @@ static void test_packets(void)
 
 static void test_nodes(void)
 {
-	struct netfront_config c = { .queues = 3, .split_events = true, .ctrl_ring = true,
-				     .multicast_control = true, .csum6 = true, .headroom = 256 };
+	struct netfront_config c = {.queues = 3,
+				    .split_events = true,
+				    .ctrl_ring = true,
+				    .multicast_control = true,
+				    .csum6 = true,
+				    .headroom = 256};
 
 	begin();
 	connect_with(&c);
 	CU_ASSERT_EQUAL(front_loopback_number(&fl, "multi-queue-num-queues"), 3);
-	CU_ASSERT_EQUAL(front_loopback_number(&fl, "queue-2/tx-ring-ref"), nf.queue[2].tx_ref);
-	CU_ASSERT_EQUAL(front_loopback_number(&fl, "queue-2/rx-ring-ref"), nf.queue[2].rx_ref);
-	CU_ASSERT_EQUAL(front_loopback_number(&fl, "queue-2/event-channel-tx"), nf.queue[2].tx_port);
-	CU_ASSERT_EQUAL(front_loopback_number(&fl, "queue-2/event-channel-rx"), nf.queue[2].rx_port);
+	CU_ASSERT_EQUAL(front_loopback_number(&fl, "queue-2/tx-ring-ref"),
+			nf.queue[2].tx_ref);
+	CU_ASSERT_EQUAL(front_loopback_number(&fl, "queue-2/rx-ring-ref"),
+			nf.queue[2].rx_ref);
+	CU_ASSERT_EQUAL(front_loopback_number(&fl, "queue-2/event-channel-tx"),
+			nf.queue[2].tx_port);
+	CU_ASSERT_EQUAL(front_loopback_number(&fl, "queue-2/event-channel-rx"),
+			nf.queue[2].rx_port);
 	CU_ASSERT_EQUAL(front_loopback_number(&fl, "ctrl-ring-ref"), nf.ctrl_ref);
 	CU_ASSERT_EQUAL(front_loopback_number(&fl, "event-channel-ctrl"), nf.ctrl_port);
 	CU_ASSERT_EQUAL(front_loopback_number(&fl, "request-rx-copy"), 1);
@@ -299,7 +322,7 @@ static void test_nodes(void)
 	CU_ASSERT_FALSE(netfront_carrier(&nf));
 	disconnect();
 	memset(fl.node[FRONT_DIR], 0, sizeof(fl.node[FRONT_DIR]));
-	c = (struct netfront_config){ .no_sg = true, .no_csum = true };
+	c = (struct netfront_config){.no_sg = true, .no_csum = true};
 	connect_with(&c);
 	CU_ASSERT_EQUAL(front_loopback_number(&fl, "tx-ring-ref"), nf.queue[0].tx_ref);
 	CU_ASSERT_EQUAL(front_loopback_number(&fl, "event-channel"), nf.queue[0].tx_port);
@@ -312,9 +335,9 @@ static void test_nodes(void)
 
 static void test_multicast(void)
 {
-	struct netfront_config c = { .multicast_control = true };
-	static const uint8_t addr[6] = { 1, 0, 0x5e, 1, 2, 3 };
-	struct netfront_packet p = { .done = on_sent };
+	struct netfront_config c = {.multicast_control = true};
+	static const uint8_t addr[6] = {1, 0, 0x5e, 1, 2, 3};
+	struct netfront_packet p = {.done = on_sent};
 
 	begin();
 	connect_with(&c);
@@ -337,8 +360,8 @@ static void test_multicast(void)
 
 static void test_ctrl(void)
 {
-	struct netfront_config c = { .ctrl_ring = true };
-	static const uint32_t set[3] = { 0, 40, 0 };
+	struct netfront_config c = {.ctrl_ring = true};
+	static const uint32_t set[3] = {0, 40, 0};
 	struct xen_netif_ctrl_request req;
 	uint32_t status, data;
 	uint8_t key[40], *seen;
@@ -348,10 +371,12 @@ static void test_ctrl(void)
 	for (int i = 0; i < 40; i++)
 		key[i] = (uint8_t)(i * 3);
 	CU_ASSERT_EQUAL(netfront_ctrl_poll(&nf, &status, &data), 0);
-	CU_ASSERT_EQUAL(netfront_ctrl_send(&nf, XEN_NETIF_CTRL_TYPE_SET_HASH_KEY, set, key, 40),
-			FRONT_OK);
-	CU_ASSERT_EQUAL(netfront_ctrl_send(&nf, XEN_NETIF_CTRL_TYPE_SET_HASH_KEY, set, key, 40),
-			FRONT_FULL);
+	CU_ASSERT_EQUAL(
+		netfront_ctrl_send(&nf, XEN_NETIF_CTRL_TYPE_SET_HASH_KEY, set, key, 40),
+		FRONT_OK);
+	CU_ASSERT_EQUAL(
+		netfront_ctrl_send(&nf, XEN_NETIF_CTRL_TYPE_SET_HASH_KEY, set, key, 40),
+		FRONT_FULL);
 	CU_ASSERT_EQUAL(netfront_ctrl_poll(&nf, &status, &data), 0);
 	CU_ASSERT_EQUAL_FATAL(ring_back_requests(&back.ctrl), 1);
 	ctrl_fetch(&back.ctrl, 0, &req);
@@ -367,7 +392,8 @@ static void test_ctrl(void)
 	CU_ASSERT_EQUAL(data, 77);
 	/* an answer to something else */
 	CU_ASSERT_EQUAL(netfront_ctrl_send(&nf, XEN_NETIF_CTRL_TYPE_GET_HASH_FLAGS,
-					   (const uint32_t[3]){ 0 }, NULL, 0), FRONT_OK);
+					   (const uint32_t[3]){0}, NULL, 0),
+			FRONT_OK);
 	ring_back_consume(&back.ctrl, 1);
 	ctrl_respond(&back.ctrl, &req, 0, 0);
 	ring_back_push(&back.ctrl);
@@ -378,17 +404,17 @@ static void test_ctrl(void)
 
 static void test_refused(void)
 {
-	struct netfront_config c = { .queues = 1 };
+	struct netfront_config c = {.queues = 1};
 	uint8_t *page;
 	struct netfront_seg seg[2];
-	struct netfront_packet p = { .seg = seg, .nr_segs = 1, .done = on_sent };
+	struct netfront_packet p = {.seg = seg, .nr_segs = 1, .done = on_sent};
 	unsigned int sent = 0;
 
 	begin();
 	offer("feature-sg", "0");
 	connect_with(&c);
 	page = fl.os.ops->pages_alloc(&fl.os, 1);
-	seg[0] = seg[1] = (struct netfront_seg){ page, 60, 0 };
+	seg[0] = seg[1] = (struct netfront_seg){page, 60, 0};
 	p.nr_segs = 2;
 	CU_ASSERT_EQUAL(netfront_send(&nf.queue[0], &p), FRONT_UNSUPPORTED);
 	p.nr_segs = 0;
@@ -402,10 +428,10 @@ static void test_refused(void)
 	p.gso_type = 0;
 	seg[0].len = 13;
 	CU_ASSERT_EQUAL(netfront_send(&nf.queue[0], &p), FRONT_INVALID);
-	seg[0] = (struct netfront_seg){ page + 4000, 97, 0 };
+	seg[0] = (struct netfront_seg){page + 4000, 97, 0};
 	CU_ASSERT_EQUAL(netfront_send(&nf.queue[0], &p), FRONT_INVALID);
 	front_loopback_fail(&fl, 1);
-	seg[0] = (struct netfront_seg){ page, 60, 0 };
+	seg[0] = (struct netfront_seg){page, 60, 0};
 	CU_ASSERT_EQUAL(netfront_send(&nf.queue[0], &p), FRONT_NOMEM);
 	/* a whole ring of packets, each its own struct in practice; one will do here */
 	for (;;) {
@@ -427,8 +453,8 @@ static void test_refused(void)
 /* Backends that answer what was not asked, or make packets that cannot be. */
 static void lie(int which)
 {
-	struct netfront_config c = { .queues = 1 };
-	struct netif_rx_response bad = { .offset = 4000, .status = 200 };
+	struct netfront_config c = {.queues = 1};
+	struct netif_rx_response bad = {.offset = 4000, .status = 200};
 
 	begin();
 	connect_with(&c);
@@ -443,7 +469,7 @@ static void lie(int which)
 		ring_copy_out(ring_back_produce(&back.rx), &bad, sizeof(bad));
 		break;
 	case 2: /* a chain that is cut off */
-		bad = (struct netif_rx_response){ .flags = NETRXF_more_data, .status = 60 };
+		bad = (struct netif_rx_response){.flags = NETRXF_more_data, .status = 60};
 		ring_back_consume(&back.rx, 1);
 		ring_copy_out(ring_back_produce(&back.rx), &bad, sizeof(bad));
 		break;
@@ -468,7 +494,7 @@ static void test_lying_back(void)
 
 static void test_faults(void)
 {
-	struct netfront_config c = { .queues = 2, .split_events = true, .ctrl_ring = true };
+	struct netfront_config c = {.queues = 2, .split_events = true, .ctrl_ring = true};
 	unsigned int n = 0;
 	int err;
 
@@ -523,14 +549,14 @@ static void test_console(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {
-		{ "packets there and back", test_packets },
-		{ "what is published", test_nodes },
-		{ "multicast control", test_multicast },
-		{ "control ring", test_ctrl },
-		{ "what cannot be sent", test_refused },
-		{ "backends that lie", test_lying_back },
-		{ "fault sweep", test_faults },
-		{ "console", test_console },
+		{"packets there and back", test_packets},
+		{"what is published", test_nodes},
+		{"multicast control", test_multicast},
+		{"control ring", test_ctrl},
+		{"what cannot be sent", test_refused},
+		{"backends that lie", test_lying_back},
+		{"fault sweep", test_faults},
+		{"console", test_console},
 		CU_TEST_INFO_NULL,
 	};
 

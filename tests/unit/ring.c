@@ -22,10 +22,18 @@ struct msg {
 };
 DEFINE_RING_TYPES(msg, struct msg, struct msg);
 
-_Static_assert(offsetof(struct msg_sring, req_prod) == offsetof(struct ring_shared, req_prod), "");
-_Static_assert(offsetof(struct msg_sring, req_event) == offsetof(struct ring_shared, req_event), "");
-_Static_assert(offsetof(struct msg_sring, rsp_prod) == offsetof(struct ring_shared, rsp_prod), "");
-_Static_assert(offsetof(struct msg_sring, rsp_event) == offsetof(struct ring_shared, rsp_event), "");
+_Static_assert(offsetof(struct msg_sring, req_prod) ==
+		       offsetof(struct ring_shared, req_prod),
+	       "");
+_Static_assert(offsetof(struct msg_sring, req_event) ==
+		       offsetof(struct ring_shared, req_event),
+	       "");
+_Static_assert(offsetof(struct msg_sring, rsp_prod) ==
+		       offsetof(struct ring_shared, rsp_prod),
+	       "");
+_Static_assert(offsetof(struct msg_sring, rsp_event) ==
+		       offsetof(struct ring_shared, rsp_event),
+	       "");
 _Static_assert(offsetof(struct msg_sring, ring) == sizeof(struct ring_shared), "");
 
 #define SLOT sizeof(struct msg)
@@ -40,7 +48,8 @@ static uint32_t slot_for(uint32_t size)
 	return slot;
 }
 
-static void both_at(struct ring_front *f, struct ring_back *b, uint32_t size, uint32_t start)
+static void both_at(struct ring_front *f, struct ring_back *b, uint32_t size,
+		    uint32_t start)
 {
 	struct ring_shared *s = (void *)page;
 
@@ -92,13 +101,13 @@ static void test_init(void)
 }
 
 /* One message each way, carrying its number; slots are not overwritten too soon. */
-static void exchange(struct ring_front *f, struct ring_back *b, uint32_t burst, uint32_t *sent,
-		     uint32_t *seen)
+static void exchange(struct ring_front *f, struct ring_back *b, uint32_t burst,
+		     uint32_t *sent, uint32_t *seen)
 {
 	uint32_t i;
 
 	for (i = 0; i < burst; i++) {
-		struct msg m = { *sent, ~*sent };
+		struct msg m = {*sent, ~*sent};
 
 		++*sent;
 		ring_copy_out(ring_front_produce(f), &m, sizeof(m));
@@ -145,7 +154,8 @@ static void test_wrap(void)
 			}
 }
 
-/* Every req_prod around the legal window, for every state of the back end near the wrap. */
+/* Every req_prod around the legal window, for every state of the back end near the wrap.
+ */
 static void test_hostile_front(void)
 {
 	struct ring_shared *s = (void *)page;
@@ -163,7 +173,9 @@ static void test_hostile_front(void)
 				b.req_cons += inflight;
 				s->req_prod = b.req_cons + (uint32_t)delta;
 				n = ring_back_requests(&b);
-				CU_ASSERT_EQUAL(n, delta < 0 || delta > legal ? RING_OVERRUN : delta);
+				CU_ASSERT_EQUAL(n, delta < 0 || delta > legal
+							   ? RING_OVERRUN
+							   : delta);
 				CU_ASSERT_EQUAL(ring_back_final_check(&b, 1), n);
 			}
 }
@@ -186,11 +198,13 @@ static void test_hostile_back(void)
 					ring_front_produce(&f);
 				ring_front_push(&f);
 				if (asked < size)
-					ring_front_produce(&f); /* not pushed: not to be answered */
+					ring_front_produce(
+						&f); /* not pushed: not to be answered */
 				s->rsp_prod = f.rsp_cons + (uint32_t)delta;
 				CU_ASSERT_EQUAL(ring_front_responses(&f),
-						delta < 0 || delta > (int32_t)asked ? RING_OVERRUN
-										    : delta);
+						delta < 0 || delta > (int32_t)asked
+							? RING_OVERRUN
+							: delta);
 			}
 }
 
@@ -209,7 +223,8 @@ static void test_resume(void)
 	CU_ASSERT_FALSE(ring_back_attach(&b, page, 1, slot));
 	s->req_prod = base - 1;
 	CU_ASSERT_FALSE(ring_back_attach(&b, page, 1, slot));
-	/* a successor: three answered of which one was pushed, two in flight, one waiting */
+	/* a successor: three answered of which one was pushed, two in flight, one waiting
+	 */
 	s->rsp_prod = base + 1;
 	s->req_prod = base + 6;
 	CU_ASSERT_TRUE(ring_back_resume(&b, page, 1, slot, base + 5, base + 3));
@@ -258,7 +273,8 @@ static void test_thresholds(void)
 			}
 }
 
-/* An event is sent exactly when the asked number of requests has arrived, at any batching. */
+/* An event is sent exactly when the asked number of requests has arrived, at any
+ * batching. */
 static void test_distance(void)
 {
 	uint32_t distance, back, burst;
@@ -299,7 +315,7 @@ static void test_hold_events(void)
 
 /* ---- two threads: whoever sleeps is woken ---- */
 
-#define MESSAGES 30000u
+#define MESSAGES    30000u
 #define THREAD_RING 16u
 
 struct party {
@@ -361,12 +377,13 @@ static void front_loop(struct party *p)
 		for (; n > 0; n--) {
 			struct msg m;
 
-			ring_copy_in(&m, ring_front_slot(&p->f, p->f.rsp_cons), sizeof(m));
+			ring_copy_in(&m, ring_front_slot(&p->f, p->f.rsp_cons),
+				     sizeof(m));
 			ring_front_consume(&p->f, 1);
 			CU_ASSERT_FATAL(m.value == got++ && m.check == ~m.value);
 		}
 		while (sent < MESSAGES && ring_front_free(&p->f)) {
-			struct msg m = { sent++, 0 };
+			struct msg m = {sent++, 0};
 
 			ring_copy_out(ring_front_produce(&p->f), &m, sizeof(m));
 		}
@@ -402,16 +419,16 @@ static void test_threads(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {
-		{ "sizes", test_sizes },
-		{ "init", test_init },
-		{ "wrap", test_wrap },
-		{ "hostile front", test_hostile_front },
-		{ "hostile back", test_hostile_back },
-		{ "attach and resume", test_resume },
-		{ "thresholds as the header's", test_thresholds },
-		{ "event distance", test_distance },
-		{ "hold events", test_hold_events },
-		{ "two threads", test_threads },
+		{"sizes", test_sizes},
+		{"init", test_init},
+		{"wrap", test_wrap},
+		{"hostile front", test_hostile_front},
+		{"hostile back", test_hostile_back},
+		{"attach and resume", test_resume},
+		{"thresholds as the header's", test_thresholds},
+		{"event distance", test_distance},
+		{"hold events", test_hold_events},
+		{"two threads", test_threads},
 		CU_TEST_INFO_NULL,
 	};
 

@@ -42,9 +42,11 @@ _Static_assert(sizeof(struct rw_i386) == BLKIF_SLOT_SIZE(4), "i386 slot");
 _Static_assert(offsetof(struct rw_i386, id) == BLKIF_ID(4), "i386 id");
 _Static_assert(offsetof(struct rw_i386, sector_number) == BLKIF_SECTOR(4), "i386 sector");
 _Static_assert(offsetof(struct rw_i386, seg) == BLKIF_BODY(4), "i386 segments");
-_Static_assert(offsetof(struct discard_i386, nr_sectors) == BLKIF_BODY(4), "i386 discard");
+_Static_assert(offsetof(struct discard_i386, nr_sectors) == BLKIF_BODY(4),
+	       "i386 discard");
 _Static_assert(offsetof(struct indirect_i386, handle) == BLKIF_BODY(4), "i386 indirect");
-_Static_assert(offsetof(struct indirect_i386, indirect_grefs) == BLKIF_GREFS(4), "i386 grefs");
+_Static_assert(offsetof(struct indirect_i386, indirect_grefs) == BLKIF_GREFS(4),
+	       "i386 grefs");
 _Static_assert(sizeof(struct indirect_i386) == 64, "i386 indirect");
 _Static_assert(sizeof(struct rsp_i386) == 12, "i386 response");
 _Static_assert(offsetof(struct rsp_i386, status) == BLKIF_RSP_STATUS, "i386 status");
@@ -63,7 +65,7 @@ static _Alignas(4096) uint8_t pages[RING_PAGES_MAX * RING_PAGE_SIZE];
 			(p)->seg[i_] = (struct blkif_request_segment){                   \
 				.gref = 0x1000u + (uint32_t)i_,                          \
 				.first_sect = (uint8_t)i_,                               \
-				.last_sect = (uint8_t)(i_ + 1) };                        \
+				.last_sect = (uint8_t)(i_ + 1)};                         \
 	} while (0)
 
 static void expect_rw(const struct blkif_req *q)
@@ -196,11 +198,12 @@ static void test_decode_indirect(void)
 /* What the front end writes, the back end reads; the same for responses. */
 static void test_round_trip(void)
 {
-	static const uint32_t orders[] = { 1, 2, 4, 8, 16 };
+	static const uint32_t orders[] = {1, 2, 4, 8, 16};
 
 	for (int abi = 0; abi < BLKIF_ABIS; abi++)
 		for (unsigned int o = 0; o < 5; o++) {
-			uint32_t slot = blkif_slot_size((enum blkif_abi)abi), n = orders[o];
+			uint32_t slot = blkif_slot_size((enum blkif_abi)abi),
+				 n = orders[o];
 			struct ring_front f;
 			struct ring_back b;
 			struct blkif_req in, out;
@@ -219,7 +222,8 @@ static void test_round_trip(void)
 				in.handle = (uint16_t)i;
 				for (uint32_t k = 0; k < 8; k++)
 					in.indirect_gref[k] = i * 8 + k;
-				blkif_encode((enum blkif_abi)abi, ring_front_produce(&f), &in);
+				blkif_encode((enum blkif_abi)abi, ring_front_produce(&f),
+					     &in);
 				ring_front_push(&f);
 				memset(&out, 0, sizeof(out));
 				blkif_fetch(&b, (enum blkif_abi)abi, b.req_cons, &out);
@@ -229,7 +233,8 @@ static void test_round_trip(void)
 				CU_ASSERT_EQUAL_FATAL(memcmp(&in, &out, sizeof(in)), 0);
 			}
 			for (uint32_t i = 0; i < f.size; i++) {
-				blkif_respond(&b, i * 0x100000001ull, BLKIF_OP_READ, -(int16_t)(i % 3));
+				blkif_respond(&b, i * 0x100000001ull, BLKIF_OP_READ,
+					      -(int16_t)(i % 3));
 				ring_back_push(&b);
 				CU_ASSERT_EQUAL_FATAL(ring_front_responses(&f), 1);
 				blkif_fetch_response(&f, f.rsp_cons, &rsp);
@@ -248,12 +253,15 @@ static void test_response_layout(void)
 	struct ring_back b;
 	struct blkif_sring *s = (void *)pages;
 
-	CU_ASSERT_TRUE_FATAL(ring_front_init(&f, pages, 1, blkif_slot_size(BLKIF_ABI_NATIVE)));
-	CU_ASSERT_TRUE_FATAL(ring_back_attach(&b, pages, 1, blkif_slot_size(BLKIF_ABI_NATIVE)));
+	CU_ASSERT_TRUE_FATAL(
+		ring_front_init(&f, pages, 1, blkif_slot_size(BLKIF_ABI_NATIVE)));
+	CU_ASSERT_TRUE_FATAL(
+		ring_back_attach(&b, pages, 1, blkif_slot_size(BLKIF_ABI_NATIVE)));
 	ring_front_produce(&f);
 	ring_front_push(&f);
 	ring_back_consume(&b, 1);
-	blkif_respond(&b, 0x1122334455667788, BLKIF_OP_FLUSH_DISKCACHE, BLKIF_RSP_EOPNOTSUPP);
+	blkif_respond(&b, 0x1122334455667788, BLKIF_OP_FLUSH_DISKCACHE,
+		      BLKIF_RSP_EOPNOTSUPP);
 	CU_ASSERT_EQUAL(s->ring[0].rsp.id, 0x1122334455667788);
 	CU_ASSERT_EQUAL(s->ring[0].rsp.operation, BLKIF_OP_FLUSH_DISKCACHE);
 	CU_ASSERT_EQUAL(s->ring[0].rsp.status, BLKIF_RSP_EOPNOTSUPP);
@@ -276,7 +284,7 @@ static void test_abi_names(void)
 
 static enum blkif_error check(uint8_t op, bool indirect, uint16_t segs, uint32_t max)
 {
-	struct blkif_req q = { .op = op, .indirect = indirect, .nr_segments = segs };
+	struct blkif_req q = {.op = op, .indirect = indirect, .nr_segments = segs};
 
 	return blkif_check(&q, max);
 }
@@ -284,10 +292,12 @@ static enum blkif_error check(uint8_t op, bool indirect, uint16_t segs, uint32_t
 static void test_check(void)
 {
 	for (int op = 0; op < 256; op++) {
-		bool known = op == BLKIF_OP_READ || op == BLKIF_OP_WRITE || op == BLKIF_OP_DISCARD ||
-			     op == BLKIF_OP_WRITE_BARRIER || op == BLKIF_OP_FLUSH_DISKCACHE;
+		bool known = op == BLKIF_OP_READ || op == BLKIF_OP_WRITE ||
+			     op == BLKIF_OP_DISCARD || op == BLKIF_OP_WRITE_BARRIER ||
+			     op == BLKIF_OP_FLUSH_DISKCACHE;
 
-		CU_ASSERT_EQUAL(check((uint8_t)op, false, 1, 256), known ? BLKIF_OK : BLKIF_BAD_OP);
+		CU_ASSERT_EQUAL(check((uint8_t)op, false, 1, 256),
+				known ? BLKIF_OK : BLKIF_BAD_OP);
 		CU_ASSERT_EQUAL(check((uint8_t)op, true, 1, 256),
 				op < 2 ? BLKIF_OK : BLKIF_BAD_INDIRECT_OP);
 		CU_ASSERT_EQUAL(check((uint8_t)op, true, 1, 0), BLKIF_BAD_OP);
@@ -303,7 +313,8 @@ static void test_check(void)
 	CU_ASSERT_EQUAL(check(BLKIF_OP_WRITE, true, 256, 256), BLKIF_OK);
 	CU_ASSERT_EQUAL(check(BLKIF_OP_WRITE, true, 257, 256), BLKIF_MANY_SEGMENTS);
 	CU_ASSERT_EQUAL(check(BLKIF_OP_WRITE, true, 4096, UINT32_MAX), BLKIF_OK);
-	CU_ASSERT_EQUAL(check(BLKIF_OP_WRITE, true, 4097, UINT32_MAX), BLKIF_MANY_SEGMENTS);
+	CU_ASSERT_EQUAL(check(BLKIF_OP_WRITE, true, 4097, UINT32_MAX),
+			BLKIF_MANY_SEGMENTS);
 	CU_ASSERT_EQUAL(blkif_indirect_pages(0), 0);
 	CU_ASSERT_EQUAL(blkif_indirect_pages(1), 1);
 	CU_ASSERT_EQUAL(blkif_indirect_pages(512), 1);
@@ -319,13 +330,14 @@ static void test_check(void)
 /* All 65536 pairs of first and last, in both units. */
 static void test_segments(void)
 {
-	static const uint32_t units[] = { 512, 4096 };
+	static const uint32_t units[] = {512, 4096};
 
 	for (int u = 0; u < 2; u++)
 		for (unsigned int first = 0; first < 256; first++)
 			for (unsigned int last = 0; last < 256; last++) {
-				struct blkif_request_segment s = { 5, (uint8_t)first, (uint8_t)last };
-				struct blkif_piece p = { 0, 0, 0 };
+				struct blkif_request_segment s = {5, (uint8_t)first,
+								  (uint8_t)last};
+				struct blkif_piece p = {0, 0, 0};
 				uint64_t total = 1;
 				enum blkif_error e =
 					blkif_check_segments(&s, 1, units[u], &p, &total);
@@ -338,7 +350,8 @@ static void test_segments(void)
 					CU_ASSERT_EQUAL_FATAL(e, BLKIF_OK);
 					CU_ASSERT_EQUAL(p.gref, 5);
 					CU_ASSERT_EQUAL(p.offset, first * units[u]);
-					CU_ASSERT_EQUAL(p.length, (last - first + 1) * units[u]);
+					CU_ASSERT_EQUAL(p.length,
+							(last - first + 1) * units[u]);
 					CU_ASSERT_EQUAL(total, 1u + p.length);
 				}
 			}
@@ -351,52 +364,64 @@ static void test_range(void)
 
 	CU_ASSERT_EQUAL(blkif_check_range(0, 4096, 512, 512, dev, &off), BLKIF_OK);
 	CU_ASSERT_EQUAL(blkif_check_range(dev / 512, 0, 512, 512, dev, &off), BLKIF_OK);
-	CU_ASSERT_EQUAL(blkif_check_range(dev / 512 - 1, 512, 512, 512, dev, &off), BLKIF_OK);
+	CU_ASSERT_EQUAL(blkif_check_range(dev / 512 - 1, 512, 512, 512, dev, &off),
+			BLKIF_OK);
 	CU_ASSERT_EQUAL(off, dev - 512); /* beyond 2 TiB */
-	CU_ASSERT_EQUAL(blkif_check_range(dev / 512 - 1, 1024, 512, 512, dev, &off), BLKIF_BAD_RANGE);
-	CU_ASSERT_EQUAL(blkif_check_range(dev / 512 + 1, 0, 512, 512, dev, &off), BLKIF_BAD_RANGE);
-	CU_ASSERT_EQUAL(blkif_check_range(UINT64_MAX, 512, 512, 512, dev, &off), BLKIF_BAD_RANGE);
+	CU_ASSERT_EQUAL(blkif_check_range(dev / 512 - 1, 1024, 512, 512, dev, &off),
+			BLKIF_BAD_RANGE);
+	CU_ASSERT_EQUAL(blkif_check_range(dev / 512 + 1, 0, 512, 512, dev, &off),
+			BLKIF_BAD_RANGE);
+	CU_ASSERT_EQUAL(blkif_check_range(UINT64_MAX, 512, 512, 512, dev, &off),
+			BLKIF_BAD_RANGE);
 	/* sector * 512 that wraps to something small */
-	CU_ASSERT_EQUAL(blkif_check_range(1ull << 55, 512, 512, 512, dev, &off), BLKIF_BAD_RANGE);
-	CU_ASSERT_EQUAL(blkif_check_range(0, UINT64_MAX, 512, 512, dev, &off), BLKIF_BAD_RANGE);
-	CU_ASSERT_EQUAL(blkif_check_range(1, 512, 4096, 4096, dev, &off), BLKIF_UNALIGNED);
-	CU_ASSERT_EQUAL(blkif_check_range(1, 4096, 512, 4096, dev, &off), BLKIF_UNALIGNED);
+	CU_ASSERT_EQUAL(blkif_check_range(1ull << 55, 512, 512, 512, dev, &off),
+			BLKIF_BAD_RANGE);
+	CU_ASSERT_EQUAL(blkif_check_range(0, UINT64_MAX, 512, 512, dev, &off),
+			BLKIF_BAD_RANGE);
+	CU_ASSERT_EQUAL(blkif_check_range(1, 512, 4096, 4096, dev, &off),
+			BLKIF_UNALIGNED);
+	CU_ASSERT_EQUAL(blkif_check_range(1, 4096, 512, 4096, dev, &off),
+			BLKIF_UNALIGNED);
 	CU_ASSERT_EQUAL(blkif_check_range(1, 4096, 4096, 4096, dev, &off), BLKIF_OK);
 	CU_ASSERT_EQUAL(off, 4096);
 }
 
 static void test_discard(void)
 {
-	struct blkif_req q = { .op = BLKIF_OP_DISCARD, .sector = 8, .nr_sectors = 8 };
+	struct blkif_req q = {.op = BLKIF_OP_DISCARD, .sector = 8, .nr_sectors = 8};
 	uint64_t off, len;
 
 	CU_ASSERT_EQUAL(blkif_check_discard(&q, 512, 512, 8192, &off, &len), BLKIF_OK);
 	CU_ASSERT_EQUAL(off, 4096);
 	CU_ASSERT_EQUAL(len, 4096);
 	q.nr_sectors = 9;
-	CU_ASSERT_EQUAL(blkif_check_discard(&q, 512, 512, 8192, &off, &len), BLKIF_BAD_RANGE);
+	CU_ASSERT_EQUAL(blkif_check_discard(&q, 512, 512, 8192, &off, &len),
+			BLKIF_BAD_RANGE);
 	q.nr_sectors = 1ull << 55; /* times 512 is 0 */
-	CU_ASSERT_EQUAL(blkif_check_discard(&q, 512, 512, 8192, &off, &len), BLKIF_BAD_RANGE);
+	CU_ASSERT_EQUAL(blkif_check_discard(&q, 512, 512, 8192, &off, &len),
+			BLKIF_BAD_RANGE);
 	q.nr_sectors = UINT64_MAX;
-	CU_ASSERT_EQUAL(blkif_check_discard(&q, 512, 512, 8192, &off, &len), BLKIF_BAD_RANGE);
+	CU_ASSERT_EQUAL(blkif_check_discard(&q, 512, 512, 8192, &off, &len),
+			BLKIF_BAD_RANGE);
 	q.sector = UINT64_MAX;
 	q.nr_sectors = 1;
-	CU_ASSERT_EQUAL(blkif_check_discard(&q, 512, 512, 8192, &off, &len), BLKIF_BAD_RANGE);
+	CU_ASSERT_EQUAL(blkif_check_discard(&q, 512, 512, 8192, &off, &len),
+			BLKIF_BAD_RANGE);
 }
 
 int main(void)
 {
 	CU_TestInfo tests[] = {
-		{ "read and write in each layout", test_decode_rw },
-		{ "discard in each layout", test_decode_discard },
-		{ "indirect in each layout", test_decode_indirect },
-		{ "round trip, 1 to 16 pages", test_round_trip },
-		{ "response layout", test_response_layout },
-		{ "protocol names", test_abi_names },
-		{ "operations and counts", test_check },
-		{ "segments", test_segments },
-		{ "range", test_range },
-		{ "discard range", test_discard },
+		{"read and write in each layout", test_decode_rw},
+		{"discard in each layout", test_decode_discard},
+		{"indirect in each layout", test_decode_indirect},
+		{"round trip, 1 to 16 pages", test_round_trip},
+		{"response layout", test_response_layout},
+		{"protocol names", test_abi_names},
+		{"operations and counts", test_check},
+		{"segments", test_segments},
+		{"range", test_range},
+		{"discard range", test_discard},
 		CU_TEST_INFO_NULL,
 	};
 

@@ -8,7 +8,8 @@
 /* Run @tests (ended by CU_TEST_INFO_NULL) as suite @name; the exit status. */
 static inline int ring_main(const char *name, CU_TestInfo *tests)
 {
-	CU_SuiteInfo suites[] = { { name, NULL, NULL, NULL, NULL, tests }, CU_SUITE_INFO_NULL };
+	CU_SuiteInfo suites[] = {{name, NULL, NULL, NULL, NULL, tests},
+				 CU_SUITE_INFO_NULL};
 	unsigned int failed;
 
 	if (CU_initialize_registry() || CU_register_suites(suites))

@@ -30,11 +30,11 @@ struct state {
 	uint32_t shared[4];
 	uint32_t req_prod_pvt, req_pushed, rsp_cons;
 	uint32_t req_cons, rsp_prod_pvt, rsp_pushed;
-	uint32_t sent, got;           /* front */
-	uint32_t echoed;              /* back */
-	uint32_t old[ENDS];           /* what the push under way started from */
-	uint32_t at[ENDS];            /* which step each end is about to take */
-	uint32_t event[ENDS];         /* a pending event for this end */
+	uint32_t sent, got;   /* front */
+	uint32_t echoed;      /* back */
+	uint32_t old[ENDS];   /* what the push under way started from */
+	uint32_t at[ENDS];    /* which step each end is about to take */
+	uint32_t event[ENDS]; /* a pending event for this end */
 	uint32_t asleep[ENDS], ended[ENDS];
 };
 
@@ -83,7 +83,9 @@ static void front(void)
 			ring_front_consume(&f, 1);
 			now.got++;
 		}
-		for (; now.sent < plan.messages && ring_front_free(&f) && burst < plan.burst; burst++) {
+		for (; now.sent < plan.messages && ring_front_free(&f) &&
+		       burst < plan.burst;
+		     burst++) {
 			ring_front_produce(&f);
 			now.sent++;
 		}
@@ -92,7 +94,8 @@ static void front(void)
 		if (ring_front_push(&f))
 			now.event[BACK] = 1;
 		/* a burst at a time: go on sending before sleeping */
-		if (now.got == plan.messages || (now.sent < plan.messages && ring_front_free(&f)))
+		if (now.got == plan.messages ||
+		    (now.sent < plan.messages && ring_front_free(&f)))
 			continue;
 		yield_at(3);
 		if (ring_front_final_check(&f, 1) == 0)
@@ -132,7 +135,7 @@ static void back_end(void)
 
 static void start_run(void)
 {
-	static void (*const entry[ENDS])(void) = { front, back_end };
+	static void (*const entry[ENDS])(void) = {front, back_end};
 	struct ring_shared *s = (void *)page;
 	uint32_t slot = ((RING_PAGE_SIZE - RING_HEAD_SIZE) / plan.size) & ~3u;
 	int i;
@@ -141,7 +144,8 @@ static void start_run(void)
 	ring_shared_init(page);
 	s->req_prod = s->rsp_prod = plan.start;
 	s->req_event = s->rsp_event = plan.start + 1;
-	CU_ASSERT_TRUE_FATAL(ring_front_resume(&f, page, 1, slot, plan.start, plan.start));
+	CU_ASSERT_TRUE_FATAL(
+		ring_front_resume(&f, page, 1, slot, plan.start, plan.start));
 	CU_ASSERT_TRUE_FATAL(ring_back_attach(&b, page, 1, slot));
 	CU_ASSERT_EQUAL_FATAL(f.size, plan.size);
 	for (i = 0; i < ENDS; i++) {
@@ -168,7 +172,8 @@ static bool seen(void)
 	now.rsp_pushed = b.rsp_pushed;
 	for (i = 0; i < sizeof(now); i++)
 		hash = (hash ^ ((uint8_t *)&now)[i]) * 1099511628211u;
-	for (i = (uint32_t)hash % STATES_MAX; states[i].at[FRONT]; i = (i + 1) % STATES_MAX)
+	for (i = (uint32_t)hash % STATES_MAX; states[i].at[FRONT];
+	     i = (i + 1) % STATES_MAX)
 		if (!memcmp(&states[i], &now, sizeof(now)))
 			return true;
 	states[i] = now;
@@ -197,7 +202,8 @@ static bool slept_through(void)
 		return true;
 	if (now.asleep[BACK] && ring_back_requests(&b) >= (int32_t)plan.distance)
 		return true;
-	return plan.distance == 1 && (now.got < plan.messages || now.echoed < plan.messages);
+	return plan.distance == 1 &&
+	       (now.got < plan.messages || now.echoed < plan.messages);
 }
 
 /* One run: replay @choice[0..n), then go on with the first end that can; new depth. */
@@ -210,7 +216,7 @@ static int run(uint8_t *choice, uint8_t *both, int n)
 	step(BACK);
 	runs++;
 	for (;;) {
-		bool can[ENDS] = { runnable(FRONT), runnable(BACK) };
+		bool can[ENDS] = {runnable(FRONT), runnable(BACK)};
 
 		if (!can[FRONT] && !can[BACK]) {
 			lost += slept_through();
@@ -265,9 +271,11 @@ static void all_plans(void)
 {
 	for (uint32_t size = 1; size <= 4; size *= 2)
 		for (uint32_t burst = 1; burst <= size; burst++) {
-			plan = (struct plan){ .size = size, .messages = 2 * size + 1,
-					      .burst = burst, .distance = 1,
-					      .start = 0xffffffffu };
+			plan = (struct plan){.size = size,
+					     .messages = 2 * size + 1,
+					     .burst = burst,
+					     .distance = 1,
+					     .start = 0xffffffffu};
 			explore();
 			CU_ASSERT_EQUAL(lost, 0);
 			CU_ASSERT_EQUAL(stuck, 0);
@@ -285,8 +293,11 @@ static void distances(void)
 {
 	for (uint32_t distance = 1; distance <= 3; distance++)
 		for (uint32_t burst = 1; burst <= 2; burst++) {
-			plan = (struct plan){ .size = 4, .messages = 6, .burst = burst,
-					      .distance = distance, .start = 0xfffffffeu };
+			plan = (struct plan){.size = 4,
+					     .messages = 6,
+					     .burst = burst,
+					     .distance = distance,
+					     .start = 0xfffffffeu};
 			explore();
 			CU_ASSERT_EQUAL(lost, 0);
 			CU_ASSERT_EQUAL(stuck, 0);
@@ -303,8 +314,11 @@ static void test_distances(void)
 static void careless(void)
 {
 	for (uint32_t distance = 1; distance <= 2; distance++) {
-		plan = (struct plan){ .size = 4, .messages = 5, .burst = 1, .distance = distance,
-				      .careless = true };
+		plan = (struct plan){.size = 4,
+				     .messages = 5,
+				     .burst = 1,
+				     .distance = distance,
+				     .careless = true};
 		explore();
 		CU_ASSERT(lost > 0);
 	}
@@ -318,9 +332,9 @@ static void test_finds_lost_event(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {
-		{ "no event is lost", test_no_event_lost },
-		{ "event distances", test_distances },
-		{ "a careless end is found out", test_finds_lost_event },
+		{"no event is lost", test_no_event_lost},
+		{"event distances", test_distances},
+		{"a careless end is found out", test_finds_lost_event},
 		CU_TEST_INFO_NULL,
 	};
 

@@ -29,22 +29,25 @@ static void rings_at(uint32_t start, uint32_t slot)
 
 static void put_req(uint16_t offset, uint16_t flags, uint16_t size)
 {
-	struct netif_tx_request r = { .gref = 9, .offset = offset, .flags = flags, .size = size,
-				      .id = (uint16_t)(100 + f.req_prod_pvt) };
+	struct netif_tx_request r = {.gref = 9,
+				     .offset = offset,
+				     .flags = flags,
+				     .size = size,
+				     .id = (uint16_t)(100 + f.req_prod_pvt)};
 
 	ring_copy_out(ring_front_produce(&f), &r, sizeof(r));
 }
 
 static void put_extra(uint8_t type, uint8_t flags, const void *body)
 {
-	struct netif_extra_info x = { .type = type, .flags = flags };
+	struct netif_extra_info x = {.type = type, .flags = flags};
 
 	if (body)
 		memcpy(&x.u, body, 6);
 	ring_copy_out(ring_front_produce(&f), &x, sizeof(x));
 }
 
-static const uint8_t gso4[6] = { 0xb4, 5, XEN_NETIF_GSO_TYPE_TCPV4 }; /* size 1460 */
+static const uint8_t gso4[6] = {0xb4, 5, XEN_NETIF_GSO_TYPE_TCPV4}; /* size 1460 */
 
 static enum netif_error parse(struct netif_tx_packet *p)
 {
@@ -68,7 +71,8 @@ static void test_tx_layout(void)
 
 	for (start = 0xfffffff8u; start != 4; start++) {
 		rings_at(start, NETIF_TX_SLOT_SIZE);
-		put_req(100, MORE | EXTRA | NETTXF_csum_blank | NETTXF_data_validated, 9000);
+		put_req(100, MORE | EXTRA | NETTXF_csum_blank | NETTXF_data_validated,
+			9000);
 		put_extra(XEN_NETIF_EXTRA_TYPE_GSO, XMORE, gso4);
 		put_extra(XEN_NETIF_EXTRA_TYPE_HASH, 0, "\x01\x01\x78\x56\x34\x12");
 		put_req(0, MORE, 4096);
@@ -118,9 +122,9 @@ static void test_tx_round_trip(void)
 		in.nr_frags = (uint8_t)frags;
 		in.flags = rand() & 3;
 		for (uint32_t k = 0; k < frags; k++)
-			in.frag[k] = (struct netif_frag){ (uint32_t)rand(), (uint16_t)(rand() % 96),
-							  (uint16_t)(14 + rand() % 3987),
-							  (uint16_t)rand() };
+			in.frag[k] = (struct netif_frag){
+				(uint32_t)rand(), (uint16_t)(rand() % 96),
+				(uint16_t)(14 + rand() % 3987), (uint16_t)rand()};
 		if (i & 1)
 			in.extra.gso_type = 1 + (i >> 3 & 1), in.extra.gso_size = 1400;
 		in.extra.mcast_add = frags == 1 && (i & 2);
@@ -240,19 +244,24 @@ static void test_tx_chains(void)
 
 static void test_tx_extras(void)
 {
-	static const uint8_t bad_gso[][6] = { { 0, 0, 1 }, { 1, 0, 0 }, { 1, 0, 3 }, { 1, 0, 255 } };
-	static const uint8_t bad_hash[][6] = { { 4, 1 }, { 255, 1 }, { 0, 0 }, { 0, 2 } };
+	static const uint8_t bad_gso[][6] = {
+		{0, 0, 1}, {1, 0, 0}, {1, 0, 3}, {1, 0, 255}};
+	static const uint8_t bad_hash[][6] = {{4, 1}, {255, 1}, {0, 0}, {0, 2}};
 
 	rings_at(0xffffffffu, NETIF_TX_SLOT_SIZE);
 	for (int type = 0; type < 256; type++) {
 		put_req(0, EXTRA, 100);
-		put_extra((uint8_t)type, 0, type == XEN_NETIF_EXTRA_TYPE_HASH
-						    ? (const uint8_t *)"\0\1aaaa"
-						    : gso4);
-		expect(type >= 1 && type < XEN_NETIF_EXTRA_TYPE_MAX ? NETIF_OK : NETIF_BAD_EXTRA, 2);
+		put_extra((uint8_t)type, 0,
+			  type == XEN_NETIF_EXTRA_TYPE_HASH ? (const uint8_t *)"\0\1aaaa"
+							    : gso4);
+		expect(type >= 1 && type < XEN_NETIF_EXTRA_TYPE_MAX ? NETIF_OK
+								    : NETIF_BAD_EXTRA,
+		       2);
 	}
 	for (int type = 1; type < XEN_NETIF_EXTRA_TYPE_MAX; type++) {
-		const void *body = type == XEN_NETIF_EXTRA_TYPE_HASH ? (const void *)"\0\1aaaa" : gso4;
+		const void *body = type == XEN_NETIF_EXTRA_TYPE_HASH
+					   ? (const void *)"\0\1aaaa"
+					   : gso4;
 
 		put_req(0, EXTRA, 100);
 		put_extra((uint8_t)type, XMORE, body);
@@ -305,7 +314,8 @@ static void test_rx_round_trip(void)
 		first = f.req_prod_pvt;
 		for (uint32_t k = 0; k < slots; k++) {
 			gref[f.req_prod_pvt % 256] = (uint32_t)rand();
-			netif_rx_post(&f, (uint16_t)f.req_prod_pvt, gref[f.req_prod_pvt % 256]);
+			netif_rx_post(&f, (uint16_t)f.req_prod_pvt,
+				      gref[f.req_prod_pvt % 256]);
 		}
 		ring_front_push(&f);
 		for (uint32_t k = 0; k < slots; k++) {
@@ -317,24 +327,30 @@ static void test_rx_round_trip(void)
 		for (uint32_t k = 0; k < frags; k++) {
 			struct netif_rx_request r;
 
-			netif_rx_fetch(&b, b.req_cons + netif_rx_slot_of(
-						k, netif_extra_slots(&in.extra)), &r);
-			in.frag[k] = (struct netif_rx_frag){ r.id, (uint16_t)(rand() % 96),
-							     (int16_t)(rand() % 4001) };
+			netif_rx_fetch(
+				&b,
+				b.req_cons +
+					netif_rx_slot_of(k, netif_extra_slots(&in.extra)),
+				&r);
+			in.frag[k] = (struct netif_rx_frag){r.id, (uint16_t)(rand() % 96),
+							    (int16_t)(rand() % 4001)};
 		}
 		ring_back_consume(&b, slots);
 		netif_rx_produce(&b, &in);
 		ring_back_push(&b);
 		CU_ASSERT_EQUAL_FATAL(ring_front_responses(&f), (int32_t)slots);
-		CU_ASSERT_EQUAL_FATAL(netif_rx_parse(&f, f.rsp_cons, slots, &out), NETIF_OK);
+		CU_ASSERT_EQUAL_FATAL(netif_rx_parse(&f, f.rsp_cons, slots, &out),
+				      NETIF_OK);
 		CU_ASSERT_EQUAL_FATAL(out.nr_slots, slots);
 		CU_ASSERT_EQUAL_FATAL(out.nr_frags, frags);
 		CU_ASSERT_EQUAL_FATAL(out.flags, in.flags);
-		CU_ASSERT_EQUAL_FATAL(memcmp(out.frag, in.frag, frags * sizeof(in.frag[0])), 0);
+		CU_ASSERT_EQUAL_FATAL(
+			memcmp(out.frag, in.frag, frags * sizeof(in.frag[0])), 0);
 		/* a response is in the slot of its request: ids were slot numbers */
 		for (uint32_t k = 0; k < frags; k++)
-			CU_ASSERT_EQUAL_FATAL(out.frag[k].id,
-					      (uint16_t)(first + netif_rx_slot_of(k, out.extra.count)));
+			CU_ASSERT_EQUAL_FATAL(
+				out.frag[k].id,
+				(uint16_t)(first + netif_rx_slot_of(k, out.extra.count)));
 		in.extra.count = out.extra.count;
 		CU_ASSERT_EQUAL_FATAL(memcmp(&out.extra, &in.extra, sizeof(in.extra)), 0);
 		ring_front_consume(&f, slots);
@@ -350,20 +366,21 @@ struct rx_lie {
 static void test_rx_lies(void)
 {
 	static const struct rx_lie lies[] = {
-		{ 0, 0, 4096, NETIF_OK },
-		{ 0, 0, 0, NETIF_OK },
-		{ 0, 0, NETIF_RSP_ERROR, NETIF_BAD_STATUS },
-		{ 0, 0, INT16_MIN, NETIF_BAD_STATUS },
-		{ 1, 0, 4096, NETIF_CROSSES_PAGE },
-		{ 65535, 0, 1, NETIF_CROSSES_PAGE },
-		{ 0, 0, INT16_MAX, NETIF_CROSSES_PAGE },
-		{ 0, NETRXF_more_data, 1, NETIF_TRUNCATED },
-		{ 0, NETRXF_extra_info, 1, NETIF_TRUNCATED },
+		{0, 0, 4096, NETIF_OK},
+		{0, 0, 0, NETIF_OK},
+		{0, 0, NETIF_RSP_ERROR, NETIF_BAD_STATUS},
+		{0, 0, INT16_MIN, NETIF_BAD_STATUS},
+		{1, 0, 4096, NETIF_CROSSES_PAGE},
+		{65535, 0, 1, NETIF_CROSSES_PAGE},
+		{0, 0, INT16_MAX, NETIF_CROSSES_PAGE},
+		{0, NETRXF_more_data, 1, NETIF_TRUNCATED},
+		{0, NETRXF_extra_info, 1, NETIF_TRUNCATED},
 	};
 
 	for (unsigned int i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
-		struct netif_rx_response r = { .offset = lies[i].offset, .flags = lies[i].flags,
-					       .status = lies[i].status };
+		struct netif_rx_response r = {.offset = lies[i].offset,
+					      .flags = lies[i].flags,
+					      .status = lies[i].status};
 		struct netif_rx_packet p;
 
 		rings_at(0xffffffffu, NETIF_RX_SLOT_SIZE);
@@ -376,8 +393,8 @@ static void test_rx_lies(void)
 	}
 	/* extra info that only a transmitter may send */
 	for (int type = 0; type < 256; type++) {
-		struct netif_rx_response r = { .flags = NETRXF_extra_info, .status = 60 };
-		struct netif_extra_info x = { .type = (uint8_t)type };
+		struct netif_rx_response r = {.flags = NETRXF_extra_info, .status = 60};
+		struct netif_extra_info x = {.type = (uint8_t)type};
 		struct netif_rx_packet p;
 		enum netif_error e;
 
@@ -401,13 +418,13 @@ static void test_rx_lies(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {
-		{ "tx chain over the wrap", test_tx_layout },
-		{ "tx round trip", test_tx_round_trip },
-		{ "tx sizes that lie", test_tx_sizes },
-		{ "tx chains that lie", test_tx_chains },
-		{ "tx extra info that lies", test_tx_extras },
-		{ "rx round trip", test_rx_round_trip },
-		{ "rx lies", test_rx_lies },
+		{"tx chain over the wrap", test_tx_layout},
+		{"tx round trip", test_tx_round_trip},
+		{"tx sizes that lie", test_tx_sizes},
+		{"tx chains that lie", test_tx_chains},
+		{"tx extra info that lies", test_tx_extras},
+		{"rx round trip", test_rx_round_trip},
+		{"rx lies", test_rx_lies},
 		CU_TEST_INFO_NULL,
 	};
 

@@ -21,14 +21,17 @@ static void test_bytes_wrap(void)
 			char in[17];
 
 			prod = cons = start;
-			CU_ASSERT_TRUE_FATAL(bytes_writer_init(&w, buf, 16, &prod, &cons));
-			CU_ASSERT_TRUE_FATAL(bytes_reader_init(&r, buf, 16, &prod, &cons));
+			CU_ASSERT_TRUE_FATAL(
+				bytes_writer_init(&w, buf, 16, &prod, &cons));
+			CU_ASSERT_TRUE_FATAL(
+				bytes_reader_init(&r, buf, 16, &prod, &cons));
 			for (uint32_t i = 0; i < 17; i++)
 				in[i] = (char)('a' + i + n);
 			CU_ASSERT_EQUAL(bytes_write(&w, in, n), (int32_t)n);
 			CU_ASSERT_EQUAL(bytes_writable(&w), 16 - (int32_t)n);
 			CU_ASSERT_EQUAL(bytes_readable(&r), (int32_t)n);
-			CU_ASSERT_EQUAL(bytes_peek(&r, n / 2, out, 32), (int32_t)(n - n / 2));
+			CU_ASSERT_EQUAL(bytes_peek(&r, n / 2, out, 32),
+					(int32_t)(n - n / 2));
 			CU_ASSERT_EQUAL(memcmp(out, in + n / 2, n - n / 2), 0);
 			CU_ASSERT_EQUAL(bytes_peek(&r, n, out, 32), 0);
 			CU_ASSERT_EQUAL(bytes_read(&r, out, 32), (int32_t)n);
@@ -55,7 +58,8 @@ static void test_bytes_hostile(void)
 
 		CU_ASSERT_TRUE_FATAL(bytes_reader_init(&r, buf, 16, &prod, &cons));
 		prod = start + (uint32_t)delta;
-		CU_ASSERT_EQUAL(bytes_readable(&r), delta < 0 || delta > 16 ? BYTES_OVERRUN : delta);
+		CU_ASSERT_EQUAL(bytes_readable(&r),
+				delta < 0 || delta > 16 ? BYTES_OVERRUN : delta);
 		if (delta < 0 || delta > 16) {
 			CU_ASSERT_EQUAL(bytes_read(&r, out, 16), BYTES_OVERRUN);
 			CU_ASSERT_EQUAL(cons, start);
@@ -64,8 +68,9 @@ static void test_bytes_hostile(void)
 		CU_ASSERT_TRUE_FATAL(bytes_writer_init(&w, buf, 16, &prod, &cons));
 		CU_ASSERT_EQUAL(bytes_write(&w, "0123456789", 10), 10);
 		cons = start + (uint32_t)delta;
-		CU_ASSERT_EQUAL(bytes_writable(&w),
-				10 - delta < 0 || 10 - delta > 16 ? BYTES_OVERRUN : 6 + delta);
+		CU_ASSERT_EQUAL(bytes_writable(&w), 10 - delta < 0 || 10 - delta > 16
+							    ? BYTES_OVERRUN
+							    : 6 + delta);
 	}
 	for (uint32_t size = 0; size < 40; size++) {
 		uint32_t prod = 0, cons = 0;
@@ -120,7 +125,7 @@ static void test_console(void)
 static void test_xenstore(void)
 {
 	static struct xenstore_domain_interface page;
-	struct xsd_sockmsg head = { .type = XS_READ, .req_id = 3, .len = 5 }, seen;
+	struct xsd_sockmsg head = {.type = XS_READ, .req_id = 3, .len = 5}, seen;
 	struct bytes_reader back_req, front_rsp;
 	struct bytes_writer back_rsp, front_req;
 	bool error;
@@ -156,7 +161,7 @@ static void test_xenstore(void)
 
 static uint32_t check(uint16_t type, uint32_t d0, uint32_t d1, uint32_t d2)
 {
-	struct xen_netif_ctrl_request q = { .type = type, .data = { d0, d1, d2 } };
+	struct xen_netif_ctrl_request q = {.type = type, .data = {d0, d1, d2}};
 
 	return ctrl_check(&q);
 }
@@ -168,7 +173,7 @@ static uint32_t check(uint16_t type, uint32_t d0, uint32_t d1, uint32_t d2)
 
 static void test_ctrl_check(void)
 {
-	static const uint32_t mapping[4] = { 0, 1, 2, 3 };
+	static const uint32_t mapping[4] = {0, 1, 2, 3};
 
 	for (uint32_t type = 0; type < 65536; type++) {
 		bool known = type >= 1 && type <= 10;
@@ -184,7 +189,8 @@ static void test_ctrl_check(void)
 	CU_ASSERT_EQUAL(check(XEN_NETIF_CTRL_TYPE_SET_HASH_KEY, 9, 40, 1), INVAL);
 	CU_ASSERT_EQUAL(check(XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING, 9, 1024, 0), OKAY);
 	CU_ASSERT_EQUAL(check(XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING, 9, 1025, 0), TOOBIG);
-	CU_ASSERT_EQUAL(check(XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING, 9, 1, UINT32_MAX), TOOBIG);
+	CU_ASSERT_EQUAL(check(XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING, 9, 1, UINT32_MAX),
+			TOOBIG);
 	CU_ASSERT_EQUAL(check(XEN_NETIF_CTRL_TYPE_SET_HASH_ALGORITHM, 1, 0, 0), OKAY);
 	CU_ASSERT_EQUAL(check(XEN_NETIF_CTRL_TYPE_SET_HASH_ALGORITHM, 2, 0, 0), INVAL);
 	CU_ASSERT_EQUAL(check(XEN_NETIF_CTRL_TYPE_ADD_GREF_MAPPING, 0, 9, 512), OKAY);
@@ -204,7 +210,8 @@ static void test_ctrl_ring(void)
 	CU_ASSERT_TRUE_FATAL(ring_back_attach(&b, page, 1, CTRL_SLOT_SIZE));
 	CU_ASSERT_EQUAL(f.size, 128);
 	for (uint16_t i = 0; i < 1000; i++) {
-		struct xen_netif_ctrl_request q = { .id = i, .type = 3, .data = { 1, 2, i } }, seen;
+		struct xen_netif_ctrl_request q = {.id = i, .type = 3, .data = {1, 2, i}},
+					      seen;
 		struct xen_netif_ctrl_response r;
 
 		ctrl_request(&f, &q);
@@ -228,12 +235,12 @@ static void test_ctrl_ring(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {
-		{ "bytes over the wrap", test_bytes_wrap },
-		{ "bytes, hostile indices", test_bytes_hostile },
-		{ "console page", test_console },
-		{ "xenstore page", test_xenstore },
-		{ "control requests", test_ctrl_check },
-		{ "control ring", test_ctrl_ring },
+		{"bytes over the wrap", test_bytes_wrap},
+		{"bytes, hostile indices", test_bytes_hostile},
+		{"console page", test_console},
+		{"xenstore page", test_xenstore},
+		{"control requests", test_ctrl_check},
+		{"control ring", test_ctrl_ring},
 		CU_TEST_INFO_NULL,
 	};
 
