@@ -208,9 +208,6 @@ static void try_events(struct guest *g)
 		check("unmask", !events_unmask(g->events, back));
 	check("several-were-one", quiet(g));
 	check("notify-when-unmasked", guest_notify(g) && next_port(g) == back);
-	if (!g->lb) /* the front's own initial event */
-		check("front-port", xenevtchn_pending(g->evtchn) == (int)g->port &&
-					    !xenevtchn_unmask(g->evtchn, g->port));
 	check("front-is-quiet", !guest_notified(g, 100));
 	check("notify-front", !events_notify(g->events, back) && guest_notified(g, 1000));
 	if (g->lb)
