@@ -104,6 +104,7 @@ static uint32_t ref[FRAMES];
 static void *state;
 static size_t state_size;
 static int fds[1 + QUEUES];
+static int image_dup = -1; /* of the image last attached */
 
 static unsigned int open_fds(void)
 {
@@ -173,6 +174,9 @@ static int attach_sized(size_t size, unsigned int nfds, struct worker_device **d
 {
 	fds[0] = memfd_create("image", MFD_CLOEXEC);
 	CU_ASSERT_FATAL(!ftruncate(fds[0], SIZE));
+	if (image_dup >= 0)
+		close(image_dup);
+	image_dup = dup(fds[0]);
 	for (unsigned int i = 1; i < nfds; i++)
 		fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
 	return vbd_worker_class.attach(&w, 51712, &msg, size, fds, nfds, state, state_size, dev);
@@ -183,26 +187,38 @@ static int attach(struct worker_device **dev)
 	return attach_sized(vbd_attach_size(msg.nr_queues), 1 + msg.nr_queues, dev);
 }
 
-/* One request, and its answer; as a guest that sleeps. */
-static int16_t ask(unsigned int q, uint8_t op, uint64_t sector, uint32_t frame)
+static void put(unsigned int q, uint8_t op, uint64_t sector, uint32_t frame, uint8_t last)
 {
 	struct guest_queue *g = &guest[q];
 	struct blkif_req req = { .op = op, .id = 77, .sector = sector,
 				 .nr_segments = op == BLKIF_OP_FLUSH_DISKCACHE ? 0 : 1,
-				 .seg = { { ref[frame], 0, 7 } } };
-	struct pollfd p = { loopback_port_fd(w.lb, g->port), POLLIN, 0 };
-	struct blkif_rsp rsp;
-	uint64_t count;
+				 .seg = { { ref[frame], 0, last } } };
 
 	blkif_encode(BLKIF_ABI_X86_64, ring_front_produce(&g->ring), &req);
 	if (ring_front_push(&g->ring))
 		loopback_port_notify(w.lb, g->port);
+}
+
+/* The answer, as a guest that sleeps. */
+static int16_t answer(unsigned int q)
+{
+	struct guest_queue *g = &guest[q];
+	struct pollfd p = { loopback_port_fd(w.lb, g->port), POLLIN, 0 };
+	struct blkif_rsp rsp;
+	uint64_t count;
+
 	while (ring_front_final_check(&g->ring, 1) < 1)
 		if (poll(&p, 1, 10000) != 1 || read(p.fd, &count, sizeof(count)) < 0)
 			return INT16_MIN;
 	blkif_fetch_response(&g->ring, g->ring.rsp_cons, &rsp);
 	ring_front_consume(&g->ring, 1);
 	return rsp.id == 77 ? rsp.status : INT16_MIN;
+}
+
+static int16_t ask(unsigned int q, uint8_t op, uint64_t sector, uint32_t frame)
+{
+	put(q, op, sector, frame, 7);
+	return answer(q);
 }
 
 /* ---- tests ---- */
@@ -257,6 +273,14 @@ static void refuse(void)
 	check_nothing_held();
 }
 
+/* So that a duplicate of the image is open before descriptors are counted. */
+static void refuse_once(void)
+{
+	msg.abi = BLKIF_ABIS;
+	refuse();
+	msg.abi = BLKIF_ABI_X86_64;
+}
+
 /* Set one field to what it may not be; expect a refusal; put it back. */
 #define REFUSE(field, value)                         \
 	do {                                         \
@@ -272,6 +296,7 @@ static void test_bad_messages(void)
 	unsigned int before;
 
 	make_guest();
+	refuse_once();
 	before = open_fds();
 	REFUSE(abi, BLKIF_ABIS);
 	REFUSE(engine, 3);
@@ -345,6 +370,35 @@ static void test_broken(void)
 	end_guest();
 }
 
+/* Sectors of one block through different queues at once: none undoes another. */
+static void test_rmw_across_queues(void)
+{
+	struct worker_device *dev;
+	bool ok = true;
+	char got[4096];
+	int fd;
+
+	make_guest();
+	msg.offset_align = 4096;
+	CU_ASSERT_EQUAL_FATAL(attach(&dev), 0);
+	fd = image_dup;
+	for (int round = 1; ok && round < 300; round++) {
+		for (unsigned int i = 0; i < 6; i++) {
+			memset(loopback_frame(w.lb, 20 + i), round + (int)i, 512);
+			put(i % QUEUES, BLKIF_OP_WRITE, 8 + i, 20 + i, 0);
+		}
+		for (unsigned int i = 0; i < 6; i++)
+			ok &= answer(i % QUEUES) == BLKIF_RSP_OKAY;
+		ok &= pread(fd, got, 4096, 4096) == 4096;
+		for (unsigned int i = 0; i < 6; i++)
+			ok &= got[512 * i] == (char)(round + (int)i) && got[512 * i + 511] == got[512 * i];
+	}
+	CU_ASSERT(ok);
+	vbd_worker_class.detach(dev);
+	check_nothing_held();
+	end_guest();
+}
+
 /* Again and again, with requests under way when it ends. */
 static void test_cycles(void)
 {
@@ -380,6 +434,7 @@ static const struct vbd_test tests[] = {
 	{ "attach messages that are wrong", test_bad_messages },
 	{ "the size changes", test_update },
 	{ "one ring breaks", test_broken },
+	{ "read-modify-write of one block by several queues", test_rmw_across_queues },
 	{ "attach and detach under load", test_cycles },
 };
 

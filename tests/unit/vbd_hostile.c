@@ -433,7 +433,7 @@ static void test_flood(void)
 		}
 		ring_front_push(&r.ring);
 		rig_settle(&r);
-		CU_ASSERT_EQUAL_FATAL(ring_front_responses(&r.ring), n);
+		CU_ASSERT_EQUAL_FATAL(ring_front_responses(&r.ring), (int32_t)n);
 		ring_front_consume(&r.ring, n);
 		answered += n;
 	}
