@@ -16,7 +16,7 @@ NETBACK_TEST_SRCS := $(NETBACK_VIF_SRCS) backends/netback/port_loop.c tests/unit
 define net_test
 $(call unit_test,net_$(1),tests/unit/net_$(1).c $(NETBACK_TEST_SRCS),-luring)
 endef
-$(foreach t,tx rx hash ctrl mcast hostile waiter,$(eval $(call net_test,$(t))))
+$(foreach t,tx rx hash ctrl mcast hostile waiter packet,$(eval $(call net_test,$(t))))
 $(eval $(call unit_test,net_port,tests/unit/net_port.c backends/netback/tap.c $(NETBACK_TEST_SRCS),-luring))
 NET_FRONT_SRCS := tests/unit/net_front.c $(FRONT_LOOPBACK_SRCS) $(NETBACK_TEST_SRCS)
 $(eval $(call unit_test,net_front,$(NET_FRONT_SRCS),-luring))

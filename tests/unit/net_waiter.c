@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/unit/net_rig.h"
@@ -162,6 +163,54 @@ static void check_time(bool uring)
 	bed_close(b);
 }
 
+/* ---- unmasking by a write, as /dev/xen/evtchn has it: all ports in one ---- */
+
+static unsigned int paper_parse(struct events *e, const void *data, unsigned int len,
+				int *ports, unsigned int max)
+{
+	unsigned int n = len / 4 < max ? len / 4 : max;
+
+	(void)e;
+	memcpy(ports, data, n * 4);
+	return n;
+}
+
+static void test_unmask_uring(void)
+{
+	static const struct events_ops ops = {.parse = paper_parse, .unmask_size = 4};
+	static const uint32_t two[2] = {11, 12};
+	struct metrics_queue *metrics = calloc(1, sizeof(*metrics));
+	struct events events = {.ops = &ops};
+	int pair[2], wake_fd = eventfd(0, EFD_CLOEXEC), i;
+	struct io_uring ring;
+	struct waiter *w;
+	uint32_t got[4];
+
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	CU_ASSERT_EQUAL_FATAL(io_uring_queue_init(16, &ring, IORING_SETUP_R_DISABLED), 0);
+	events.fd = pair[0];
+	w = waiter_uring_open(&ring, &events, wake_fd, wake_fd, metrics);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(w);
+	for (i = 0; i < 3; i++) {
+		CU_ASSERT_EQUAL(send(pair[1], two, sizeof(two), 0), sizeof(two));
+		CU_ASSERT_EQUAL(waiter_wait(w, 0, UINT64_MAX), 0);
+		CU_ASSERT_EQUAL(w->nr_fired, 2);
+		CU_ASSERT_EQUAL(waiter_wait(w, 0, 1000000), 0);
+		CU_ASSERT_EQUAL(w->nr_fired, 0);
+		CU_ASSERT_EQUAL(recv(pair[1], got, sizeof(got), MSG_DONTWAIT),
+				sizeof(two));
+		CU_ASSERT_EQUAL(memcmp(got, two, sizeof(two)), 0);
+	}
+	/* nothing but system calls to sleep: reading and unmasking cost none */
+	CU_ASSERT_EQUAL(metrics->value[METRIC_SYSCALLS], 6);
+	waiter_close(w);
+	io_uring_queue_exit(&ring);
+	close(wake_fd);
+	close(pair[0]);
+	close(pair[1]);
+	free(metrics);
+}
+
 #define BOTH(name)                                                                       \
 	static void test_##name##_poll(void)                                             \
 	{                                                                                \
@@ -191,6 +240,7 @@ int main(void)
 	CU_add_test(suite, "io_uring: the main thread calls", test_wake_uring);
 	CU_add_test(suite, "io_uring: the port", test_port_uring);
 	CU_add_test(suite, "io_uring: time", test_time_uring);
+	CU_add_test(suite, "io_uring: unmasking", test_unmask_uring);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
 	failed = CU_get_number_of_failures();
