@@ -178,7 +178,7 @@ enum {
 	SEG_0,
 	BAD_OP,
 	BAD_GREF,
-	FREE_GREF,
+	ENDED_GREF,
 	BEYOND,
 	BEYOND_BY_ONE,
 	WRAP,
@@ -189,6 +189,17 @@ enum {
 	DISCARD_BEYOND,
 	HANDLE
 };
+
+/* A reference that was good a moment ago. */
+static uint32_t ended_gref(struct attack_env *env)
+{
+	uint8_t *page;
+	uint32_t gref = data_page(env, &page);
+
+	if (gref)
+		free_data_page(env, page, gref);
+	return gref;
+}
 
 static void spoil(struct attack_env *env, int how, struct blkif_req *q)
 {
@@ -210,8 +221,8 @@ static void spoil(struct attack_env *env, int how, struct blkif_req *q)
 	case BAD_GREF:
 		q->seg[0].gref = 0xfffffff0u;
 		break;
-	case FREE_GREF:
-		q->seg[0].gref = 9; /* one that this guest has not granted to dom0 */
+	case ENDED_GREF:
+		q->seg[0].gref = ended_gref(env);
 		break;
 	case BEYOND:
 		q->sector = end;
@@ -594,7 +605,7 @@ const struct attack attacks_vbd[] = {
 	REQUEST("vbd-segments-0", SEG_0),
 	REQUEST("vbd-operation", BAD_OP),
 	GRANT("vbd-gref", BAD_GREF),
-	GRANT("vbd-gref-free", FREE_GREF),
+	GRANT("vbd-gref-ended", ENDED_GREF),
 	REQUEST("vbd-beyond-end", BEYOND),
 	REQUEST("vbd-beyond-by-one", BEYOND_BY_ONE),
 	REQUEST("vbd-sector-wrap", WRAP),
