@@ -5,6 +5,7 @@
 
 #include "ring/bytes.h"
 #include "ring/ctrl.h"
+#include "ring/vchan.h"
 #include "tests/unit/ring_main.h"
 
 /* ---- byte streams ---- */
@@ -157,6 +158,58 @@ static void test_xenstore(void)
 	CU_ASSERT_TRUE(error);
 }
 
+static void test_vchan_layout(void)
+{
+	for (uint32_t left = 0; left <= 24; left++)
+		for (uint32_t right = 0; right <= 24; right++) {
+			struct vchan_layout l;
+			uint32_t pages = (left >= 12 ? 1u << (left - 12) : 0) +
+					 (right >= 12 ? 1u << (right - 12) : 0);
+			uint32_t least = left < right ? left : right;
+			uint32_t room = least < 12 ? (1u << least) - 24 : 4096 - 24;
+			bool good = least >= 10 && left <= 20 && right <= 20 &&
+				    !(left == right && left < 12) && pages * 4 <= room;
+
+			CU_ASSERT_EQUAL_FATAL(
+				vchan_layout((uint16_t)left, (uint16_t)right, &l), good);
+			if (!good)
+				continue;
+			CU_ASSERT_EQUAL(l.left.size, 1u << left);
+			CU_ASSERT_EQUAL(l.right.size, 1u << right);
+			CU_ASSERT_EQUAL(l.left.pages + l.right.pages, pages);
+			CU_ASSERT_EQUAL(l.left.offset, left < 12 ? 1u << left : 0);
+		}
+}
+
+static void test_vchan_data(void)
+{
+	static _Alignas(4096) uint8_t page[4096];
+	struct vchan_interface *v = (void *)page;
+	struct bytes_reader server_in, client_in;
+	struct bytes_writer server_out, client_out;
+	struct vchan_layout l;
+	char got[8];
+
+	memset(page, 0, sizeof(page));
+	CU_ASSERT_TRUE_FATAL(vchan_layout(10, 11, &l));
+	CU_ASSERT_TRUE(vchan_server_init(v, &l, page + 1024, page + 2048, &server_in,
+					 &server_out));
+	CU_ASSERT_TRUE(vchan_client_init(v, &l, page + 1024, page + 2048, &client_in,
+					 &client_out));
+	CU_ASSERT_EQUAL(bytes_write(&client_out, "left", 5), 5);
+	CU_ASSERT_EQUAL(bytes_read(&server_in, got, 8), 5);
+	CU_ASSERT_STRING_EQUAL(got, "left");
+	CU_ASSERT_EQUAL(bytes_write(&server_out, "right", 6), 6);
+	CU_ASSERT_EQUAL(bytes_read(&client_in, got, 8), 6);
+	CU_ASSERT_STRING_EQUAL(got, "right");
+	CU_ASSERT_EQUAL(memcmp(page + 1024, "left", 5), 0);
+	CU_ASSERT_EQUAL(memcmp(page + 2048, "right", 6), 0);
+	v->left.prod += 1025;
+	CU_ASSERT_EQUAL(bytes_read(&server_in, got, 8), BYTES_OVERRUN);
+	CU_ASSERT_FALSE(vchan_server_init(v, &l, page + 1024, page + 2048, &server_in,
+					  &server_out));
+}
+
 /* ---- control ring ---- */
 
 static uint32_t check(uint16_t type, uint32_t d0, uint32_t d1, uint32_t d2)
@@ -239,6 +292,8 @@ int main(void)
 		{"bytes, hostile indices", test_bytes_hostile},
 		{"console page", test_console},
 		{"xenstore page", test_xenstore},
+		{"vchan layouts", test_vchan_layout},
+		{"vchan data", test_vchan_data},
 		{"control requests", test_ctrl_check},
 		{"control ring", test_ctrl_ring},
 		CU_TEST_INFO_NULL,
