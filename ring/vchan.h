@@ -7,12 +7,16 @@
 #ifndef XYLEM_RING_VCHAN_H
 #define XYLEM_RING_VCHAN_H
 
-#include <xen/io/libxenvchan.h>
-
 #include "ring/bytes.h"
 
-#define VCHAN_ORDER_MAX 20u /* 1 MiB a direction: what the list of grants has room for   \
-			     */
+/* The public header and ring.h both have a struct ring_shared: rename the former's. */
+#define ring_shared vchan_indices
+#include <xen/io/libxenvchan.h>
+#undef ring_shared
+
+#define VCHAN_ORDER_MAX                                                                  \
+	20u /* 1 MiB a direction: what the list of grants has room for                   \
+	     */
 
 _Static_assert(offsetof(struct vchan_interface, left_order) == 16, "orders");
 _Static_assert(offsetof(struct vchan_interface, cli_live) == 20, "liveness");
