@@ -68,7 +68,7 @@ static enum data_path choose(struct vbd_queue *q, struct vbd_request *req)
 
 static int take_pool(struct vbd_queue *q, struct vbd_request *req)
 {
-	uint32_t pages = (uint32_t)((req->block_end - req->block_start + POOL_PAGE - 1) / POOL_PAGE);
+	uint32_t pages = ((uint32_t)(req->block_end - req->block_start) + POOL_PAGE - 1) / POOL_PAGE;
 
 	req->pool_first = pool_get(&q->pool, pages);
 	req->pool_pages = req->pool_first == POOL_NONE ? 0 : pages;

@@ -66,16 +66,11 @@ static void mark(struct pool *p, uint32_t first, uint32_t n, bool busy)
 	}
 }
 
-uint32_t pool_get(struct pool *p, uint32_t n)
+uint32_t pool_get_run(struct pool *p, uint32_t n)
 {
 	uint32_t first = find(p, 0, false), end;
 
 	assert(n && n <= p->pages);
-	if (n == 1 && first < p->pages) { /* most are */
-		p->busy[first / 64] |= 1ull << (first % 64);
-		p->used++;
-		return first;
-	}
 	while (n > 1 && first + n <= p->pages) {
 		end = find(p, first, true);
 		if (end - first >= n)
@@ -89,15 +84,8 @@ uint32_t pool_get(struct pool *p, uint32_t n)
 	return first;
 }
 
-void pool_put(struct pool *p, uint32_t first, uint32_t n)
+void pool_put_run(struct pool *p, uint32_t first, uint32_t n)
 {
-	uint64_t bit = 1ull << (first % 64);
-
+	mark(p, first, n, false);
 	p->used -= n;
-	if (n != 1) {
-		mark(p, first, n, false);
-		return;
-	}
-	assert(p->busy[first / 64] & bit);
-	p->busy[first / 64] &= ~bit;
 }
