@@ -28,6 +28,7 @@
 #include <unistd.h>
 #include <xen/xen.h>
 #include <xen/sys/evtchn.h>
+#include <xen/sys/gntalloc.h>
 #include <xen/sys/gntdev.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -169,6 +170,8 @@ static const unsigned long ioctls[] = {
 	IOCTL_GNTDEV_UNMAP_GRANT_REF,
 	IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR,
 	IOCTL_GNTDEV_SET_MAX_GRANTS,
+	IOCTL_GNTALLOC_ALLOC_GREF, /* pools of grants_pool() */
+	IOCTL_GNTALLOC_DEALLOC_GREF,
 	IOCTL_EVTCHN_NOTIFY,
 	IOCTL_EVTCHN_BIND_INTERDOMAIN,
 	IOCTL_EVTCHN_UNBIND,

@@ -11,6 +11,7 @@
 #ifndef XYLEM_TRANSPORT_H
 #define XYLEM_TRANSPORT_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <xengnttab.h>
@@ -26,12 +27,30 @@ struct grants {
 	uint32_t domid; /* of the frontend */
 };
 
+/*
+ * Pages of our own for one side of copies, see grants_pool(). Page i may be named
+ * in a segment by address, or, when refs is set, by foreign.ref refs[i] with
+ * foreign.domid GRANTS_POOL_DOMID and the flag of its side: that is quicker, since
+ * the kernel then need not look up and pin the page.
+ */
+struct grants_pool {
+	void *addr;
+	uint32_t *refs; /* or NULL */
+	unsigned int pages;
+	uint64_t index; /* the implementation's */
+};
+
+#define GRANTS_POOL_DOMID 0x7ff0u /* DOMID_SELF */
+
 struct grants_ops {
 	void *(*map)(struct grants *g, const uint32_t *refs, unsigned int n, int prot);
 	int (*unmap)(struct grants *g, void *addr, unsigned int n);
 	int (*copy)(struct grants *g, xengnttab_grant_copy_segment_t *segs,
 		    unsigned int n);
 	void (*close)(struct grants *g);
+	/* NULL: none to be had */
+	int (*pool)(struct grants *g, struct grants_pool *p, unsigned int pages);
+	void (*pool_free)(struct grants *g, struct grants_pool *p);
 };
 
 /*
@@ -54,8 +73,8 @@ static inline int grants_unmap(struct grants *g, void *addr, unsigned int n)
 /*
  * Copy @n segments in one call (one ioctl). Exactly one side of each segment is
  * a grant of this domain: its foreign.domid is g->domid, its flag
- * GNTCOPY_source_gref or GNTCOPY_dest_gref. No segment may cross a page, on
- * either side. Returns 0 when the call was made: then each segment's status is
+ * GNTCOPY_source_gref or GNTCOPY_dest_gref. The other side is an address, or a page
+ * of a pool. No segment may cross a page, on either side. Returns 0 when the call was made: then each segment's status is
  * GNTST_okay or the error of that segment alone. -1 with errno: nothing is known
  * to have been copied.
  */
@@ -68,6 +87,20 @@ static inline int grants_copy(struct grants *g, xengnttab_grant_copy_segment_t *
 static inline void grants_close(struct grants *g)
 {
 	g->ops->close(g);
+}
+
+/*
+ * @pages pages for copies, readable and writable, not zero, with refs. 0, or -errno
+ * when there are none of that kind: then use any memory of one's own.
+ */
+static inline int grants_pool(struct grants *g, struct grants_pool *p, unsigned int pages)
+{
+	return g->ops->pool ? g->ops->pool(g, p, pages) : -EOPNOTSUPP;
+}
+
+static inline void grants_pool_free(struct grants *g, struct grants_pool *p)
+{
+	g->ops->pool_free(g, p);
 }
 
 /* The real one; opens /dev/xen/gntdev, so call it before privileges are dropped. */

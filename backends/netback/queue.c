@@ -32,6 +32,23 @@ void queue_pages_free(void *p, uint32_t pages)
 		munmap(p, (size_t)pages * XEN_PAGE_SIZE);
 }
 
+int queue_pool(struct queue *q, struct grants_pool *p, uint32_t pages)
+{
+	if (!grants_pool(q->grants, p, pages))
+		return 0;
+	*p = (struct grants_pool){.addr = queue_pages(pages), .pages = pages};
+	return p->addr ? 0 : -ENOMEM;
+}
+
+void queue_pool_free(struct queue *q, struct grants_pool *p)
+{
+	if (p->refs)
+		grants_pool_free(q->grants, p);
+	else
+		queue_pages_free(p->addr, p->pages);
+	memset(p, 0, sizeof(*p));
+}
+
 uint64_t queue_now(void)
 {
 	struct timespec ts;

@@ -88,6 +88,31 @@ void queue_broken(struct queue *q, const char *fmt, ...)
 /* Send an event through local port @port, counted. */
 void queue_notify(struct queue *q, int port);
 
+/*
+ * A pool for grant copies: pages with references of their own where the transport
+ * has such, plain memory otherwise. 0 or -errno; the free of a pool that is not
+ * there does nothing.
+ */
+int queue_pool(struct queue *q, struct grants_pool *p, uint32_t pages);
+void queue_pool_free(struct queue *q, struct grants_pool *p);
+
+/* The pool's side of a segment: the bytes at @at, within one page. */
+static inline void queue_pool_side(const struct grants_pool *p, const uint8_t *at,
+				   union xengnttab_copy_ptr *side, uint16_t *flags,
+				   uint16_t flag)
+{
+	uint32_t offset = (uint32_t)(at - (const uint8_t *)p->addr);
+
+	if (!p->refs) {
+		side->virt = (void *)(uintptr_t)at;
+		return;
+	}
+	side->foreign.ref = p->refs[offset / XEN_PAGE_SIZE];
+	side->foreign.offset = (uint16_t)(offset % XEN_PAGE_SIZE);
+	side->foreign.domid = GRANTS_POOL_DOMID;
+	*flags |= flag;
+}
+
 /* @pages zeroed, page-aligned pages of our own. NULL with errno. */
 void *queue_pages(uint32_t pages);
 void queue_pages_free(void *p, uint32_t pages);

@@ -26,10 +26,10 @@ _Static_assert(PACKET_MAX + VIF_HEADROOM_MAX < (RX_PACKET_PAGES - 1) * XEN_PAGE_
 int rx_open(struct queue *q, uint32_t ref)
 {
 	struct rx *rx = &q->rx;
+	int err = queue_pool(q, &rx->pool, RX_POOL_PAGES);
 
-	rx->pool = queue_pages(RX_POOL_PAGES);
-	if (!rx->pool)
-		return -ENOMEM;
+	if (err)
+		return err;
 	rx->page = grants_map(q->grants, &ref, 1, PROT_READ | PROT_WRITE);
 	if (!rx->page)
 		return -errno;
@@ -48,13 +48,12 @@ void rx_close(struct queue *q)
 	if (rx->page)
 		grants_unmap(q->grants, rx->page, 1);
 	rx->page = NULL;
-	queue_pages_free(rx->pool, RX_POOL_PAGES);
-	rx->pool = NULL;
+	queue_pool_free(q, &rx->pool);
 }
 
 static uint8_t *rx_page(const struct rx *rx, uint32_t n)
 {
-	return rx->pool + (size_t)(n % RX_POOL_PAGES) * XEN_PAGE_SIZE;
+	return (uint8_t *)rx->pool.addr + (size_t)(n % RX_POOL_PAGES) * XEN_PAGE_SIZE;
 }
 
 /* The pages from @first on as a vector for @len bytes behind @headroom. */
@@ -213,6 +212,7 @@ static void rx_place(struct queue *q, struct rx_packet *p)
 	struct rx *rx = &q->rx;
 	struct iovec iov[RX_PACKET_PAGES];
 	struct netif_rx_request req;
+	xengnttab_grant_copy_segment_t *seg;
 	uint32_t extras = p->nr_slots - p->nr_frags, i;
 
 	p->seg = (uint16_t)rx->nr_segs;
@@ -221,13 +221,15 @@ static void rx_place(struct queue *q, struct rx_packet *p)
 		netif_rx_fetch(&rx->ring, rx->ring.req_cons + netif_rx_slot_of(i, extras),
 			       &req);
 		p->id[i] = req.id;
-		rx->seg[rx->nr_segs++] = (xengnttab_grant_copy_segment_t){
-			.source.virt = iov[i].iov_base,
+		seg = &rx->seg[rx->nr_segs++];
+		*seg = (xengnttab_grant_copy_segment_t){
 			.dest.foreign = {req.gref, i ? 0 : p->headroom,
 					 (uint16_t)q->grants->domid},
 			.len = (uint16_t)iov[i].iov_len,
 			.flags = GNTCOPY_dest_gref,
 		};
+		queue_pool_side(&rx->pool, iov[i].iov_base, &seg->source, &seg->flags,
+				GNTCOPY_source_gref);
 	}
 	ring_back_consume(&rx->ring, p->nr_slots);
 }

@@ -44,7 +44,7 @@ struct rx_packet {
 struct rx {
 	struct ring_back ring;
 	void *page;
-	uint8_t *pool;
+	struct grants_pool pool;
 	uint32_t next; /* page of the pool to read into; wraps */
 	uint32_t nr_packets, nr_segs;
 	bool ready; /* the port may have a packet: it was readable, and not empty since */

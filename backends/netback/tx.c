@@ -19,10 +19,10 @@
 int tx_open(struct queue *q, uint32_t ref)
 {
 	struct tx *tx = &q->tx;
+	int err = queue_pool(q, &tx->pool, TX_POOL_PAGES);
 
-	tx->pool = queue_pages(TX_POOL_PAGES);
-	if (!tx->pool)
-		return -ENOMEM;
+	if (err)
+		return err;
 	tx->page = grants_map(q->grants, &ref, 1, PROT_READ | PROT_WRITE);
 	if (!tx->page)
 		return -errno;
@@ -39,8 +39,7 @@ void tx_close(struct queue *q)
 	if (tx->page)
 		grants_unmap(q->grants, tx->page, 1);
 	tx->page = NULL;
-	queue_pages_free(tx->pool, TX_POOL_PAGES);
-	tx->pool = NULL;
+	queue_pool_free(q, &tx->pool);
 }
 
 /* @n bytes of the pool, within one page; cache lines are not shared. */
@@ -52,7 +51,7 @@ static uint8_t *pool_take(struct tx *tx, uint32_t n)
 		at = (at + XEN_PAGE_SIZE - 1) & ~(XEN_PAGE_SIZE - 1);
 	tx->pool_used = (at + n + 63) & ~63u;
 	RING_ASSERT(at + n <= TX_POOL_PAGES * XEN_PAGE_SIZE);
-	return tx->pool + at;
+	return (uint8_t *)tx->pool.addr + at;
 }
 
 /* Lay out the packet's bytes in the pool and add what brings them there. */
@@ -60,6 +59,7 @@ static void tx_add_segments(struct queue *q, const struct netif_tx_packet *p)
 {
 	struct tx *tx = &q->tx;
 	struct tx_packet *pk = &tx->packet[tx->nr_packets];
+	xengnttab_grant_copy_segment_t *seg;
 	uint32_t i;
 
 	for (i = 0; i < p->nr_frags; i++) {
@@ -69,13 +69,15 @@ static void tx_add_segments(struct queue *q, const struct netif_tx_packet *p)
 		iov->iov_base = pool_take(tx, f->size);
 		iov->iov_len = f->size;
 		tx->seg_packet[tx->nr_segs] = (uint16_t)tx->nr_packets;
-		tx->seg[tx->nr_segs++] = (xengnttab_grant_copy_segment_t){
+		seg = &tx->seg[tx->nr_segs++];
+		*seg = (xengnttab_grant_copy_segment_t){
 			.source.foreign = {f->gref, f->offset,
 					   (uint16_t)q->grants->domid},
-			.dest.virt = iov->iov_base,
 			.len = f->size,
 			.flags = GNTCOPY_source_gref,
 		};
+		queue_pool_side(&tx->pool, iov->iov_base, &seg->dest, &seg->flags,
+				GNTCOPY_dest_gref);
 	}
 }
 

@@ -41,7 +41,7 @@ struct tx {
 	 * One page a slot of the ring is enough: a fragment, at most a page, is never
 	 * laid across the end of a page, so a new page is begun at most once a slot.
 	 */
-	uint8_t *pool;
+	struct grants_pool pool;
 	uint32_t pool_used; /* bytes */
 	uint32_t nr_packets, sent, nr_frags, nr_segs;
 	uint32_t idx;     /* ring index after the last slot of the burst */

@@ -80,6 +80,132 @@ static void rig_broken(void *ctx, const char *text)
 	snprintf(r->reason, sizeof(r->reason), "%s", text);
 }
 
+/*
+ * A transport with pools: references from POOL_REF up mean pages of our own. Copies
+ * are handed on to the loopback with addresses in their stead.
+ */
+#define POOL_REF   5000000u
+#define POOL_PAGES 4096u
+
+struct net_rig_grants {
+	struct grants grants;
+	struct grants *inner;
+	pthread_mutex_t lock;
+	uint8_t *page[POOL_PAGES]; /* of reference POOL_REF + i */
+	uint32_t held;
+};
+
+static struct grants *pools_inner(struct grants *g)
+{
+	return ((struct net_rig_grants *)g)->inner;
+}
+
+static void *pools_map(struct grants *g, const uint32_t *refs, unsigned int n, int prot)
+{
+	return grants_map(pools_inner(g), refs, n, prot);
+}
+
+static int pools_unmap(struct grants *g, void *addr, unsigned int n)
+{
+	return grants_unmap(pools_inner(g), addr, n);
+}
+
+static void pools_side(struct net_rig_grants *p, union xengnttab_copy_ptr *side,
+		       uint16_t *flags, uint16_t flag)
+{
+	uint32_t i = side->foreign.ref - POOL_REF;
+
+	if (!(*flags & flag) || side->foreign.domid != GRANTS_POOL_DOMID)
+		return;
+	must(i < POOL_PAGES && p->page[i], "a reference of no pool");
+	side->virt = p->page[i] + side->foreign.offset;
+	*flags &= (uint16_t)~flag;
+}
+
+static int pools_copy(struct grants *g, xengnttab_grant_copy_segment_t *segs,
+		      unsigned int n)
+{
+	xengnttab_grant_copy_segment_t *own = calloc(n, sizeof(*own));
+	struct net_rig_grants *p = (struct net_rig_grants *)g;
+	unsigned int i;
+	int ret;
+
+	must(own != NULL, "memory");
+	for (i = 0; i < n; i++) {
+		own[i] = segs[i];
+		must(segs[i].flags == (GNTCOPY_source_gref | GNTCOPY_dest_gref),
+		     "a copy past the pool");
+		pools_side(p, &own[i].source, &own[i].flags, GNTCOPY_source_gref);
+		pools_side(p, &own[i].dest, &own[i].flags, GNTCOPY_dest_gref);
+	}
+	ret = grants_copy(p->inner, own, n);
+	for (i = 0; i < n; i++)
+		segs[i].status = own[i].status;
+	free(own);
+	return ret;
+}
+
+static int pools_pool(struct grants *g, struct grants_pool *out, unsigned int pages)
+{
+	struct net_rig_grants *p = (struct net_rig_grants *)g;
+	unsigned int i;
+
+	out->addr = queue_pages(pages);
+	out->refs = calloc(pages, sizeof(*out->refs));
+	out->pages = pages;
+	must(out->addr && out->refs && p->held + pages <= POOL_PAGES, "memory");
+	pthread_mutex_lock(&p->lock);
+	for (i = 0; i < pages; i++) {
+		/* backwards: neighbours in memory are none in the table */
+		uint32_t at = POOL_PAGES - 1 - p->held++;
+
+		out->refs[i] = POOL_REF + at;
+		p->page[at] = (uint8_t *)out->addr + (size_t)i * XEN_PAGE_SIZE;
+	}
+	pthread_mutex_unlock(&p->lock);
+	return 0;
+}
+
+static void pools_free(struct grants *g, struct grants_pool *out)
+{
+	struct net_rig_grants *p = (struct net_rig_grants *)g;
+	unsigned int i;
+
+	pthread_mutex_lock(&p->lock);
+	for (i = 0; i < out->pages; i++)
+		p->page[out->refs[i] - POOL_REF] = NULL;
+	p->held -= out->pages;
+	pthread_mutex_unlock(&p->lock);
+	queue_pages_free(out->addr, out->pages);
+	free(out->refs);
+}
+
+static const struct grants_ops pools_ops = {
+	.map = pools_map,
+	.unmap = pools_unmap,
+	.copy = pools_copy,
+	.pool = pools_pool,
+	.pool_free = pools_free,
+};
+
+static struct grants *rig_grants(struct net_rig *r, bool pool)
+{
+	struct net_rig_grants *p = r->pools;
+
+	if (!pool)
+		return loopback_grants(r->lb);
+	if (!p) {
+		p = calloc(1, sizeof(*p));
+		must(p != NULL, "memory");
+		r->pools = p;
+		p->grants.ops = &pools_ops;
+		p->grants.domid = LOOPBACK_DOMID;
+		p->inner = loopback_grants(r->lb);
+		pthread_mutex_init(&p->lock, NULL);
+	}
+	return &p->grants;
+}
+
 /* Disabled, as a worker's are. */
 static struct io_uring *rig_get_ring(void *ctx)
 {
@@ -106,7 +232,7 @@ void net_rig_prepare(struct net_rig *r, const struct net_rig_options *o)
 	struct vif_attach *a = &s->attach;
 	uint32_t i;
 
-	*s = (struct vif_setup){.grants = loopback_grants(r->lb),
+	*s = (struct vif_setup){.grants = rig_grants(r, o->pool),
 				.state = r->state,
 				.state_size = r->state_size,
 				.broken = rig_broken,
@@ -162,7 +288,8 @@ unsigned int net_rig_disconnect(struct net_rig *r)
 		vif_close(r->vif);
 	r->vif = NULL;
 	loopback_audit(r->lb, &a);
-	return a.mapped_pages + a.bound_ports + a.open_sets + r->rings;
+	return a.mapped_pages + a.bound_ports + a.open_sets + r->rings +
+	       (r->pools ? r->pools->held : 0);
 }
 
 unsigned int net_rig_close(struct net_rig *r)
@@ -170,6 +297,7 @@ unsigned int net_rig_close(struct net_rig *r)
 	unsigned int left = net_rig_disconnect(r);
 
 	loopback_free(r->lb);
+	free(r->pools);
 	free(r->state);
 	free(r);
 	return left;

@@ -34,6 +34,7 @@ struct net_rig_queue {
 
 struct net_rig {
 	struct loopback *lb;
+	struct net_rig_grants *pools; /* with the option of that name */
 	struct vif *vif;
 	struct net_rig_queue q[RIG_QUEUES];
 	struct ring_front ctrl;
@@ -52,6 +53,7 @@ struct net_rig_options {
 	uint32_t nr_queues; /* 0: 1 */
 	uint32_t features, live_flags, headroom;
 	bool unsplit, threads, uring;
+	bool pool;         /* the transport has pools with references, as on Xen */
 	struct port *port; /* of queue 0, instead of a loop port */
 };
 

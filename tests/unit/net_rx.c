@@ -45,7 +45,7 @@ static uint64_t metric(struct net_rig *r, enum metric m)
 	return r->vif->queue[0]->metrics->value[m];
 }
 
-static void check_sizes(uint32_t headroom)
+static void check_sizes(uint32_t headroom, bool pool)
 {
 	static const uint32_t sizes[] = {14,   60,    61,    1514,  4095,  4096, 4097,
 					 9014, 16384, 32769, 65534, 65535, 65549};
@@ -54,6 +54,7 @@ static void check_sizes(uint32_t headroom)
 	uint32_t i, k;
 
 	o.headroom = headroom;
+	o.pool = pool;
 	r = net_rig_open(&o);
 	net_rig_post(r, 0, 256);
 	for (i = 0; i < 4 * sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -76,13 +77,14 @@ static void check_sizes(uint32_t headroom)
 
 static void test_sizes(void)
 {
-	check_sizes(0);
+	check_sizes(0, false);
+	check_sizes(0, true);
 }
 
 static void test_headroom(void)
 {
-	check_sizes(256);
-	check_sizes(VIF_HEADROOM_MAX);
+	check_sizes(256, false);
+	check_sizes(VIF_HEADROOM_MAX, true);
 }
 
 /* Longer than any frame: dropped, and the next one goes. */
@@ -509,7 +511,7 @@ static void run_reflect(bool uring)
 
 	o.threads = true;
 	o.unsplit = !uring;
-	o.uring = uring;
+	o.uring = o.pool = uring;
 	r = net_rig_open(&o);
 	port_loop_mode(r->q[0].port, PORT_LOOP_REFLECT);
 	fill(5000);

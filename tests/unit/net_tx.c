@@ -38,13 +38,17 @@ static uint32_t send_one(struct net_rig *r, const struct net_rig_send *s)
 }
 
 /* Every size of interest, from every kind of first offset. */
-static void test_sizes(void)
+static void run_sizes(bool pool)
 {
 	static const uint32_t sizes[] = {14,   15,   60,    61,    1514,  4095, 4096,
 					 4097, 9014, 16384, 32769, 65534, 65535};
 	static const uint16_t offsets[] = {0, 1, 64, 2048, 4080, 4095};
-	struct net_rig *r = net_rig_open(&plain);
+	struct net_rig_options o = plain;
+	struct net_rig *r;
 	uint32_t i, k, slots;
+
+	o.pool = pool;
+	r = net_rig_open(&o);
 
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		for (k = 0; k < sizeof(offsets) / sizeof(offsets[0]); k++) {
@@ -59,6 +63,16 @@ static void test_sizes(void)
 	}
 	CU_ASSERT_EQUAL(r->broken, 0);
 	CU_ASSERT_EQUAL(net_rig_close(r), 0);
+}
+
+static void test_sizes(void)
+{
+	run_sizes(false);
+}
+
+static void test_sizes_pool(void)
+{
+	run_sizes(true);
 }
 
 /* The first slot may be as small as a byte. */
@@ -411,6 +425,7 @@ int main(void)
 	CU_initialize_registry();
 	suite = CU_add_suite("net_tx", NULL, NULL);
 	CU_add_test(suite, "sizes and offsets", test_sizes);
+	CU_add_test(suite, "sizes and offsets, pools with references", test_sizes_pool);
 	CU_add_test(suite, "sizes of the first fragment", test_first_fragment_sizes);
 	CU_add_test(suite, "a full ring is one burst", test_burst);
 	CU_add_test(suite, "checksum offload", test_checksum_offload);
