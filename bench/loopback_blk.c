@@ -23,10 +23,10 @@
 #include "backends/blkback/fast_clock.h"
 #include "tests/unit/vbd_rig.h"
 
-#define FILE_SIZE (256ull << 20)
-#define DEPTH_MAX 256
+#define FILE_SIZE     (256ull << 20)
+#define DEPTH_MAX     256
 #define FRONT_SPIN_NS 500000
-#define PUSH_EVERY 4 /* requests: a guest pushes as its programs ask */
+#define PUSH_EVERY    4 /* requests: a guest pushes as its programs ask */
 
 struct job {
 	const char *name;
@@ -37,7 +37,7 @@ struct job {
 };
 
 struct figures {
-	double ops, cpu_ops; /* a second */
+	double ops, cpu_ops;                                   /* a second */
 	double syscalls, events_in, events_out, copied, batch; /* an operation */
 };
 
@@ -46,7 +46,7 @@ static struct {
 	const char *file, *only;
 	bool json;
 	uint64_t ops;
-} opt = { .seconds = 2, .file = "build/bench-loopback.img" };
+} opt = {.seconds = 2, .file = "build/bench-loopback.img"};
 
 static int image_fd = -1;
 
@@ -73,7 +73,8 @@ static void pin(unsigned int cpu)
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set); /* without it the figures are only noisier */
+	sched_setaffinity(0, sizeof(set),
+			  &set); /* without it the figures are only noisier */
 }
 
 static void *back_main(void *arg)
@@ -110,8 +111,8 @@ static void make_request(struct rig *r, const struct job *j, uint64_t id, uint64
 
 	if (frames <= BLKIF_MAX_SEGMENTS_PER_REQUEST) {
 		rig_request(r, req, j->write ? BLKIF_OP_WRITE : BLKIF_OP_READ, id,
-			    next_random(seed) % blocks * (j->bytes / 512), (uint32_t)id * frames,
-			    frames);
+			    next_random(seed) % blocks * (j->bytes / 512),
+			    (uint32_t)id * frames, frames);
 		return;
 	}
 	/* Indirect: its page is the frame behind the data of all requests. */
@@ -124,16 +125,17 @@ static void make_request(struct rig *r, const struct job *j, uint64_t id, uint64
 		struct blkif_request_segment *seg =
 			(void *)rig_page(r, (uint32_t)(j->depth * frames + id));
 
-		seg[i] = (struct blkif_request_segment){ r->ref[id * frames + i], 0, 7 };
+		seg[i] = (struct blkif_request_segment){r->ref[id * frames + i], 0, 7};
 	}
 }
 
 static void wait_event(struct rig *r)
 {
-	struct pollfd p = { loopback_port_fd(r->lb, r->port), POLLIN, 0 };
+	struct pollfd p = {loopback_port_fd(r->lb, r->port), POLLIN, 0};
 	uint64_t count;
 
-	if (poll(&p, 1, 1000) > 0 && read(p.fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+	if (poll(&p, 1, 1000) > 0 && read(p.fd, &count, sizeof(count)) < 0 &&
+	    errno != EAGAIN)
 		perror("event");
 }
 
@@ -174,7 +176,8 @@ static int32_t responses_inline(struct rig *r)
 }
 
 /* Keep j->depth requests on the ring until the time is over. How many were answered. */
-static uint64_t front_run(struct rig *r, const struct job *j, bool one_thread, double *seconds)
+static uint64_t front_run(struct rig *r, const struct job *j, bool one_thread,
+			  double *seconds)
 {
 	uint64_t seed = 0x1234567, done = 0, start = clock_monotonic_ns(), now = start;
 	uint64_t end = start + (uint64_t)(opt.seconds * 1e9);
@@ -215,7 +218,8 @@ static uint64_t front_run(struct rig *r, const struct job *j, bool one_thread, d
 	return done;
 }
 
-static void set_figures(struct rig *r, struct figures *f, double ops, double seconds, double cpu)
+static void set_figures(struct rig *r, struct figures *f, double ops, double seconds,
+			double cpu)
 {
 	f->ops = ops / seconds;
 	f->cpu_ops = ops / cpu;
@@ -258,7 +262,7 @@ static int run_one_thread(const struct job *j, struct figures *f)
 static int run_two_threads(const struct job *j, struct figures *f)
 {
 	struct rig_options o = options(j);
-	struct back b = { .r = &rig };
+	struct back b = {.r = &rig};
 	uint64_t one = 1, done;
 	double seconds;
 	pthread_t t;
@@ -284,7 +288,8 @@ static int run_two_threads(const struct job *j, struct figures *f)
 
 /* ---- the engine alone ---- */
 
-static void direct_io(const struct job *j, struct engine_io *io, struct iovec *iov, uint64_t *seed)
+static void direct_io(const struct job *j, struct engine_io *io, struct iovec *iov,
+		      uint64_t *seed)
 {
 	memset(io, 0, sizeof(*io));
 	io->op = j->write ? ENGINE_WRITE : ENGINE_READ;
@@ -300,15 +305,16 @@ static int run_direct(const struct job *j, struct figures *f)
 	static struct engine_io io[DEPTH_MAX];
 	static struct iovec iov[DEPTH_MAX];
 	static struct metrics_queue metrics;
-	struct engine_setup s = { .fd = image_fd, .depth = j->depth, .wake_fd = -1,
-				  .metrics = &metrics };
+	struct engine_setup s = {
+		.fd = image_fd, .depth = j->depth, .wake_fd = -1, .metrics = &metrics};
 	uint64_t seed = 0x1234567, done = 0, start, now, end;
 	struct engine_io *list;
 	struct engine *e;
 	double cpu;
 
 	s.pool_size = (size_t)j->depth * j->bytes;
-	s.pool = mmap(NULL, s.pool_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	s.pool = mmap(NULL, s.pool_size, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	memset(&metrics, 0, sizeof(metrics));
 	e = s.pool == MAP_FAILED ? NULL : j->engine(&s);
 	if (!e)
@@ -318,7 +324,7 @@ static int run_direct(const struct job *j, struct figures *f)
 	end = start + (uint64_t)(opt.seconds * 1e9);
 	cpu = thread_cpu();
 	for (unsigned int i = 0; i < j->depth; i++) {
-		iov[i] = (struct iovec){ (char *)s.pool + (size_t)i * j->bytes, j->bytes };
+		iov[i] = (struct iovec){(char *)s.pool + (size_t)i * j->bytes, j->bytes};
 		direct_io(j, &io[i], &iov[i], &seed);
 		e->ops->submit(e, &io[i]);
 	}
@@ -346,21 +352,23 @@ static int run_direct(const struct job *j, struct figures *f)
 
 /* ---- reporting ---- */
 
-static void report_text(const struct job *j, const struct figures *f, const struct figures *o,
-			const struct figures *d)
+static void report_text(const struct job *j, const struct figures *f,
+			const struct figures *o, const struct figures *d)
 {
-	printf("%-34s %9.0f %9.0f %6.3f %6.3f %6.3f %7.0f %6.1f", j->name, f->ops, f->cpu_ops,
-	       f->syscalls, f->events_in, f->events_out, f->copied, f->batch);
+	printf("%-34s %9.0f %9.0f %6.3f %6.3f %6.3f %7.0f %6.1f", j->name, f->ops,
+	       f->cpu_ops, f->syscalls, f->events_in, f->events_out, f->copied, f->batch);
 	if (d->ops > 0)
-		printf(" %8.0f %8.0f %6.3f %6.3f", d->ops, o->ops, o->ops / d->ops, f->ops / d->ops);
+		printf(" %8.0f %8.0f %6.3f %6.3f", d->ops, o->ops, o->ops / d->ops,
+		       f->ops / d->ops);
 	printf("\n");
 	fflush(stdout);
 }
 
-static void report_json(const struct job *j, const struct figures *f, const struct figures *o,
-			const struct figures *d, bool first)
+static void report_json(const struct job *j, const struct figures *f,
+			const struct figures *o, const struct figures *d, bool first)
 {
-	printf("%s  {\"name\": \"%s\", \"ops_per_s\": %.0f, \"ops_per_backend_cpu_s\": %.0f, "
+	printf("%s  {\"name\": \"%s\", \"ops_per_s\": %.0f, \"ops_per_backend_cpu_s\": "
+	       "%.0f, "
 	       "\"syscalls\": %.4f, \"events_in\": %.4f, \"events_out\": %.4f, "
 	       "\"copied_bytes\": %.0f, \"batch\": %.2f",
 	       first ? "" : ",\n", j->name, f->ops, f->cpu_ops, f->syscalls, f->events_in,
@@ -373,17 +381,28 @@ static void report_json(const struct job *j, const struct figures *f, const stru
 }
 
 static const struct job jobs[] = {
-	{ "null 4k read qd32 persistent", engine_null_open, false, true, false, 32, 4096, false },
-	{ "null 4k write qd32 persistent", engine_null_open, false, true, true, 32, 4096, false },
-	{ "null 4k read qd32 copied", engine_null_open, false, false, false, 32, 4096, false },
-	{ "null 4k read qd32 no data", engine_null_open, true, true, false, 32, 4096, false },
-	{ "null 4k read qd1 persistent", engine_null_open, false, true, false, 1, 4096, false },
-	{ "io_uring 4k read qd32 persistent", engine_uring_open, false, true, false, 32, 4096, true },
-	{ "io_uring 4k write qd32 persistent", engine_uring_open, false, true, true, 32, 4096, true },
-	{ "io_uring 4k read qd32 copied", engine_uring_open, false, false, false, 32, 4096, true },
-	{ "io_uring 4k read qd1 persistent", engine_uring_open, false, true, false, 1, 4096, true },
-	{ "io_uring 128k read qd8 persistent", engine_uring_open, false, true, false, 8, 131072, true },
-	{ "libaio 4k read qd32 persistent", engine_aio_open, false, true, false, 32, 4096, true },
+	{"null 4k read qd32 persistent", engine_null_open, false, true, false, 32, 4096,
+	 false},
+	{"null 4k write qd32 persistent", engine_null_open, false, true, true, 32, 4096,
+	 false},
+	{"null 4k read qd32 copied", engine_null_open, false, false, false, 32, 4096,
+	 false},
+	{"null 4k read qd32 no data", engine_null_open, true, true, false, 32, 4096,
+	 false},
+	{"null 4k read qd1 persistent", engine_null_open, false, true, false, 1, 4096,
+	 false},
+	{"io_uring 4k read qd32 persistent", engine_uring_open, false, true, false, 32,
+	 4096, true},
+	{"io_uring 4k write qd32 persistent", engine_uring_open, false, true, true, 32,
+	 4096, true},
+	{"io_uring 4k read qd32 copied", engine_uring_open, false, false, false, 32, 4096,
+	 true},
+	{"io_uring 4k read qd1 persistent", engine_uring_open, false, true, false, 1,
+	 4096, true},
+	{"io_uring 128k read qd8 persistent", engine_uring_open, false, true, false, 8,
+	 131072, true},
+	{"libaio 4k read qd32 persistent", engine_aio_open, false, true, false, 32, 4096,
+	 true},
 };
 
 static int make_image(void)
@@ -394,7 +413,8 @@ static int make_image(void)
 	if (fd < 0)
 		return -1;
 	for (uint64_t at = 0; at < FILE_SIZE; at += sizeof(block))
-		if (pwrite(fd, block, sizeof(block), (off_t)at) != (ssize_t)sizeof(block)) {
+		if (pwrite(fd, block, sizeof(block), (off_t)at) !=
+		    (ssize_t)sizeof(block)) {
 			close(fd);
 			return -1;
 		}
@@ -406,29 +426,45 @@ static int make_image(void)
 
 static void usage(void)
 {
-	puts("usage: loopback_blk [--json] [--seconds=N] [--ops=N] [--file=PATH] [--only=TEXT]\n"
-	     "  --seconds  length of each job (default 2)   --ops   or end after so many requests\n"
-	     "  --file     image for the real engines       --only  jobs whose name contains TEXT");
+	puts("usage: loopback_blk [--json] [--seconds=N] [--ops=N] [--file=PATH] "
+	     "[--only=TEXT]\n"
+	     "  --seconds  length of each job (default 2)   --ops   or end after so many "
+	     "requests\n"
+	     "  --file     image for the real engines       --only  jobs whose name "
+	     "contains TEXT");
 }
 
 static bool parse(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{ "json", no_argument, NULL, 'j' },      { "seconds", required_argument, NULL, 's' },
-		{ "file", required_argument, NULL, 'f' }, { "only", required_argument, NULL, 'o' },
-		{ "ops", required_argument, NULL, 'n' },  { "help", no_argument, NULL, 'h' },
-		{ 0 }
-	};
+	static const struct option longs[] = {{"json", no_argument, NULL, 'j'},
+					      {"seconds", required_argument, NULL, 's'},
+					      {"file", required_argument, NULL, 'f'},
+					      {"only", required_argument, NULL, 'o'},
+					      {"ops", required_argument, NULL, 'n'},
+					      {"help", no_argument, NULL, 'h'},
+					      {0}};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
 		switch (c) {
-		case 'j': opt.json = true; break;
-		case 's': opt.seconds = atof(optarg); break;
-		case 'f': opt.file = optarg; break;
-		case 'o': opt.only = optarg; break;
-		case 'n': opt.ops = strtoull(optarg, NULL, 0); break;
-		default: usage(); return false;
+		case 'j':
+			opt.json = true;
+			break;
+		case 's':
+			opt.seconds = atof(optarg);
+			break;
+		case 'f':
+			opt.file = optarg;
+			break;
+		case 'o':
+			opt.only = optarg;
+			break;
+		case 'n':
+			opt.ops = strtoull(optarg, NULL, 0);
+			break;
+		default:
+			usage();
+			return false;
 		}
 	}
 	return true;
@@ -450,10 +486,10 @@ int main(int argc, char **argv)
 		printf("{\"loopback_blk\": [\n");
 	else
 		printf("%-34s %9s %9s %6s %6s %6s %7s %6s %8s %8s %6s %6s\n", "", "ops/s",
-		       "ops/cpu-s", "sysc", "ev-in", "ev-out", "copied", "batch", "direct",
-		       "1-thread", "ratio", "2-thr");
+		       "ops/cpu-s", "sysc", "ev-in", "ev-out", "copied", "batch",
+		       "direct", "1-thread", "ratio", "2-thr");
 	for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
-		struct figures f = { 0 }, o = { 0 }, d = { 0 };
+		struct figures f = {0}, o = {0}, d = {0};
 
 		if (opt.only && !strstr(jobs[i].name, opt.only))
 			continue;

@@ -56,7 +56,8 @@ static enum data_path choose(struct vbd_queue *q, struct vbd_request *req)
 	if (!q->engine->moves_data)
 		return DATA_NONE;
 	if (q->persistent && hold_all(q, req))
-		return req->bytes >= d->direct_min_persistent && aligned_for_direct(d, req)
+		return req->bytes >= d->direct_min_persistent &&
+				       aligned_for_direct(d, req)
 			       ? DATA_DIRECT_PERSISTENT
 			       : DATA_POOL_PERSISTENT;
 	return req->bytes >= d->direct_min_mapped && aligned_for_direct(d, req)
@@ -68,7 +69,8 @@ static enum data_path choose(struct vbd_queue *q, struct vbd_request *req)
 
 static int take_pool(struct vbd_queue *q, struct vbd_request *req)
 {
-	uint32_t pages = ((uint32_t)(req->block_end - req->block_start) + POOL_PAGE - 1) / POOL_PAGE;
+	uint32_t pages = ((uint32_t)(req->block_end - req->block_start) + POOL_PAGE - 1) /
+			 POOL_PAGE;
 
 	req->pool_first = pool_get(&q->pool, pages);
 	req->pool_pages = req->pool_first == POOL_NONE ? 0 : pages;
@@ -262,7 +264,8 @@ static void queue_copies(struct vbd_queue *q, struct vbd_request *req)
 		uint32_t offset = req->pieces[i].offset, left = req->pieces[i].length;
 
 		while (left) {
-			uint32_t room = POOL_PAGE - (uint32_t)((uintptr_t)data % POOL_PAGE);
+			uint32_t room =
+				POOL_PAGE - (uint32_t)((uintptr_t)data % POOL_PAGE);
 			uint32_t n = left < room ? left : room;
 
 			add_segment(q, req, req->pieces[i].gref, offset, data, n);
@@ -294,7 +297,8 @@ bool data_copy_all(struct vbd_queue *q)
 	if (!q->copying.head)
 		return false;
 	copy_segments(q);
-	/* request_copied() may queue copies of other requests: those are for next time. */
+	/* request_copied() may queue copies of other requests: those are for next time.
+	 */
 	list.head = q->copying.head;
 	list.tail = q->copying.tail;
 	list_init(&q->copying);
@@ -311,8 +315,8 @@ const void *data_peek(struct vbd_queue *q, uint32_t gref, uint32_t *held)
 	return *held == GRANT_CACHE_NONE ? NULL : grant_cache_page(&q->cache, *held);
 }
 
-void data_fetch(struct vbd_queue *q, const uint32_t *gref, const uint32_t *length, uint32_t n,
-		char *to, bool *ok)
+void data_fetch(struct vbd_queue *q, const uint32_t *gref, const uint32_t *length,
+		uint32_t n, char *to, bool *ok)
 {
 	xengnttab_grant_copy_segment_t seg[INDIRECT_BATCH];
 	bool called;
@@ -320,7 +324,7 @@ void data_fetch(struct vbd_queue *q, const uint32_t *gref, const uint32_t *lengt
 	assert(n && n <= INDIRECT_BATCH);
 	for (uint32_t i = 0; i < n; i++) {
 		seg[i] = (xengnttab_grant_copy_segment_t){
-			.source.foreign = { gref[i], 0, (uint16_t)q->setup.grants->domid },
+			.source.foreign = {gref[i], 0, (uint16_t)q->setup.grants->domid},
 			.dest.virt = to + (size_t)i * POOL_PAGE,
 			.len = (uint16_t)length[i],
 			.flags = GNTCOPY_source_gref,

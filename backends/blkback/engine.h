@@ -17,7 +17,13 @@
 
 struct engine;
 
-enum engine_op { ENGINE_READ, ENGINE_WRITE, ENGINE_FLUSH, ENGINE_DISCARD, ENGINE_SECURE_DISCARD };
+enum engine_op {
+	ENGINE_READ,
+	ENGINE_WRITE,
+	ENGINE_FLUSH,
+	ENGINE_DISCARD,
+	ENGINE_SECURE_DISCARD
+};
 
 /*
  * One I/O, embedded in the caller's request. The caller fills the first part and
@@ -26,13 +32,13 @@ enum engine_op { ENGINE_READ, ENGINE_WRITE, ENGINE_FLUSH, ENGINE_DISCARD, ENGINE
  */
 struct engine_io {
 	enum engine_op op;
-	bool fua;               /* write: durable before it completes */
-	bool pooled;            /* nr_iov is 1 and iov lies inside engine_setup.pool */
+	bool fua;    /* write: durable before it completes */
+	bool pooled; /* nr_iov is 1 and iov lies inside engine_setup.pool */
 	uint64_t offset, length;
 	const struct iovec *iov;
 	unsigned int nr_iov;
 	/* filled by the engine */
-	int64_t result;         /* 0, or -errno; short transfers are finished inside */
+	int64_t result; /* 0, or -errno; short transfers are finished inside */
 	uint64_t private[4];
 	struct engine_io *next;
 };
@@ -51,8 +57,9 @@ struct engine_ops {
 	/*
 	 * commit(), then sleep until I/O completes, an event fires, @wake_fd is readable
 	 * or @timeout_ns has passed (UINT64_MAX: none; 0: do not sleep, only collect what
-	 * has completed). Does not sleep while reap() has something to give. The @nr_unmask
-	 * ports are unmasked before it sleeps, in the same system call where that can be.
+	 * has completed). Does not sleep while reap() has something to give. The
+	 * @nr_unmask ports are unmasked before it sleeps, in the same system call where
+	 * that can be.
 	 * @ports: local ports that fired, at most @max. Returns how many.
 	 */
 	unsigned int (*wait)(struct engine *e, const int *unmask, unsigned int nr_unmask,
@@ -67,16 +74,17 @@ struct engine {
 	struct metrics_queue *metrics;
 	unsigned int inflight; /* submitted and not yet given back by reap() */
 	unsigned int depth;    /* I/Os it takes at a time */
-	bool moves_data;       /* false: buffers are never looked at, so nothing need be copied */
+	bool moves_data; /* false: buffers are never looked at, so nothing need be copied
+			  */
 };
 
 struct engine_setup {
-	int fd;                  /* image, opened O_DIRECT where the file system can */
+	int fd; /* image, opened O_DIRECT where the file system can */
 	bool block_device, readonly;
-	unsigned int depth;      /* I/Os at a time */
-	struct events *events;   /* of this queue */
-	int wake_fd;             /* eventfd by which the main thread calls the queue */
-	void *pool;              /* this queue's bounce buffers, page-aligned, or NULL */
+	unsigned int depth;    /* I/Os at a time */
+	struct events *events; /* of this queue */
+	int wake_fd;           /* eventfd by which the main thread calls the queue */
+	void *pool;            /* this queue's bounce buffers, page-aligned, or NULL */
 	size_t pool_size;
 	struct metrics_queue *metrics;
 	/*
@@ -85,7 +93,7 @@ struct engine_setup {
 	 * nothing armed in it. NULL (tests, benchmarks): the engine makes one of its own.
 	 */
 	struct io_uring *ring;
-	bool null_skips_data;    /* for null: see engine.moves_data */
+	bool null_skips_data;       /* for null: see engine.moves_data */
 	struct volatile_disk *disk; /* for volatile: engine_volatile.h */
 };
 

@@ -20,10 +20,10 @@ struct engine_aio {
 	struct engine base;
 	struct engine_setup setup;
 	io_context_t ctx;
-	int io_fd;                /* eventfd: something has completed */
-	struct iocb *iocbs;       /* depth */
-	struct iocb **free;       /* a stack of nr_free */
-	struct iocb **batch;      /* to be submitted */
+	int io_fd;           /* eventfd: something has completed */
+	struct iocb *iocbs;  /* depth */
+	struct iocb **free;  /* a stack of nr_free */
+	struct iocb **batch; /* to be submitted */
 	unsigned int nr_free, nr_batch;
 	unsigned int in_kernel;
 	struct engine_done done;
@@ -166,9 +166,11 @@ static unsigned int aio_wait(struct engine *e, const int *unmask, unsigned int n
 
 	aio_commit(e);
 	if (timeout_ns != ENGINE_POLL && !a->done.head) {
-		n = engine_poll(&a->setup, a->io_fd, unmask, nr_unmask, ports, max, timeout_ns);
+		n = engine_poll(&a->setup, a->io_fd, unmask, nr_unmask, ports, max,
+				timeout_ns);
 		nr_unmask = 0;
-		if (a->in_kernel && read(a->io_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		if (a->in_kernel && read(a->io_fd, &count, sizeof(count)) < 0 &&
+		    errno != EAGAIN)
 			log_error("aio eventfd: %s", strerror(errno));
 	}
 	while (nr_unmask)
@@ -202,8 +204,13 @@ static void aio_close(struct engine *e)
 }
 
 static const struct engine_ops aio_ops = {
-	.name = "libaio", .submit = aio_submit, .commit = aio_commit, .reap = aio_reap,
-	.wait = aio_wait, .drain = aio_drain, .close = aio_close,
+	.name = "libaio",
+	.submit = aio_submit,
+	.commit = aio_commit,
+	.reap = aio_reap,
+	.wait = aio_wait,
+	.drain = aio_drain,
+	.close = aio_close,
 };
 
 static int bring_up(struct engine_aio *a)

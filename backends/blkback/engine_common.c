@@ -13,7 +13,8 @@
 
 #define RETRIES_MAX 64 /* of one I/O that makes no progress */
 
-const struct iovec *engine_rest(const struct engine_io *io, struct iovec *one, unsigned int *n)
+const struct iovec *engine_rest(const struct engine_io *io, struct iovec *one,
+				unsigned int *n)
 {
 	uint64_t done = io->private[ENGINE_DONE_BYTES];
 	unsigned int i = 0;
@@ -51,22 +52,23 @@ int engine_discard_mode(bool block_device, bool plain)
 	int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 
 	/*
-	 * A block device takes the hint as BLKDEV_ZERO-free discard (fallocate(2) on block
-	 * devices, up to Linux 6.8); without it the range is zeroed, by discard if the
-	 * device promises zeroes.
+	 * A block device takes the hint as BLKDEV_ZERO-free discard (fallocate(2) on
+	 * block devices, up to Linux 6.8); without it the range is zeroed, by discard if
+	 * the device promises zeroes.
 	 */
 	return block_device && !plain ? mode | FALLOC_FL_NO_HIDE_STALE : mode;
 }
 
 int engine_discard_sync(const struct engine_setup *s, const struct engine_io *io)
 {
-	uint64_t range[2] = { io->offset, io->length };
+	uint64_t range[2] = {io->offset, io->length};
 
 	if (io->op == ENGINE_SECURE_DISCARD)
-		return s->block_device && !ioctl(s->fd, BLKSECDISCARD, range) ? 0 :
-		       s->block_device ? -errno : -EOPNOTSUPP;
-	if (!fallocate(s->fd, engine_discard_mode(s->block_device, false), (off_t)io->offset,
-		       (off_t)io->length))
+		return s->block_device && !ioctl(s->fd, BLKSECDISCARD, range) ? 0
+		       : s->block_device                                      ? -errno
+					 : -EOPNOTSUPP;
+	if (!fallocate(s->fd, engine_discard_mode(s->block_device, false),
+		       (off_t)io->offset, (off_t)io->length))
 		return 0;
 	if (s->block_device && (errno == EOPNOTSUPP || errno == EINVAL) &&
 	    !fallocate(s->fd, engine_discard_mode(true, true), (off_t)io->offset,
@@ -80,11 +82,12 @@ unsigned int engine_poll(const struct engine_setup *s, int io_fd, const int *unm
 			 uint64_t timeout_ns)
 {
 	struct pollfd p[] = {
-		{ .fd = s->events ? s->events->fd : -1, .events = POLLIN },
-		{ .fd = s->wake_fd, .events = POLLIN },
-		{ .fd = io_fd, .events = POLLIN },
+		{.fd = s->events ? s->events->fd : -1, .events = POLLIN},
+		{.fd = s->wake_fd, .events = POLLIN},
+		{.fd = io_fd, .events = POLLIN},
 	};
-	struct timespec ts = { (time_t)(timeout_ns / 1000000000), (long)(timeout_ns % 1000000000) };
+	struct timespec ts = {(time_t)(timeout_ns / 1000000000),
+			      (long)(timeout_ns % 1000000000)};
 	unsigned char buf[EVENTS_READ_SIZE];
 	uint64_t count;
 	ssize_t len;

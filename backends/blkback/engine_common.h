@@ -22,7 +22,8 @@ static inline void engine_done_init(struct engine_done *d)
 	d->tail = &d->head;
 }
 
-static inline void engine_done_add(struct engine_done *d, struct engine_io *io, int64_t result)
+static inline void engine_done_add(struct engine_done *d, struct engine_io *io,
+				   int64_t result)
 {
 	io->result = result;
 	io->next = NULL;
@@ -45,7 +46,8 @@ static inline struct engine_io *engine_done_take(struct engine *e, struct engine
  * What is left of a read or write after ENGINE_DONE_BYTES of it: either one piece
  * of memory (*@one) or the tail of its vector. Returns the vector, *@n elements.
  */
-const struct iovec *engine_rest(const struct engine_io *io, struct iovec *one, unsigned int *n);
+const struct iovec *engine_rest(const struct engine_io *io, struct iovec *one,
+				unsigned int *n);
 
 /*
  * Take account of a read's or write's result @res. True: finished, io's result is

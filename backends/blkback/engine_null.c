@@ -56,8 +56,13 @@ static void null_close(struct engine *e)
 }
 
 static const struct engine_ops null_ops = {
-	.name = "null", .submit = null_submit, .commit = null_commit, .reap = null_reap,
-	.wait = null_wait, .drain = null_commit, .close = null_close,
+	.name = "null",
+	.submit = null_submit,
+	.commit = null_commit,
+	.reap = null_reap,
+	.wait = null_wait,
+	.drain = null_commit,
+	.close = null_close,
 };
 
 struct engine *engine_null_open(const struct engine_setup *s)

@@ -20,9 +20,10 @@ enum { FILE_IMAGE, FILE_EVENT, FILE_WAKE, FILES };
 /* user_data of what is not an I/O; those are pointers. */
 enum { TAG_EVENT = 1, TAG_WAKE, TAG_UNMASK, TAG_CANCEL, TAGS };
 
-#define PORTS_FIRED 8
-#define UNMASKS     8
-#define CONTROL_SQES (2 + UNMASKS) /* both reads and the unmasking writes of one wait() */
+#define PORTS_FIRED  8
+#define UNMASKS      8
+#define CONTROL_SQES (2 + UNMASKS) /* both reads and the unmasking writes of one wait()  \
+				    */
 
 struct engine_uring {
 	struct engine base;
@@ -34,7 +35,8 @@ struct engine_uring {
 	bool woken; /* by wake_fd, and the caller has not been back from wait() since */
 	unsigned int nr_fired;
 	int fired[PORTS_FIRED];
-	uint32_t unmask[UNMASKS]; /* what the writes write: in place until they complete */
+	uint32_t
+		unmask[UNMASKS]; /* what the writes write: in place until they complete */
 	unsigned int unmasking;
 	uint64_t wake_count;
 	unsigned char event_buf[EVENTS_READ_SIZE];
@@ -69,8 +71,8 @@ static void file_sqe(struct io_uring_sqe *sqe, uint64_t data)
 	sqe->user_data = data;
 }
 
-static void prep_rw(struct engine_uring *u, struct io_uring_sqe *sqe, const struct engine_io *io,
-		    struct iovec *one)
+static void prep_rw(struct engine_uring *u, struct io_uring_sqe *sqe,
+		    const struct engine_io *io, struct iovec *one)
 {
 	uint64_t at = io->offset + io->private[ENGINE_DONE_BYTES];
 	bool write = io->op == ENGINE_WRITE;
@@ -78,14 +80,15 @@ static void prep_rw(struct engine_uring *u, struct io_uring_sqe *sqe, const stru
 	const struct iovec *iov = engine_rest(io, one, &n);
 
 	if (n > 1) {
-		io_uring_prep_rw(write ? IORING_OP_WRITEV : IORING_OP_READV, sqe, FILE_IMAGE, iov,
-				 n, at);
+		io_uring_prep_rw(write ? IORING_OP_WRITEV : IORING_OP_READV, sqe,
+				 FILE_IMAGE, iov, n, at);
 	} else {
 		bool fixed = io->pooled && u->pool_registered;
 		int op = write ? (fixed ? IORING_OP_WRITE_FIXED : IORING_OP_WRITE)
 			       : (fixed ? IORING_OP_READ_FIXED : IORING_OP_READ);
 
-		io_uring_prep_rw(op, sqe, FILE_IMAGE, iov->iov_base, (unsigned int)iov->iov_len, at);
+		io_uring_prep_rw(op, sqe, FILE_IMAGE, iov->iov_base,
+				 (unsigned int)iov->iov_len, at);
 		sqe->buf_index = 0;
 	}
 	if (write && io->fua)
@@ -105,9 +108,10 @@ static int issue(struct engine_uring *u, struct engine_io *io)
 		io_uring_prep_fsync(sqe, FILE_IMAGE, IORING_FSYNC_DATASYNC);
 		break;
 	case ENGINE_DISCARD:
-		io_uring_prep_fallocate(sqe, FILE_IMAGE,
-					engine_discard_mode(u->setup.block_device, u->plain_discard),
-					(off_t)io->offset, (off_t)io->length);
+		io_uring_prep_fallocate(
+			sqe, FILE_IMAGE,
+			engine_discard_mode(u->setup.block_device, u->plain_discard),
+			(off_t)io->offset, (off_t)io->length);
 		break;
 	default:
 		prep_rw(u, sqe, io, &one);
@@ -124,7 +128,8 @@ static int uring_submit(struct engine *e, struct engine_io *io)
 	if (e->inflight >= e->depth)
 		return -EAGAIN;
 	memset(io->private, 0, sizeof(io->private));
-	if (io->op == ENGINE_SECURE_DISCARD) { /* only an ioctl can: rare, and it may block */
+	if (io->op ==
+	    ENGINE_SECURE_DISCARD) { /* only an ioctl can: rare, and it may block */
 		e->inflight++;
 		engine_done_add(&u->done, io, engine_discard_sync(&u->setup, io));
 		return 0;
@@ -168,15 +173,17 @@ static void event_completed(struct engine_uring *u, int res)
 {
 	u->event_armed = false;
 	if (res > 0)
-		u->nr_fired += events_parse(u->setup.events, u->event_buf, (unsigned int)res,
-					    u->fired + u->nr_fired, PORTS_FIRED - u->nr_fired);
+		u->nr_fired +=
+			events_parse(u->setup.events, u->event_buf, (unsigned int)res,
+				     u->fired + u->nr_fired, PORTS_FIRED - u->nr_fired);
 }
 
 static void unmask_completed(struct engine_uring *u, int res)
 {
 	u->unmasking--;
 	if (res < 0) /* a port left masked would never fire again */
-		log_error("unmasking an event channel through io_uring: %s", strerror(-res));
+		log_error("unmasking an event channel through io_uring: %s",
+			  strerror(-res));
 }
 
 /* Take all completions. No system call. */
@@ -185,7 +192,8 @@ static void collect(struct engine_uring *u)
 	struct io_uring_cqe *cqe;
 	unsigned int head, n = 0;
 
-	io_uring_for_each_cqe(u->ring, head, cqe) {
+	io_uring_for_each_cqe(u->ring, head, cqe)
+	{
 		n++;
 		switch (cqe->user_data) {
 		case TAG_EVENT:
@@ -201,7 +209,8 @@ static void collect(struct engine_uring *u)
 		case TAG_CANCEL:
 			break;
 		default:
-			io_completed(u, (struct engine_io *)(uintptr_t)cqe->user_data, cqe->res);
+			io_completed(u, (struct engine_io *)(uintptr_t)cqe->user_data,
+				     cqe->res);
 			break;
 		}
 	}
@@ -222,12 +231,14 @@ static void arm(struct engine_uring *u)
 	struct io_uring_sqe *sqe;
 
 	if (!u->event_armed && u->setup.events && (sqe = get_sqe(u))) {
-		io_uring_prep_read(sqe, FILE_EVENT, u->event_buf, sizeof(u->event_buf), 0);
+		io_uring_prep_read(sqe, FILE_EVENT, u->event_buf, sizeof(u->event_buf),
+				   0);
 		file_sqe(sqe, TAG_EVENT);
 		u->event_armed = true;
 	}
 	if (!u->wake_armed && (sqe = get_sqe(u))) {
-		io_uring_prep_read(sqe, FILE_WAKE, &u->wake_count, sizeof(u->wake_count), 0);
+		io_uring_prep_read(sqe, FILE_WAKE, &u->wake_count, sizeof(u->wake_count),
+				   0);
 		file_sqe(sqe, TAG_WAKE);
 		u->wake_armed = true;
 	}
@@ -246,7 +257,8 @@ static void unmask_port(struct engine_uring *u, int port)
 	}
 	/* Slots are reused only when no write is under way: see uring_wait(). */
 	u->unmask[u->unmasking] = (uint32_t)port;
-	io_uring_prep_write(sqe, FILE_EVENT, &u->unmask[u->unmasking], sizeof(u->unmask[0]), 0);
+	io_uring_prep_write(sqe, FILE_EVENT, &u->unmask[u->unmasking],
+			    sizeof(u->unmask[0]), 0);
 	file_sqe(sqe, TAG_UNMASK);
 	u->unmasking++;
 }
@@ -263,8 +275,8 @@ static unsigned int take_fired(struct engine_uring *u, int *ports, unsigned int 
 
 static void enter(struct engine_uring *u, unsigned int want, uint64_t timeout_ns)
 {
-	struct __kernel_timespec ts = { (int64_t)(timeout_ns / 1000000000),
-					(long long)(timeout_ns % 1000000000) };
+	struct __kernel_timespec ts = {(int64_t)(timeout_ns / 1000000000),
+				       (long long)(timeout_ns % 1000000000)};
 	struct io_uring_cqe *cqe;
 
 	count_syscall(u);
@@ -276,22 +288,25 @@ static void enter(struct engine_uring *u, unsigned int want, uint64_t timeout_ns
 		io_uring_submit_and_wait_timeout(u->ring, &cqe, want, &ts, NULL);
 }
 
-static unsigned int uring_wait(struct engine *e, const int *unmask, unsigned int nr_unmask,
-			       int *ports, unsigned int max, uint64_t timeout_ns)
+static unsigned int uring_wait(struct engine *e, const int *unmask,
+			       unsigned int nr_unmask, int *ports, unsigned int max,
+			       uint64_t timeout_ns)
 {
 	struct engine_uring *u = uring_of(e);
 
 	collect(u);
 	if (u->done.head || u->nr_fired || u->woken)
 		timeout_ns = ENGINE_POLL;
-	if (u->unmasking) /* the last ones are not through yet: do not reuse their slots */
+	if (u->unmasking) /* the last ones are not through yet: do not reuse their slots
+			   */
 		while (nr_unmask)
 			events_unmask(u->setup.events, unmask[--nr_unmask]);
 	if (timeout_ns != ENGINE_POLL)
 		arm(u);
 	while (nr_unmask)
 		unmask_port(u, unmask[--nr_unmask]);
-	/* An unmasking write completes at once, and must not count as a reason to wake. */
+	/* An unmasking write completes at once, and must not count as a reason to wake.
+	 */
 	if (timeout_ns != ENGINE_POLL || io_uring_sq_ready(u->ring) || e->inflight)
 		enter(u, 1 + u->unmasking, timeout_ns);
 	collect(u);
@@ -331,8 +346,9 @@ static bool disarm(struct engine_uring *u)
 		io_uring_prep_cancel64(sqe, TAG_EVENT, 0);
 		file_sqe(sqe, TAG_CANCEL); /* the worker's rings insist on the flag */
 	}
-	for (int tries = 0; (u->event_armed || u->wake_armed || u->unmasking) && tries < 100; tries++) {
-		struct __kernel_timespec ts = { .tv_nsec = 10000000 };
+	for (int tries = 0;
+	     (u->event_armed || u->wake_armed || u->unmasking) && tries < 100; tries++) {
+		struct __kernel_timespec ts = {.tv_nsec = 10000000};
 		struct io_uring_cqe *cqe;
 
 		io_uring_submit_and_wait_timeout(u->ring, &cqe, 1, &ts, NULL);
@@ -357,8 +373,13 @@ static void uring_close(struct engine *e)
 }
 
 static const struct engine_ops uring_ops = {
-	.name = "io_uring", .submit = uring_submit, .commit = uring_commit, .reap = uring_reap,
-	.wait = uring_wait, .drain = uring_drain, .close = uring_close,
+	.name = "io_uring",
+	.submit = uring_submit,
+	.commit = uring_commit,
+	.reap = uring_reap,
+	.wait = uring_wait,
+	.drain = uring_drain,
+	.close = uring_close,
 };
 
 /* A ring for tests and benchmarks; the worker's own come from its pool. 0 or -errno. */
@@ -368,7 +389,8 @@ static int own_ring(struct engine_uring *u, unsigned int depth)
 	int ret;
 
 	ret = io_uring_queue_init(depth + CONTROL_SQES, &u->own,
-				  base | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+				  base | IORING_SETUP_SINGLE_ISSUER |
+					  IORING_SETUP_DEFER_TASKRUN);
 	if (ret == -EINVAL) /* before Linux 6.1 */
 		ret = io_uring_queue_init(depth + CONTROL_SQES, &u->own,
 					  base | IORING_SETUP_COOP_TASKRUN);
@@ -392,7 +414,8 @@ static int set_nonblocking(int fd)
 /* liburing 2.3 declares io_uring_enable_rings() and does not export it. 0 or -errno. */
 static int enable(struct io_uring *ring)
 {
-	if (!syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0))
+	if (!syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_ENABLE_RINGS,
+		     NULL, 0))
 		return 0;
 	return errno == EBADFD ? 0 : -errno; /* EBADFD: enabled by an earlier queue */
 }
@@ -401,8 +424,8 @@ static int enable(struct io_uring *ring)
 static int bring_up(struct engine_uring *u)
 {
 	const struct engine_setup *s = &u->setup;
-	struct iovec pool = { s->pool, s->pool_size };
-	int files[FILES] = { s->fd, s->events ? s->events->fd : -1, s->wake_fd };
+	struct iovec pool = {s->pool, s->pool_size};
+	int files[FILES] = {s->fd, s->events ? s->events->fd : -1, s->wake_fd};
 	int ret;
 
 	for (int i = FILE_EVENT; i < FILES; i++) {
@@ -413,7 +436,8 @@ static int bring_up(struct engine_uring *u)
 	ret = io_uring_register_files(u->ring, files, FILES);
 	if (ret)
 		return ret;
-	if (s->pool) /* not to be had (locked memory is limited): plain reads and writes do */
+	if (s->pool) /* not to be had (locked memory is limited): plain reads and writes
+			do */
 		u->pool_registered = !io_uring_register_buffers(u->ring, &pool, 1);
 	u->ring_fd_registered = io_uring_register_ring_fd(u->ring) == 1;
 	return enable(u->ring);

@@ -108,7 +108,8 @@ void volatile_disk_restore(struct volatile_disk *d)
 	for (uint64_t s = 0; s < d->size / VOLATILE_SECTOR; s++) {
 		for (struct version *v = d->versions[s]; v; v = v->next)
 			if (next_random(d) & 1)
-				memcpy(d->durable + s * VOLATILE_SECTOR, v->data, VOLATILE_SECTOR);
+				memcpy(d->durable + s * VOLATILE_SECTOR, v->data,
+				       VOLATILE_SECTOR);
 		drop_versions(d, s);
 	}
 	memcpy(d->cache, d->durable, d->size);
@@ -119,7 +120,8 @@ void volatile_disk_restore(struct volatile_disk *d)
 static void add_versions(struct volatile_disk *d, uint64_t offset, uint64_t length,
 			 const char *data)
 {
-	for (uint64_t s = offset / VOLATILE_SECTOR; s < (offset + length) / VOLATILE_SECTOR; s++) {
+	for (uint64_t s = offset / VOLATILE_SECTOR;
+	     s < (offset + length) / VOLATILE_SECTOR; s++) {
 		struct version *v = calloc(1, sizeof(*v)), **p = &d->versions[s];
 
 		assert(v);
@@ -132,13 +134,16 @@ static void add_versions(struct volatile_disk *d, uint64_t offset, uint64_t leng
 }
 
 /* Make durable what completed before @order, of the given sectors. */
-static void settle(struct volatile_disk *d, uint64_t offset, uint64_t length, uint64_t order)
+static void settle(struct volatile_disk *d, uint64_t offset, uint64_t length,
+		   uint64_t order)
 {
-	for (uint64_t s = offset / VOLATILE_SECTOR; s < (offset + length) / VOLATILE_SECTOR; s++) {
+	for (uint64_t s = offset / VOLATILE_SECTOR;
+	     s < (offset + length) / VOLATILE_SECTOR; s++) {
 		struct version *v;
 
 		while ((v = d->versions[s]) && v->order < order) {
-			memcpy(d->durable + s * VOLATILE_SECTOR, v->data, VOLATILE_SECTOR);
+			memcpy(d->durable + s * VOLATILE_SECTOR, v->data,
+			       VOLATILE_SECTOR);
 			d->versions[s] = v->next;
 			free(v);
 		}
@@ -250,8 +255,9 @@ static void volatile_commit(struct engine *e)
 }
 
 /* As if time passed: between none and all of what is pending completes. */
-static unsigned int volatile_wait(struct engine *e, const int *unmask, unsigned int nr_unmask,
-				  int *ports, unsigned int max, uint64_t timeout_ns)
+static unsigned int volatile_wait(struct engine *e, const int *unmask,
+				  unsigned int nr_unmask, int *ports, unsigned int max,
+				  uint64_t timeout_ns)
 {
 	struct engine_volatile *v = volatile_of(e);
 	unsigned int n = (unsigned int)(next_random(v->disk) % 8);
@@ -283,8 +289,12 @@ static void volatile_close(struct engine *e)
 }
 
 static const struct engine_ops volatile_ops = {
-	.name = "volatile", .submit = volatile_submit, .commit = volatile_commit,
-	.reap = volatile_reap, .wait = volatile_wait, .drain = volatile_drain,
+	.name = "volatile",
+	.submit = volatile_submit,
+	.commit = volatile_commit,
+	.reap = volatile_reap,
+	.wait = volatile_wait,
+	.drain = volatile_drain,
 	.close = volatile_close,
 };
 

@@ -12,9 +12,9 @@
 #include <time.h>
 
 struct fast_clock {
-	uint64_t tsc, ns;   /* read together */
-	uint64_t valid;     /* ticks for which the rate below is used; 0: no rate yet */
-	uint64_t mult;      /* ns a tick, 32.32 fixed point */
+	uint64_t tsc, ns; /* read together */
+	uint64_t valid;   /* ticks for which the rate below is used; 0: no rate yet */
+	uint64_t mult;    /* ns a tick, 32.32 fixed point */
 };
 
 static inline uint64_t clock_monotonic_ns(void)

@@ -88,7 +88,8 @@ static uint32_t take_entry(struct grant_cache *c)
 	}
 	if (c->used < c->max)
 		return c->used++;
-	index = c->entry[c->max].newer; /* the oldest: the list is a ring through its head */
+	index = c->entry[c->max]
+			.newer; /* the oldest: the list is a ring through its head */
 	if (index == c->max)
 		return GRANT_CACHE_NONE;
 	lru_remove(c, &c->entry[index]);

@@ -18,7 +18,7 @@
 #define GRANT_CACHE_NONE UINT32_MAX
 
 struct grant_cache_entry {
-	char *page;           /* NULL: not mapped */
+	char *page; /* NULL: not mapped */
 	uint32_t gref;
 	uint32_t holders;
 	uint32_t hash_next;
@@ -28,9 +28,9 @@ struct grant_cache_entry {
 struct grant_cache {
 	struct grants *grants;
 	struct metrics_queue *metrics;
-	uint32_t max, used;   /* entries at most, and ever taken into use */
+	uint32_t max, used; /* entries at most, and ever taken into use */
 	uint32_t mapped;
-	uint32_t free;        /* list of unmapped entries, by hash_next */
+	uint32_t free; /* list of unmapped entries, by hash_next */
 	uint32_t hash_bits;
 	uint32_t *hash;
 	struct grant_cache_entry *entry; /* max, and the list's head */

@@ -14,9 +14,9 @@
 
 struct pool {
 	char *base;
-	uint32_t pages;  /* a multiple of 64 */
+	uint32_t pages; /* a multiple of 64 */
 	uint32_t used;
-	uint64_t *busy;  /* a bit a page */
+	uint64_t *busy; /* a bit a page */
 };
 
 /* Room for at least @pages pages; memory is taken as it is touched. 0 or -ENOMEM. */

@@ -73,15 +73,17 @@ static bool collect(struct vbd_queue *q)
 	q->now = fast_clock_now(&q->clock);
 	for (; io; io = next) {
 		next = io->next;
-		request_continue(q, (struct vbd_request *)((char *)io -
-							    offsetof(struct vbd_request, io)));
+		request_continue(
+			q, (struct vbd_request *)((char *)io -
+						  offsetof(struct vbd_request, io)));
 	}
 	return true;
 }
 
 /* ---- answering ---- */
 
-static void count_response(struct vbd_queue *q, const struct vbd_request *req, int16_t status)
+static void count_response(struct vbd_queue *q, const struct vbd_request *req,
+			   int16_t status)
 {
 	if (status != BLKIF_RSP_OKAY) {
 		metric_add(q->metrics, METRIC_ERRORS, 1);
@@ -92,7 +94,8 @@ static void count_response(struct vbd_queue *q, const struct vbd_request *req, i
 		metric_add(q->metrics, METRIC_TX_OPS, 1);
 		metric_add(q->metrics, METRIC_TX_BYTES, req->bytes);
 	} else {
-		metric_add(q->metrics, req->op == ENGINE_FLUSH ? METRIC_FLUSHES : METRIC_DISCARDS, 1);
+		metric_add(q->metrics,
+			   req->op == ENGINE_FLUSH ? METRIC_FLUSHES : METRIC_DISCARDS, 1);
 	}
 	metrics_latency(q->metrics, q->now > req->started ? q->now - req->started : 0);
 }
@@ -210,7 +213,8 @@ static bool range_free(struct vbd_queue *q, struct vbd_request *req)
 {
 	uint64_t mask = q->disk->offset_align - 1;
 
-	if (!q->disk->ranges || req->ranged || req->op == ENGINE_READ || req->op == ENGINE_FLUSH)
+	if (!q->disk->ranges || req->ranged || req->op == ENGINE_READ ||
+	    req->op == ENGINE_FLUSH)
 		return true;
 	req->range.start = req->offset & ~mask;
 	req->range.end = (req->offset + req->bytes + mask) & ~mask;
@@ -258,7 +262,8 @@ static bool admit_all(struct vbd_queue *q)
 		return false;
 	q->limited_until = 0;
 	while ((req = q->waiting.head)) {
-		struct vbd_request *next = req->next; /* admit() may put it in another list */
+		struct vbd_request *next =
+			req->next; /* admit() may put it in another list */
 
 		if (!admit(q, req))
 			break;
@@ -417,8 +422,8 @@ static int alloc_requests(struct vbd_queue *q)
 	q->copies = calloc(COPY_BATCH, sizeof(*q->copies));
 	q->copy_owner = calloc(COPY_BATCH, sizeof(*q->copy_owner));
 	q->indirect = aligned_alloc(POOL_PAGE, INDIRECT_BATCH * POOL_PAGE);
-	if (!q->requests || !q->iovs || !q->pieces || !q->helds || !q->copies || !q->copy_owner ||
-	    !q->indirect)
+	if (!q->requests || !q->iovs || !q->pieces || !q->helds || !q->copies ||
+	    !q->copy_owner || !q->indirect)
 		return -ENOMEM;
 	for (uint32_t i = slots; i--;) {
 		struct vbd_request *req = &q->requests[i];
@@ -439,10 +444,12 @@ static int map_ring(struct vbd_queue *q)
 	const struct vbd_queue_setup *s = &q->setup;
 
 	q->ring_pages = 1u << s->ring_order;
-	q->ring_page = grants_map(s->grants, s->ring_ref, q->ring_pages, PROT_READ | PROT_WRITE);
+	q->ring_page =
+		grants_map(s->grants, s->ring_ref, q->ring_pages, PROT_READ | PROT_WRITE);
 	if (!q->ring_page)
 		return -errno;
-	if (!ring_back_attach(&q->ring, q->ring_page, q->ring_pages, blkif_slot_size(q->disk->abi)))
+	if (!ring_back_attach(&q->ring, q->ring_page, q->ring_pages,
+			      blkif_slot_size(q->disk->abi)))
 		return -EPROTO;
 	if (q->ring.size != vbd_state_slots(s->ring_order))
 		return -EINVAL;
@@ -477,7 +484,8 @@ static int bring_up(struct vbd_queue *q)
 	if (ret)
 		return ret;
 	if (s->max_persistent && (q->disk->flags & VBD_PERSISTENT)) {
-		ret = grant_cache_init(&q->cache, s->grants, s->max_persistent, q->metrics);
+		ret = grant_cache_init(&q->cache, s->grants, s->max_persistent,
+				       q->metrics);
 		if (ret)
 			return ret;
 		q->persistent = true;

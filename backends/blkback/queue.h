@@ -35,21 +35,21 @@
  * a slow guest, or one that shares our CPU, costs next to nothing; an idle one
  * costs nothing at all.
  */
-#define SPIN_NS        10000u
-#define SPIN_RAREST    256u
-#define POLL_RAREST    64u /* of polling the engine before sleeping, likewise */
+#define SPIN_NS     10000u
+#define SPIN_RAREST 256u
+#define POLL_RAREST 64u /* of polling the engine before sleeping, likewise */
 
 /* What the queues of a disk share. Set up before they start; only `size` changes. */
 struct vbd_disk {
 	enum blkif_abi abi;
-	uint32_t flags;           /* enum vbd_flags */
+	uint32_t flags; /* enum vbd_flags */
 	uint32_t sector_size, sector_unit;
 	uint32_t offset_align, memory_align;
-	uint32_t max_segments;    /* of an indirect request; 0: none */
+	uint32_t max_segments; /* of an indirect request; 0: none */
 	uint32_t direct_min_persistent, direct_min_mapped;
-	_Atomic(uint64_t) size;   /* bytes */
+	_Atomic(uint64_t) size;     /* bytes */
 	struct limit_bucket *limit; /* [0] reads, [1] writes; NULL: none */
-	struct vbd_ranges *ranges;  /* NULL unless sectors are smaller than offset_align */
+	struct vbd_ranges *ranges; /* NULL unless sectors are smaller than offset_align */
 };
 
 /*
@@ -57,7 +57,8 @@ struct vbd_disk {
  * sector_size anyway. Where read-modify-write is needed, its blocks are large enough
  * that each of them is aligned in memory as well.
  */
-static inline void vbd_disk_set_align(struct vbd_disk *d, uint32_t offset, uint32_t memory)
+static inline void vbd_disk_set_align(struct vbd_disk *d, uint32_t offset,
+				      uint32_t memory)
 {
 	d->memory_align = memory;
 	d->offset_align = offset > d->sector_size ? offset : d->sector_size;
@@ -67,8 +68,8 @@ static inline void vbd_disk_set_align(struct vbd_disk *d, uint32_t offset, uint3
 
 struct vbd_queue_setup {
 	struct vbd_disk *disk;
-	const char *name;         /* for log lines: "guest 3 vbd 51712 queue 0" */
-	unsigned int index;       /* of this queue */
+	const char *name;   /* for log lines: "guest 3 vbd 51712 queue 0" */
+	unsigned int index; /* of this queue */
 	struct grants *grants;
 	struct events *events;    /* stays the caller's; nothing bound after close */
 	uint32_t event_channel;   /* the frontend's port */

@@ -27,7 +27,8 @@ bool ranges_take(struct vbd_ranges *rs, struct vbd_range *r, unsigned int queue)
 
 	pthread_mutex_lock(&rs->lock);
 	for (o = rs->list.next; o != &rs->list; o = o->next)
-		if (r->start < o->end && o->start < r->end && (r->exclusive || o->exclusive))
+		if (r->start < o->end && o->start < r->end &&
+		    (r->exclusive || o->exclusive))
 			break;
 	if (o != &rs->list) {
 		rs->waiting |= 1u << queue;
@@ -55,7 +56,8 @@ void ranges_put(struct vbd_ranges *rs, struct vbd_range *r, unsigned int queue)
 	for (; wake; wake &= wake - 1) {
 		int fd = rs->wake_fd[__builtin_ctz(wake)];
 
-		/* Only fails when the counter is full: then that queue is awake anyway. */
+		/* Only fails when the counter is full: then that queue is awake anyway.
+		 */
 		if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
 			assert(errno == EAGAIN);
 	}

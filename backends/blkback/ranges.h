@@ -24,9 +24,9 @@ struct vbd_range {
 /* One a disk; shared by its queues. */
 struct vbd_ranges {
 	pthread_mutex_t lock;
-	struct vbd_range list;       /* head */
-	uint32_t waiting;            /* a bit a queue that was refused */
-	int wake_fd[RANGES_QUEUES];  /* set before the queues start */
+	struct vbd_range list;      /* head */
+	uint32_t waiting;           /* a bit a queue that was refused */
+	int wake_fd[RANGES_QUEUES]; /* set before the queues start */
 };
 
 void ranges_init(struct vbd_ranges *rs);

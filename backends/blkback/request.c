@@ -18,8 +18,9 @@
 static void refuse(struct vbd_queue *q, struct vbd_request *req, enum blkif_error e)
 {
 	req->refused = blkif_error_status(e);
-	queue_log(q, "request %llu, operation %u: %s", (unsigned long long)req->rec->req.id,
-		  req->rec->req.op, blkif_error_text(e));
+	queue_log(q, "request %llu, operation %u: %s",
+		  (unsigned long long)req->rec->req.id, req->rec->req.op,
+		  blkif_error_text(e));
 }
 
 /* Whether the operation was offered, and the disk may be written. */
@@ -27,7 +28,8 @@ static int16_t check_permitted(const struct vbd_queue *q, const struct blkif_req
 {
 	uint32_t flags = q->disk->flags;
 
-	if (r->op != BLKIF_OP_READ && r->op != BLKIF_OP_FLUSH_DISKCACHE && (flags & VBD_READONLY))
+	if (r->op != BLKIF_OP_READ && r->op != BLKIF_OP_FLUSH_DISKCACHE &&
+	    (flags & VBD_READONLY))
 		return BLKIF_RSP_ERROR;
 	if ((r->op == BLKIF_OP_WRITE_BARRIER && !(flags & VBD_BARRIER)) ||
 	    (r->op == BLKIF_OP_FLUSH_DISKCACHE && !(flags & VBD_FLUSH)) ||
@@ -43,7 +45,8 @@ static void set_blocks(const struct vbd_disk *d, struct vbd_request *req)
 	req->block_start = req->offset & ~mask;
 	req->block_end = (req->offset + req->bytes + mask) & ~mask;
 	req->rmw = req->op == ENGINE_WRITE && req->bytes &&
-		   (req->block_start != req->offset || req->block_end != req->offset + req->bytes);
+		   (req->block_start != req->offset ||
+		    req->block_end != req->offset + req->bytes);
 }
 
 static void parse_discard(struct vbd_queue *q, struct vbd_request *req)
@@ -83,10 +86,11 @@ static void parse_segments(struct vbd_queue *q, struct vbd_request *req,
 	enum blkif_error e;
 
 	req->bytes = 0;
-	e = blkif_check_segments(seg, r->nr_segments, d->sector_unit, req->pieces, &req->bytes);
+	e = blkif_check_segments(seg, r->nr_segments, d->sector_unit, req->pieces,
+				 &req->bytes);
 	if (!e)
-		e = blkif_check_range(r->sector, req->bytes, d->sector_unit, d->sector_size,
-				      d->size, &req->offset);
+		e = blkif_check_range(r->sector, req->bytes, d->sector_unit,
+				      d->sector_size, d->size, &req->offset);
 	if (e) {
 		refuse(q, req, e);
 		return;
@@ -102,7 +106,8 @@ static void parse_indirect(struct vbd_queue *q, struct vbd_request *req)
 	const void *page;
 	uint32_t held;
 
-	_Static_assert(VBD_MAX_SEGMENTS <= BLKIF_SEGS_PER_INDIRECT_PAGE, "one indirect page");
+	_Static_assert(VBD_MAX_SEGMENTS <= BLKIF_SEGS_PER_INDIRECT_PAGE,
+		       "one indirect page");
 	page = data_peek(q, r->indirect_gref[0], &held);
 	if (page) {
 		ring_copy_in(seg, page, r->nr_segments * sizeof(seg[0]));
@@ -126,14 +131,16 @@ void request_resolve_indirect(struct vbd_queue *q)
 		const struct blkif_req *r = &q->indirect_owner[i]->rec->req;
 
 		gref[i] = r->indirect_gref[0];
-		length[i] = r->nr_segments * (uint32_t)sizeof(struct blkif_request_segment);
+		length[i] =
+			r->nr_segments * (uint32_t)sizeof(struct blkif_request_segment);
 	}
 	data_fetch(q, gref, length, n, q->indirect, ok);
 	for (uint32_t i = 0; i < n; i++) {
 		struct vbd_request *req = q->indirect_owner[i];
 
 		if (ok[i]) {
-			parse_segments(q, req, (void *)(q->indirect + (size_t)i * POOL_PAGE));
+			parse_segments(q, req,
+				       (void *)(q->indirect + (size_t)i * POOL_PAGE));
 			continue;
 		}
 		req->refused = BLKIF_RSP_ERROR;
@@ -215,7 +222,8 @@ static void submit_block(struct vbd_queue *q, struct vbd_request *req, uint64_t 
 	req->io.nr_iov = 0;
 	req->io.pooled = false;
 	if (req->path != DATA_NONE) {
-		req->one.iov_base = pool_at(&q->pool, req->pool_first) + (at - req->block_start);
+		req->one.iov_base =
+			pool_at(&q->pool, req->pool_first) + (at - req->block_start);
 		req->one.iov_len = size;
 		req->io.iov = &req->one;
 		req->io.nr_iov = 1;
@@ -249,7 +257,8 @@ static bool head_partial(const struct vbd_request *req)
 static bool tail_partial(const struct vbd_queue *q, const struct vbd_request *req)
 {
 	return req->offset + req->bytes != req->block_end &&
-	       !(head_partial(req) && req->block_end - req->block_start == q->disk->offset_align);
+	       !(head_partial(req) &&
+		 req->block_end - req->block_start == q->disk->offset_align);
 }
 
 static void start_blocks(struct vbd_queue *q, struct vbd_request *req)
@@ -292,10 +301,13 @@ static int16_t status_of(const struct vbd_request *req)
 void request_continue(struct vbd_queue *q, struct vbd_request *req)
 {
 	if (req->io.result) {
-		log_guest(&q->log_limit, LOG_LEVEL_ERROR, "%s: %s of %llu bytes at %llu: %s",
-			  q->setup.name, req->io.op == ENGINE_READ ? "read" :
-			  req->io.op == ENGINE_WRITE ? "write" : "flush or discard",
-			  (unsigned long long)req->io.length, (unsigned long long)req->io.offset,
+		log_guest(&q->log_limit, LOG_LEVEL_ERROR,
+			  "%s: %s of %llu bytes at %llu: %s", q->setup.name,
+			  req->io.op == ENGINE_READ    ? "read"
+			  : req->io.op == ENGINE_WRITE ? "write"
+						       : "flush or discard",
+			  (unsigned long long)req->io.length,
+			  (unsigned long long)req->io.offset,
 			  strerror((int)-req->io.result));
 		queue_finish(q, req, status_of(req));
 	} else if (req->phase != PHASE_DATA) {

@@ -39,28 +39,28 @@ enum request_phase {
 struct vbd_request {
 	struct engine_io io;
 	struct vbd_inflight *rec;
-	struct vbd_request *next;      /* in whichever list it is */
-	uint64_t started;              /* ns */
-	uint64_t offset, bytes;        /* of the guest's data in the image */
+	struct vbd_request *next;        /* in whichever list it is */
+	uint64_t started;                /* ns */
+	uint64_t offset, bytes;          /* of the guest's data in the image */
 	uint64_t block_start, block_end; /* the same in whole blocks of offset_align */
 	uint32_t nr_pieces;
 	uint32_t pool_first, pool_pages;
 	enum engine_op op;
 	enum data_path path;
 	enum request_phase phase;
-	bool barrier;      /* waits for all before it, and holds all after it */
+	bool barrier; /* waits for all before it, and holds all after it */
 	bool flush_first;
-	bool limited;      /* has taken its tokens */
-	bool ranged;       /* is in disk->ranges */
+	bool limited; /* has taken its tokens */
+	bool ranged;  /* is in disk->ranges */
 	bool rmw;
 	bool copy_failed;
-	int16_t refused;   /* status to answer without doing anything; 0: go */
+	int16_t refused; /* status to answer without doing anything; 0: go */
 	struct vbd_range range;
 	struct iovec one;
 	void *mapped;      /* DATA_DIRECT_MAPPED */
 	struct iovec *iov; /* these three: max_pieces elements */
 	struct blkif_piece *pieces;
-	uint32_t *held;    /* persistent grants' entries */
+	uint32_t *held; /* persistent grants' entries */
 };
 
 struct request_list {
@@ -101,27 +101,28 @@ struct vbd_queue {
 	struct ring_back ring;
 	void *ring_page;
 	uint32_t ring_pages;
-	int port;                 /* local; -1: not bound */
-	bool port_masked;         /* has fired since it was last unmasked */
+	int port;         /* local; -1: not bound */
+	bool port_masked; /* has fired since it was last unmasked */
 	bool broken, polled;
-	uint64_t now;             /* ns, of this round */
-	uint64_t limited_until;   /* CLOCK_MONOTONIC ns: when to ask the limits again; or 0 */
+	uint64_t now;           /* ns, of this round */
+	uint64_t limited_until; /* CLOCK_MONOTONIC ns: when to ask the limits again; or 0
+				 */
 	struct fast_clock clock;
-	uint32_t spin_every;      /* spin at every so-manieth sleep; a power of two */
+	uint32_t spin_every; /* spin at every so-manieth sleep; a power of two */
 	uint32_t sleeps;
-	uint32_t poll_every;      /* the same for poll_first() */
+	uint32_t poll_every; /* the same for poll_first() */
 	uint32_t polls;
-	bool poll_pending;        /* the last wait was such a poll */
+	bool poll_pending; /* the last wait was such a poll */
 	struct log_limit log_limit;
 
-	struct vbd_request *free;       /* by next; the order is that of last use */
-	struct request_list waiting;    /* fetched, in order, not started */
+	struct vbd_request *free;        /* by next; the order is that of last use */
+	struct request_list waiting;     /* fetched, in order, not started */
 	struct request_list unsubmitted; /* the engine was full */
-	struct request_list copying;    /* have segments in `copies` */
-	struct vbd_request *barrier;    /* the one that holds all others, or NULL */
-	uint32_t active;                /* started and not answered */
+	struct request_list copying;     /* have segments in `copies` */
+	struct vbd_request *barrier;     /* the one that holds all others, or NULL */
+	uint32_t active;                 /* started and not answered */
 
-	struct grant_cache cache;       /* used when persistent */
+	struct grant_cache cache; /* used when persistent */
 	bool persistent;
 	struct pool pool;
 	uint32_t max_pieces;
@@ -133,14 +134,15 @@ struct vbd_queue {
 	xengnttab_grant_copy_segment_t *copies;
 	struct vbd_request **copy_owner;
 	uint32_t nr_copies;
-	char *indirect;                 /* INDIRECT_BATCH pages */
+	char *indirect; /* INDIRECT_BATCH pages */
 	struct vbd_request *indirect_owner[INDIRECT_BATCH];
 	uint32_t nr_indirect;
 };
 
 /* A log line that the guest provoked. */
-#define queue_log(q, fmt, ...) \
-	log_guest(&(q)->log_limit, LOG_LEVEL_WARN, "%s: " fmt, (q)->setup.name, ##__VA_ARGS__)
+#define queue_log(q, fmt, ...)                                                           \
+	log_guest(&(q)->log_limit, LOG_LEVEL_WARN, "%s: " fmt, (q)->setup.name,          \
+		  ##__VA_ARGS__)
 
 /* ---- queue.c ---- */
 
@@ -186,14 +188,16 @@ bool data_move(struct vbd_queue *q, struct vbd_request *req);
 /* Point req->io at the data. */
 void data_describe(struct vbd_queue *q, struct vbd_request *req);
 
-/* Make the queued grant copies and call request_copied() for each. Whether there were any. */
+/* Make the queued grant copies and call request_copied() for each. Whether there were
+ * any. */
 bool data_copy_all(struct vbd_queue *q);
 
 /* The page of an indirect request, if it can be had without a copy; with its entry. */
 const void *data_peek(struct vbd_queue *q, uint32_t gref, uint32_t *held);
 
-/* Copy @n grants' beginnings, @length[i] bytes of each, to @to + i pages. ok[i]: it worked. */
-void data_fetch(struct vbd_queue *q, const uint32_t *gref, const uint32_t *length, uint32_t n,
-		char *to, bool *ok);
+/* Copy @n grants' beginnings, @length[i] bytes of each, to @to + i pages. ok[i]: it
+ * worked. */
+void data_fetch(struct vbd_queue *q, const uint32_t *gref, const uint32_t *length,
+		uint32_t n, char *to, bool *ok);
 
 #endif

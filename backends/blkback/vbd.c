@@ -29,7 +29,7 @@ struct queue_thread {
 	atomic_bool stop;
 	pthread_t thread;
 	sem_t started;
-	int status;              /* of vbd_queue_open() */
+	int status; /* of vbd_queue_open() */
 	bool created;
 	uint32_t ring_ref[VBD_MAX_RING_PAGES];
 	char name[64];
@@ -61,8 +61,9 @@ static bool align_ok(uint32_t n)
 static int check_attach(const struct vbd_attach *a, size_t size, unsigned int nfds,
 			const struct state_head *state, size_t state_size)
 {
-	if (size < vbd_attach_size(0) || a->nr_queues < 1 || a->nr_queues > VBD_MAX_QUEUES ||
-	    size != vbd_attach_size(a->nr_queues) || nfds != 1 + a->nr_queues)
+	if (size < vbd_attach_size(0) || a->nr_queues < 1 ||
+	    a->nr_queues > VBD_MAX_QUEUES || size != vbd_attach_size(a->nr_queues) ||
+	    nfds != 1 + a->nr_queues)
 		return -EINVAL;
 	if (a->abi >= BLKIF_ABIS || a->engine > VBD_ENGINE_NULL ||
 	    a->ring_order > VBD_MAX_RING_ORDER || a->max_segments > VBD_MAX_SEGMENTS ||
@@ -151,20 +152,22 @@ static void *queue_main(void *arg)
 	sem_post(&t->started);
 	if (queue) {
 		vbd_queue_run(queue);
-		vbd_queue_close(queue); /* a broken one too: it holds nothing until detach */
+		vbd_queue_close(
+			queue); /* a broken one too: it holds nothing until detach */
 	}
 	if (t->setup.engine.ring)
 		worker_put_uring(t->dev->worker, t->setup.engine.ring);
 	return NULL;
 }
 
-static void set_up_queue(struct worker_device *dev, unsigned int i, const struct vbd_attach *a,
-			 struct state_head *state)
+static void set_up_queue(struct worker_device *dev, unsigned int i,
+			 const struct vbd_attach *a, struct state_head *state)
 {
 	struct queue_thread *t = &dev->queue[i];
 
 	t->dev = dev;
-	snprintf(t->name, sizeof(t->name), "guest %u vbd %u queue %u", dev->domid, dev->devid, i);
+	snprintf(t->name, sizeof(t->name), "guest %u vbd %u queue %u", dev->domid,
+		 dev->devid, i);
 	memcpy(t->ring_ref, a->queue[i].ring_ref, sizeof(t->ring_ref));
 	t->setup = (struct vbd_queue_setup){
 		.disk = &dev->disk,
@@ -177,10 +180,10 @@ static void set_up_queue(struct worker_device *dev, unsigned int i, const struct
 		.ring_order = a->ring_order,
 		.max_persistent = a->max_persistent,
 		.state = state_queue(state, i, vbd_state_queue_size(a->ring_order)),
-		.engine = { .fd = dev->fd,
-			    .block_device = a->flags & VBD_BLOCK_DEVICE,
-			    .readonly = a->flags & VBD_READONLY,
-			    .wake_fd = dev->ranges.wake_fd[i] },
+		.engine = {.fd = dev->fd,
+			   .block_device = a->flags & VBD_BLOCK_DEVICE,
+			   .readonly = a->flags & VBD_READONLY,
+			   .wake_fd = dev->ranges.wake_fd[i]},
 		.stop = &t->stop,
 		.broken = queue_broken,
 		.arg = t,
@@ -235,7 +238,8 @@ static void stop_queues(struct worker_device *dev)
 	for (unsigned int i = 0; i < dev->nr_queues; i++) {
 		atomic_store_explicit(&dev->queue[i].stop, true, memory_order_release);
 		/* Only fails when the counter is full: then the queue is awake anyway. */
-		if (dev->queue[i].created && write(dev->ranges.wake_fd[i], &one, sizeof(one)) < 0)
+		if (dev->queue[i].created &&
+		    write(dev->ranges.wake_fd[i], &one, sizeof(one)) < 0)
 			assert(errno == EAGAIN);
 	}
 	for (unsigned int i = 0; i < dev->nr_queues; i++) {
@@ -317,8 +321,8 @@ static int replace_image(struct worker_device *dev, const int *fds, unsigned int
 	return dup3(fds[0], dev->fd, O_CLOEXEC) < 0 ? -errno : 0;
 }
 
-static int vbd_update(struct worker_device *dev, const void *payload, size_t size, const int *fds,
-		      unsigned int nfds)
+static int vbd_update(struct worker_device *dev, const void *payload, size_t size,
+		      const int *fds, unsigned int nfds)
 {
 	struct vbd_update u = {0};
 	int ret = 0;

@@ -55,7 +55,8 @@ static inline uint32_t vbd_state_queue_size(uint32_t ring_order)
 /* Bytes of the whole state. */
 static inline uint32_t vbd_state_size(uint32_t nr_queues, uint32_t ring_order)
 {
-	return (uint32_t)sizeof(struct state_head) + nr_queues * vbd_state_queue_size(ring_order);
+	return (uint32_t)sizeof(struct state_head) +
+	       nr_queues * vbd_state_queue_size(ring_order);
 }
 
 static inline struct vbd_state_ring *vbd_state_ring(struct state_queue *q)

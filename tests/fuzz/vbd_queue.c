@@ -76,7 +76,7 @@ static void drop_rig(unsigned int v)
 static void typed_request(struct rig *r, struct input *in)
 {
 	uint32_t n = take(in, 1), page = take(in, 1) % PAGES;
-	struct blkif_req req = { .op = (uint8_t)(take(in, 1) % 8), .id = take(in, 2) };
+	struct blkif_req req = {.op = (uint8_t)(take(in, 1) % 8), .id = take(in, 2)};
 
 	req.sector = take(in, 2);
 	req.nr_segments = (uint16_t)n;
@@ -90,13 +90,14 @@ static void typed_request(struct rig *r, struct input *in)
 		req.op = n & 1;
 		req.indirect_gref[0] = r->ref[page];
 		for (uint32_t i = 0; i < n; i++)
-			seg[i] = (struct blkif_request_segment){ r->ref[i % PAGES], i & 3, 4 + (i & 3) };
+			seg[i] = (struct blkif_request_segment){r->ref[i % PAGES], i & 3,
+								4 + (i & 3)};
 	} else {
 		for (uint32_t i = 0; i < n % 12 && i < 11; i++) {
 			uint32_t where = take(in, 1);
 
-			req.seg[i] = (struct blkif_request_segment){ r->ref[where % PAGES],
-								     (uint8_t)(where >> 6), 7 };
+			req.seg[i] = (struct blkif_request_segment){
+				r->ref[where % PAGES], (uint8_t)(where >> 6), 7};
 		}
 	}
 	if (ring_front_free(&r->ring))
@@ -141,7 +142,8 @@ static void command(struct rig *r, struct input *in)
 	case INDEX:
 		at = take(in, 1);
 		spoilt = true;
-		((uint32_t *)r->ring.shared)[at % 4] += (uint32_t)(int32_t)(int8_t)take(in, 1);
+		((uint32_t *)r->ring.shared)[at % 4] +=
+			(uint32_t)(int32_t)(int8_t)take(in, 1);
 		break;
 	case PUSH:
 		rig_push(r);
@@ -162,7 +164,7 @@ static void command(struct rig *r, struct input *in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static bool quiet;
-	struct input in = { data, data + size };
+	struct input in = {data, data + size};
 	unsigned int v = take(&in, 1) % VARIANTS, steps = 0;
 	struct rig *r = get_rig(v);
 

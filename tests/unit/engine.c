@@ -31,7 +31,7 @@ static int local;
 
 static struct engine *restricted_uring_open(const struct engine_setup *s)
 {
-	struct io_uring_params p = { .flags = IORING_SETUP_COOP_TASKRUN };
+	struct io_uring_params p = {.flags = IORING_SETUP_COOP_TASKRUN};
 	struct engine_setup mine = *s;
 	int fd = sandbox_uring(64, &p);
 
@@ -46,8 +46,7 @@ static struct engine *restricted_uring_open(const struct engine_setup *s)
 }
 
 static struct engine *(*const engines[])(const struct engine_setup *) = {
-	engine_uring_open, restricted_uring_open, engine_aio_open, engine_null_open
-};
+	engine_uring_open, restricted_uring_open, engine_aio_open, engine_null_open};
 #define ENGINES 4
 #define REAL    3 /* of them, with a disk */
 
@@ -62,7 +61,8 @@ static void start(unsigned int which)
 		.depth = 8,
 		.events = loopback_events(lb),
 		.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-		.pool = mmap(NULL, POOL, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+		.pool = mmap(NULL, POOL, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
 		.pool_size = POOL,
 		.metrics = &metrics,
 	};
@@ -108,9 +108,10 @@ static int64_t run(struct engine_io *io)
 	return io->result;
 }
 
-static struct engine_io rw(enum engine_op op, uint64_t at, const struct iovec *iov, unsigned int n)
+static struct engine_io rw(enum engine_op op, uint64_t at, const struct iovec *iov,
+			   unsigned int n)
 {
-	struct engine_io io = { .op = op, .offset = at, .iov = iov, .nr_iov = n };
+	struct engine_io io = {.op = op, .offset = at, .iov = iov, .nr_iov = n};
 
 	for (unsigned int i = 0; i < n; i++)
 		io.length += iov[i].iov_len;
@@ -127,29 +128,30 @@ static void test_read_write(void)
 		start(w);
 		pool = setup.pool;
 		memset(pool, 0x21, 8192);
-		one = (struct iovec){ pool + 512, 4096 };
+		one = (struct iovec){pool + 512, 4096};
 		io = rw(ENGINE_WRITE, 8192, &one, 1);
 		io.pooled = true;
 		CU_ASSERT_EQUAL(run(&io), 0);
 		for (unsigned int i = 0; i < 3; i++)
-			three[i] = (struct iovec){ other + 4096 * (2 - i), 1024 * (i + 1) };
+			three[i] = (struct iovec){other + 4096 * (2 - i), 1024 * (i + 1)};
 		io = rw(ENGINE_READ, 8192 - 2048, three, 3);
 		CU_ASSERT_EQUAL(run(&io), 0);
-		CU_ASSERT(other[8192] == 0 && other[4096] == 0 && other[4096 + 1024] == 0x21 &&
-			  other[0] == 0x21 && other[3071] == 0x21);
+		CU_ASSERT(other[8192] == 0 && other[4096] == 0 &&
+			  other[4096 + 1024] == 0x21 && other[0] == 0x21 &&
+			  other[3071] == 0x21);
 		memset(other, 0x44, 3 * 4096);
 		io = rw(ENGINE_WRITE, 0, three, 3);
 		io.fua = true;
 		CU_ASSERT_EQUAL(run(&io), 0);
 		CU_ASSERT_EQUAL(pread(setup.fd, pool, 6145, 0), 6145);
 		CU_ASSERT(pool[0] == 0x44 && pool[6143] == 0x44 && pool[6144] != 0x44);
-		io = (struct engine_io){ .op = ENGINE_FLUSH };
+		io = (struct engine_io){.op = ENGINE_FLUSH};
 		CU_ASSERT_EQUAL(run(&io), 0);
-		io = (struct engine_io){ .op = ENGINE_DISCARD, .length = 4096 };
+		io = (struct engine_io){.op = ENGINE_DISCARD, .length = 4096};
 		CU_ASSERT_EQUAL(run(&io), 0);
 		CU_ASSERT_EQUAL(pread(setup.fd, pool, 6144, 0), 6144);
 		CU_ASSERT(pool[0] == 0 && pool[4095] == 0 && pool[4096] == 0x44);
-		io = (struct engine_io){ .op = ENGINE_SECURE_DISCARD, .length = 4096 };
+		io = (struct engine_io){.op = ENGINE_SECURE_DISCARD, .length = 4096};
 		CU_ASSERT_EQUAL(run(&io), -EOPNOTSUPP);
 		stop(w);
 		free(other);
@@ -165,8 +167,8 @@ static void test_end_of_image(void)
 
 		start(w);
 		memset(setup.pool, 0x66, 8192);
-		iov[0] = (struct iovec){ setup.pool, 4096 };
-		iov[1] = (struct iovec){ (char *)setup.pool + 4096, 4096 };
+		iov[0] = (struct iovec){setup.pool, 4096};
+		iov[1] = (struct iovec){(char *)setup.pool + 4096, 4096};
 		io = rw(ENGINE_READ, SIZE - 5120, iov, 2);
 		CU_ASSERT_EQUAL(run(&io), -EIO);
 		io = rw(ENGINE_READ, SIZE, iov, 1);
@@ -186,8 +188,9 @@ static void test_depth_and_drain(void)
 
 		start(w);
 		for (unsigned int i = 0; i < 9; i++) {
-			iov[i] = (struct iovec){ (char *)setup.pool + 4096 * i, 4096 };
-			io[i] = rw(i & 1 ? ENGINE_READ : ENGINE_WRITE, 4096 * i, &iov[i], 1);
+			iov[i] = (struct iovec){(char *)setup.pool + 4096 * i, 4096};
+			io[i] = rw(i & 1 ? ENGINE_READ : ENGINE_WRITE, 4096 * i, &iov[i],
+				   1);
 			CU_ASSERT_EQUAL(e->ops->submit(e, &io[i]), i < 8 ? 0 : -EAGAIN);
 		}
 		CU_ASSERT_EQUAL(e->inflight, 8);
@@ -216,9 +219,11 @@ static void test_events(void)
 		CU_ASSERT_EQUAL(e->ops->wait(e, NULL, 0, ports, 4, 1000000), 0);
 		CU_ASSERT_EQUAL(e->ops->wait(e, &local, 1, ports, 4, 1000000000), 1);
 		for (int i = 0; i < 50; i++) {
-			CU_ASSERT_EQUAL(e->ops->wait(e, &local, 1, ports, 4, ENGINE_POLL), 0);
+			CU_ASSERT_EQUAL(e->ops->wait(e, &local, 1, ports, 4, ENGINE_POLL),
+					0);
 			loopback_port_notify(lb, port);
-			CU_ASSERT_EQUAL(e->ops->wait(e, NULL, 0, ports, 4, ENGINE_SLEEP), 1);
+			CU_ASSERT_EQUAL(e->ops->wait(e, NULL, 0, ports, 4, ENGINE_SLEEP),
+					1);
 		}
 		CU_ASSERT_EQUAL(e->ops->wait(e, NULL, 0, ports, 4, ENGINE_POLL), 0);
 		stop(w);
@@ -245,8 +250,10 @@ static void test_wake(void)
 		start(w);
 		CU_ASSERT_EQUAL(e->ops->wait(e, NULL, 0, ports, 4, ENGINE_SLEEP), 1);
 		for (int i = 0; i < 3; i++) {
-			CU_ASSERT_FATAL(!pthread_create(&t, NULL, wake_later, &setup.wake_fd));
-			CU_ASSERT_EQUAL(e->ops->wait(e, NULL, 0, ports, 4, ENGINE_SLEEP), 0);
+			CU_ASSERT_FATAL(
+				!pthread_create(&t, NULL, wake_later, &setup.wake_fd));
+			CU_ASSERT_EQUAL(e->ops->wait(e, NULL, 0, ports, 4, ENGINE_SLEEP),
+					0);
 			pthread_join(t, &failed);
 			CU_ASSERT(failed == NULL);
 		}
@@ -261,13 +268,14 @@ static void test_wake(void)
 static void test_wake_while_awake(void)
 {
 	for (unsigned int w = 0; w < ENGINES; w++) {
-		struct engine_io io = { .op = ENGINE_FLUSH };
+		struct engine_io io = {.op = ENGINE_FLUSH};
 		uint64_t one = 1;
 		int ports[4];
 
 		start(w);
 		CU_ASSERT_EQUAL(e->ops->wait(e, NULL, 0, ports, 4, ENGINE_SLEEP), 1);
-		CU_ASSERT_EQUAL(e->ops->wait(e, NULL, 0, ports, 4, 1000000), 0); /* armed */
+		CU_ASSERT_EQUAL(e->ops->wait(e, NULL, 0, ports, 4, 1000000),
+				0); /* armed */
 		CU_ASSERT_EQUAL(write(setup.wake_fd, &one, sizeof(one)), sizeof(one));
 		CU_ASSERT_EQUAL(e->ops->submit(e, &io), 0);
 		e->ops->commit(e);
@@ -291,14 +299,18 @@ static void test_mixed(void)
 
 		start(w);
 		CU_ASSERT_EQUAL(e->ops->wait(e, NULL, 0, ports, 4, ENGINE_SLEEP), 1);
-		iov = (struct iovec){ setup.pool, 4096 };
+		iov = (struct iovec){setup.pool, 4096};
 		for (int round = 0; round < 100; round++) {
 			io = rw(ENGINE_READ, 4096, &iov, 1);
 			CU_ASSERT_EQUAL(e->ops->submit(e, &io), 0);
 			loopback_port_notify(lb, port);
-			for (int i = 0; i < 100 && (done <= (unsigned int)round || events <= (unsigned int)round); i++) {
-				events += e->ops->wait(e, &local, 1, ports, 4, 1000000000);
-				for (struct engine_io *p = e->ops->reap(e); p; p = p->next)
+			for (int i = 0; i < 100 && (done <= (unsigned int)round ||
+						    events <= (unsigned int)round);
+			     i++) {
+				events +=
+					e->ops->wait(e, &local, 1, ports, 4, 1000000000);
+				for (struct engine_io *p = e->ops->reap(e); p;
+				     p = p->next)
 					done++;
 			}
 		}
@@ -318,7 +330,7 @@ static void test_one_call(void)
 
 	start(0);
 	e->ops->wait(e, NULL, 0, ports, 4, ENGINE_SLEEP);
-	iov = (struct iovec){ setup.pool, 4096 };
+	iov = (struct iovec){setup.pool, 4096};
 	io = rw(ENGINE_READ, 0, &iov, 1);
 	CU_ASSERT_EQUAL(e->ops->submit(e, &io), 0);
 	before = atomic_load(&metrics.value[METRIC_SYSCALLS]);
@@ -332,7 +344,7 @@ static void test_one_call(void)
 static void test_rest(void)
 {
 	char buf[6000];
-	struct iovec iov[3] = { { buf, 1000 }, { buf + 1000, 2000 }, { buf + 3000, 3000 } };
+	struct iovec iov[3] = {{buf, 1000}, {buf + 1000, 2000}, {buf + 3000, 3000}};
 
 	for (unsigned int step = 1; step < 6000; step += 37) {
 		struct engine_io io = rw(ENGINE_READ, 0, iov, 3);
@@ -360,7 +372,7 @@ static void test_rest(void)
 static void test_retries_end(void)
 {
 	char buf[512];
-	struct iovec iov = { buf, 512 };
+	struct iovec iov = {buf, 512};
 	struct engine_io io = rw(ENGINE_READ, 0, &iov, 1);
 	int64_t result;
 	int n = 1;
@@ -378,7 +390,7 @@ static void test_skips_data(void)
 
 	start(3);
 	CU_ASSERT(e->moves_data);
-	iov = (struct iovec){ setup.pool, 4096 };
+	iov = (struct iovec){setup.pool, 4096};
 	memset(setup.pool, 0x11, 4096);
 	io = rw(ENGINE_READ, 0, &iov, 1);
 	CU_ASSERT_EQUAL(run(&io), 0);
@@ -396,13 +408,14 @@ static void test_skips_data(void)
 
 static void test_cannot_open(void)
 {
-	struct engine_setup s = { .fd = -1, .depth = 8, .wake_fd = -1, .metrics = &metrics };
+	struct engine_setup s = {
+		.fd = -1, .depth = 8, .wake_fd = -1, .metrics = &metrics};
 	struct engine *x = engine_uring_open(&s);
 
 	/* no image: registered as an empty slot, and I/O to it fails */
 	if (x) {
 		char buf[512];
-		struct iovec iov = { buf, 512 };
+		struct iovec iov = {buf, 512};
 		struct engine_io io = rw(ENGINE_READ, 0, &iov, 1);
 
 		CU_ASSERT_EQUAL(x->ops->submit(x, &io), 0);
@@ -415,18 +428,18 @@ static void test_cannot_open(void)
 }
 
 static const struct vbd_test tests[] = {
-	{ "reads, writes, flush, discard", test_read_write },
-	{ "the end of the image", test_end_of_image },
-	{ "depth, and drain", test_depth_and_drain },
-	{ "events, masked and unmasked", test_events },
-	{ "the wake descriptor, and the time", test_wake },
-	{ "a wake-up that is seen on the way", test_wake_while_awake },
-	{ "I/O and events together", test_mixed },
-	{ "one system call a batch", test_one_call },
-	{ "the rest after a short transfer", test_rest },
-	{ "retries come to an end", test_retries_end },
-	{ "null, with and without data", test_skips_data },
-	{ "an engine that cannot be opened", test_cannot_open },
+	{"reads, writes, flush, discard", test_read_write},
+	{"the end of the image", test_end_of_image},
+	{"depth, and drain", test_depth_and_drain},
+	{"events, masked and unmasked", test_events},
+	{"the wake descriptor, and the time", test_wake},
+	{"a wake-up that is seen on the way", test_wake_while_awake},
+	{"I/O and events together", test_mixed},
+	{"one system call a batch", test_one_call},
+	{"the rest after a short transfer", test_rest},
+	{"retries come to an end", test_retries_end},
+	{"null, with and without data", test_skips_data},
+	{"an engine that cannot be opened", test_cannot_open},
 };
 
 VBD_MAIN("engine", tests)

@@ -138,7 +138,7 @@ static void test_unmap_fails_once(void)
 /* Against a model: a list ordered by last use. */
 static void test_model(void)
 {
-	static const uint32_t sizes[] = { 1, 2, 7, 64, 300 };
+	static const uint32_t sizes[] = {1, 2, 7, 64, 300};
 
 	for (unsigned int s = 0; s < 5; s++) {
 		uint32_t max = sizes[s], list[512], n = 0;
@@ -163,7 +163,8 @@ static void test_model(void)
 			list[0] = f;
 			i = use(f);
 			if (i == GRANT_CACHE_NONE ||
-			    (unsigned char)grant_cache_page(&c, i)[4095] != (unsigned char)f) {
+			    (unsigned char)grant_cache_page(&c, i)[4095] !=
+				    (unsigned char)f) {
 				CU_FAIL("not the page that was asked for");
 				break;
 			}
@@ -175,12 +176,12 @@ static void test_model(void)
 }
 
 static const struct vbd_test tests[] = {
-	{ "mapped once, found again", test_found_again },
-	{ "the least recently used goes", test_lru },
-	{ "what is held stays", test_held },
-	{ "a grant that cannot be mapped", test_cannot_map },
-	{ "an unmap that fails", test_unmap_fails_once },
-	{ "against a model", test_model },
+	{"mapped once, found again", test_found_again},
+	{"the least recently used goes", test_lru},
+	{"what is held stays", test_held},
+	{"a grant that cannot be mapped", test_cannot_map},
+	{"an unmap that fails", test_unmap_fails_once},
+	{"against a model", test_model},
 };
 
 VBD_MAIN("grant_cache", tests)

@@ -28,7 +28,7 @@
 
 struct worker {
 	struct loopback *lb;
-	struct io_uring *rings;  /* handed out */
+	struct io_uring *rings; /* handed out */
 	unsigned int rings_left, rings_out;
 	atomic_uint broken;
 };
@@ -48,7 +48,9 @@ struct io_uring *worker_get_uring(struct worker *worker)
 		return NULL;
 	worker->rings_left--;
 	ring = calloc(1, sizeof(*ring));
-	if (ring && io_uring_queue_init(64, ring, IORING_SETUP_R_DISABLED | IORING_SETUP_COOP_TASKRUN)) {
+	if (ring &&
+	    io_uring_queue_init(64, ring,
+				IORING_SETUP_R_DISABLED | IORING_SETUP_COOP_TASKRUN)) {
 		free(ring);
 		return NULL;
 	}
@@ -179,7 +181,8 @@ static int attach_sized(size_t size, unsigned int nfds, struct worker_device **d
 	image_dup = dup(fds[0]);
 	for (unsigned int i = 1; i < nfds; i++)
 		fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
-	return vbd_worker_class.attach(&w, 51712, &msg, size, fds, nfds, state, state_size, dev);
+	return vbd_worker_class.attach(&w, 51712, &msg, size, fds, nfds, state,
+				       state_size, dev);
 }
 
 static int attach(struct worker_device **dev)
@@ -190,9 +193,11 @@ static int attach(struct worker_device **dev)
 static void put(unsigned int q, uint8_t op, uint64_t sector, uint32_t frame, uint8_t last)
 {
 	struct guest_queue *g = &guest[q];
-	struct blkif_req req = { .op = op, .id = 77, .sector = sector,
-				 .nr_segments = op == BLKIF_OP_FLUSH_DISKCACHE ? 0 : 1,
-				 .seg = { { ref[frame], 0, last } } };
+	struct blkif_req req = {.op = op,
+				.id = 77,
+				.sector = sector,
+				.nr_segments = op == BLKIF_OP_FLUSH_DISKCACHE ? 0 : 1,
+				.seg = {{ref[frame], 0, last}}};
 
 	blkif_encode(BLKIF_ABI_X86_64, ring_front_produce(&g->ring), &req);
 	if (ring_front_push(&g->ring))
@@ -203,7 +208,7 @@ static void put(unsigned int q, uint8_t op, uint64_t sector, uint32_t frame, uin
 static int16_t answer(unsigned int q)
 {
 	struct guest_queue *g = &guest[q];
-	struct pollfd p = { loopback_port_fd(w.lb, g->port), POLLIN, 0 };
+	struct pollfd p = {loopback_port_fd(w.lb, g->port), POLLIN, 0};
 	struct blkif_rsp rsp;
 	uint64_t count;
 
@@ -225,7 +230,8 @@ static int16_t ask(unsigned int q, uint8_t op, uint64_t sector, uint32_t frame)
 
 static void test_serves(void)
 {
-	static const uint32_t engine[] = { VBD_ENGINE_URING, VBD_ENGINE_AIO, VBD_ENGINE_NULL };
+	static const uint32_t engine[] = {VBD_ENGINE_URING, VBD_ENGINE_AIO,
+					  VBD_ENGINE_NULL};
 
 	for (unsigned int e = 0; e < 3; e++) {
 		struct worker_device *dev;
@@ -235,12 +241,15 @@ static void test_serves(void)
 		CU_ASSERT_EQUAL_FATAL(attach(&dev), 0);
 		for (unsigned int q = 0; q < QUEUES; q++) {
 			memset(loopback_frame(w.lb, 20 + q), 0x30 + (int)q, 4096);
-			CU_ASSERT_EQUAL(ask(q, BLKIF_OP_WRITE, 8 * q, 20 + q), BLKIF_RSP_OKAY);
-			CU_ASSERT_EQUAL(ask(q, BLKIF_OP_FLUSH_DISKCACHE, 0, 0), BLKIF_RSP_OKAY);
+			CU_ASSERT_EQUAL(ask(q, BLKIF_OP_WRITE, 8 * q, 20 + q),
+					BLKIF_RSP_OKAY);
+			CU_ASSERT_EQUAL(ask(q, BLKIF_OP_FLUSH_DISKCACHE, 0, 0),
+					BLKIF_RSP_OKAY);
 		}
 		/* what one queue wrote another reads */
 		for (unsigned int q = 0; q < QUEUES; q++) {
-			CU_ASSERT_EQUAL(ask(q, BLKIF_OP_READ, 8 * ((q + 1) % QUEUES), 40), BLKIF_RSP_OKAY);
+			CU_ASSERT_EQUAL(ask(q, BLKIF_OP_READ, 8 * ((q + 1) % QUEUES), 40),
+					BLKIF_RSP_OKAY);
 			CU_ASSERT_EQUAL(*(char *)loopback_frame(w.lb, 40),
 					e == 2 ? 0 : 0x30 + (int)((q + 1) % QUEUES));
 		}
@@ -282,12 +291,12 @@ static void refuse_once(void)
 }
 
 /* Set one field to what it may not be; expect a refusal; put it back. */
-#define REFUSE(field, value)                         \
-	do {                                         \
-		__typeof__(msg.field) good = msg.field; \
-		msg.field = (value);                 \
-		refuse();                            \
-		msg.field = good;                    \
+#define REFUSE(field, value)                                                             \
+	do {                                                                             \
+		__typeof__(msg.field) good = msg.field;                                  \
+		msg.field = (value);                                                     \
+		refuse();                                                                \
+		msg.field = good;                                                        \
 	} while (0)
 
 static void test_bad_messages(void)
@@ -332,7 +341,7 @@ static void test_bad_messages(void)
 
 static void test_update(void)
 {
-	struct vbd_update u = { 2 * SIZE };
+	struct vbd_update u = {2 * SIZE};
 	struct worker_device *dev;
 
 	make_guest();
@@ -391,7 +400,8 @@ static void test_rmw_across_queues(void)
 			ok &= answer(i % QUEUES) == BLKIF_RSP_OKAY;
 		ok &= pread(fd, got, 4096, 4096) == 4096;
 		for (unsigned int i = 0; i < 6; i++)
-			ok &= got[512 * i] == (char)(round + (int)i) && got[512 * i + 511] == got[512 * i];
+			ok &= got[512 * i] == (char)(round + (int)i) &&
+			      got[512 * i + 511] == got[512 * i];
 	}
 	CU_ASSERT(ok);
 	vbd_worker_class.detach(dev);
@@ -410,12 +420,14 @@ static void test_cycles(void)
 		make_guest();
 		CU_ASSERT_EQUAL_FATAL(attach(&dev), 0);
 		for (unsigned int q = 0; q < QUEUES; q++) {
-			struct blkif_req req = { .op = BLKIF_OP_READ, .nr_segments = 1,
-						 .seg = { { ref[50 + q], 0, 7 } } };
+			struct blkif_req req = {.op = BLKIF_OP_READ,
+						.nr_segments = 1,
+						.seg = {{ref[50 + q], 0, 7}}};
 
 			for (uint32_t n = 0; n < 20; n++) {
 				req.sector = 8 * n;
-				blkif_encode(BLKIF_ABI_X86_64, ring_front_produce(&guest[q].ring), &req);
+				blkif_encode(BLKIF_ABI_X86_64,
+					     ring_front_produce(&guest[q].ring), &req);
 			}
 			if (ring_front_push(&guest[q].ring))
 				loopback_port_notify(w.lb, guest[q].port);
@@ -429,13 +441,13 @@ static void test_cycles(void)
 }
 
 static const struct vbd_test tests[] = {
-	{ "three queues, each engine", test_serves },
-	{ "fewer io_urings than queues", test_no_uring_left },
-	{ "attach messages that are wrong", test_bad_messages },
-	{ "the size changes", test_update },
-	{ "one ring breaks", test_broken },
-	{ "read-modify-write of one block by several queues", test_rmw_across_queues },
-	{ "attach and detach under load", test_cycles },
+	{"three queues, each engine", test_serves},
+	{"fewer io_urings than queues", test_no_uring_left},
+	{"attach messages that are wrong", test_bad_messages},
+	{"the size changes", test_update},
+	{"one ring breaks", test_broken},
+	{"read-modify-write of one block by several queues", test_rmw_across_queues},
+	{"attach and detach under load", test_cycles},
 };
 
 VBD_MAIN("vbd", tests)

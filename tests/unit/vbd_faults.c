@@ -99,7 +99,8 @@ struct outcome {
 	uint64_t calls[LOOPBACK_FAULTS];
 };
 
-/* What runs with the fault armed; @arm is called between making the guest and connecting. */
+/* What runs with the fault armed; @arm is called between making the guest and connecting.
+ */
 struct fault {
 	int what; /* enum loopback_fault, or one of these */
 #define FAULT_NONE  -1
@@ -135,7 +136,7 @@ static void put_indirect(uint8_t op, uint64_t id, uint32_t page)
 	struct blkif_req req;
 
 	for (uint32_t i = 0; i < 20; i++)
-		seg[i] = (struct blkif_request_segment){ r.ref[i + 20], 0, 7 };
+		seg[i] = (struct blkif_request_segment){r.ref[i + 20], 0, 7};
 	rig_request(&r, &req, op, id, 64, 0, 0);
 	req.indirect = true;
 	req.nr_segments = 20;
@@ -145,8 +146,8 @@ static void put_indirect(uint8_t op, uint64_t id, uint32_t page)
 
 static void exchange(struct outcome *out)
 {
-	struct blkif_req discard = { .op = BLKIF_OP_DISCARD, .id = 9, .sector = 512,
-				     .nr_sectors = 64 };
+	struct blkif_req discard = {
+		.op = BLKIF_OP_DISCARD, .id = 9, .sector = 512, .nr_sectors = 64};
 
 	put(BLKIF_OP_WRITE, 0, 0, 0, 3);
 	put(BLKIF_OP_READ, 1, 0, 3, 11);
@@ -165,7 +166,7 @@ static void exchange(struct outcome *out)
 
 static struct outcome scenario(const struct rig_options *o, const struct fault *f)
 {
-	struct outcome out = { 0 };
+	struct outcome out = {0};
 	uint64_t before[LOOPBACK_FAULTS];
 
 	rig_prepare(&r, o);
@@ -195,8 +196,7 @@ static struct outcome scenario(const struct rig_options *o, const struct fault *
 static struct rig_options options(unsigned int variant, int fd)
 {
 	static struct engine *(*const engines[])(const struct engine_setup *) = {
-		engine_null_open, engine_uring_open, engine_aio_open
-	};
+		engine_null_open, engine_uring_open, engine_aio_open};
 
 	inner_open = engines[variant / 4 % 3];
 	return (struct rig_options){
@@ -204,7 +204,8 @@ static struct rig_options options(unsigned int variant, int fd)
 		.fd = fd,
 		.persistent = variant & 1,
 		.direct_min = variant & 2 ? 1 : 0,
-		.max_persistent = variant & 1 ? 16 : 0, /* few, so that some are given up */
+		.max_persistent =
+			variant & 1 ? 16 : 0, /* few, so that some are given up */
 		.max_segments = 32,
 		.offset_align = 4096,
 		.flags = VBD_FLUSH | VBD_BARRIER | VBD_DISCARD,
@@ -220,9 +221,10 @@ static void check(const struct outcome *out, const struct fault *f, unsigned int
 
 	if (!ok)
 		fprintf(stderr,
-			"variant %u fault %d nth %llu: clean %d unanswered %u wrong %u broken %u\n",
-			variant, f->what, (unsigned long long)f->nth, out->clean, out->unanswered,
-			out->wrong, out->broken);
+			"variant %u fault %d nth %llu: clean %d unanswered %u wrong %u "
+			"broken %u\n",
+			variant, f->what, (unsigned long long)f->nth, out->clean,
+			out->unanswered, out->wrong, out->broken);
 	CU_ASSERT(ok);
 }
 
@@ -242,14 +244,16 @@ static unsigned int sweep(int what, int err)
 
 	for (unsigned int v = 0; v < VARIANTS; v++) {
 		struct rig_options o = options(v, fd);
-		struct fault none = { FAULT_NONE, 0, 0 };
+		struct fault none = {FAULT_NONE, 0, 0};
 		struct outcome out = scenario(&o, &none);
-		uint64_t n = what >= 0 ? out.calls[what] : what == FAULT_IO ? ios : allocations;
+		uint64_t n = what >= 0          ? out.calls[what]
+			     : what == FAULT_IO ? ios
+						: allocations;
 
 		check(&out, &none, v);
 		CU_ASSERT(out.opened && !out.errors);
 		for (uint64_t nth = 1; nth <= n; nth++) {
-			struct fault f = { what, nth, err };
+			struct fault f = {what, nth, err};
 
 			out = scenario(&o, &f);
 			check(&out, &f, v);
@@ -304,14 +308,14 @@ static void test_allocation(void)
 }
 
 static const struct vbd_test tests[] = {
-	{ "each map fails", test_map },
-	{ "each unmap fails", test_unmap },
-	{ "each grant copy call fails", test_copy },
-	{ "each copied segment fails", test_segment },
-	{ "each bind fails", test_bind },
-	{ "each notification fails", test_notify },
-	{ "each I/O fails", test_io },
-	{ "each allocation fails", test_allocation },
+	{"each map fails", test_map},
+	{"each unmap fails", test_unmap},
+	{"each grant copy call fails", test_copy},
+	{"each copied segment fails", test_segment},
+	{"each bind fails", test_bind},
+	{"each notification fails", test_notify},
+	{"each I/O fails", test_io},
+	{"each allocation fails", test_allocation},
 };
 
 VBD_MAIN("vbd_faults", tests)

@@ -20,8 +20,10 @@ static struct rig r;
 
 static void open_rig(bool persistent, uint32_t max_segments)
 {
-	struct rig_options o = { .size = SIZE, .persistent = persistent,
-				 .max_segments = max_segments, .flags = VBD_DISCARD | VBD_FLUSH };
+	struct rig_options o = {.size = SIZE,
+				.persistent = persistent,
+				.max_segments = max_segments,
+				.flags = VBD_DISCARD | VBD_FLUSH};
 
 	CU_ASSERT_FATAL(rig_open(&r, &o));
 }
@@ -79,8 +81,10 @@ static void test_producer_back(void)
 static void test_broken_in_flight(void)
 {
 	struct volatile_disk *d = volatile_disk_new(SIZE, 3);
-	struct rig_options o = { .size = SIZE, .engine_open = engine_volatile_open, .disk = d,
-				 .persistent = true };
+	struct rig_options o = {.size = SIZE,
+				.engine_open = engine_volatile_open,
+				.disk = d,
+				.persistent = true};
 	struct blkif_req req;
 
 	CU_ASSERT_FATAL(rig_open(&r, &o));
@@ -100,7 +104,7 @@ static void test_broken_in_flight(void)
 /* At the time of connecting, too. */
 static void test_bad_from_the_start(void)
 {
-	struct rig_options o = { .size = SIZE };
+	struct rig_options o = {.size = SIZE};
 
 	rig_prepare(&r, &o);
 	r.ring.shared->req_prod = 1000;
@@ -162,7 +166,7 @@ static void test_segments(void)
 
 static void test_grants(void)
 {
-	static const uint32_t bad[] = { 0, 1, 7, 0x7fffffff, 0xffffffff, 60000 };
+	static const uint32_t bad[] = {0, 1, 7, 0x7fffffff, 0xffffffff, 60000};
 
 	for (int persistent = 0; persistent < 2; persistent++) {
 		struct blkif_req req;
@@ -170,7 +174,9 @@ static void test_grants(void)
 		open_rig(persistent, 32);
 		for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 			for (uint32_t at = 0; at < 3; at++) {
-				rig_request(&r, &req, i & 1 ? BLKIF_OP_READ : BLKIF_OP_WRITE, 1, 0, 0, 3);
+				rig_request(&r, &req,
+					    i & 1 ? BLKIF_OP_READ : BLKIF_OP_WRITE, 1, 0,
+					    0, 3);
 				req.seg[at].gref = bad[i];
 				refused(&req);
 			}
@@ -187,7 +193,7 @@ static void test_grants(void)
 /* Mapped for each request, where all of a request must be mappable. */
 static void test_grants_mapped(void)
 {
-	struct rig_options o = { .size = SIZE, .direct_min = 1 };
+	struct rig_options o = {.size = SIZE, .direct_min = 1};
 	struct blkif_req req;
 
 	CU_ASSERT_FATAL(rig_open(&r, &o));
@@ -203,8 +209,10 @@ static void test_grants_mapped(void)
 static void test_readonly_grants(void)
 {
 	for (int i = 0; i < 4; i++) {
-		struct rig_options o = { .size = SIZE, .readonly_grants = true, .persistent = i & 1,
-					 .direct_min = i & 2 ? 1 : 0 };
+		struct rig_options o = {.size = SIZE,
+					.readonly_grants = true,
+					.persistent = i & 1,
+					.direct_min = i & 2 ? 1 : 0};
 		struct blkif_req req;
 
 		CU_ASSERT_FATAL(rig_open(&r, &o));
@@ -219,14 +227,14 @@ static void test_readonly_grants(void)
 static void test_indirect(void)
 {
 	for (int persistent = 0; persistent < 2; persistent++) {
-		static const uint16_t counts[] = { 0, 33, 256, 257, 512, 4096, 65535 };
+		static const uint16_t counts[] = {0, 33, 256, 257, 512, 4096, 65535};
 		struct blkif_request_segment *seg;
 		struct blkif_req req;
 
 		open_rig(persistent, 32);
 		seg = (void *)rig_page(&r, 100);
 		for (uint32_t i = 0; i < 512; i++)
-			seg[i] = (struct blkif_request_segment){ r.ref[i % 90], 0, 7 };
+			seg[i] = (struct blkif_request_segment){r.ref[i % 90], 0, 7};
 		rig_request(&r, &req, BLKIF_OP_READ, 1, 0, 0, 0);
 		req.indirect = true;
 		req.indirect_gref[0] = r.ref[100];
@@ -260,7 +268,7 @@ static void test_indirect(void)
 /* The ring's own page as data: the guest may spoil its ring, nothing else. */
 static void test_ring_as_data(void)
 {
-	struct rig_options o = { .size = SIZE, .persistent = true };
+	struct rig_options o = {.size = SIZE, .persistent = true};
 	struct blkif_req req;
 
 	CU_ASSERT_FATAL(rig_open(&r, &o));
@@ -276,8 +284,8 @@ static void test_ring_as_data(void)
 static void test_neighbours(void)
 {
 	for (int i = 0; i < 4; i++) {
-		struct rig_options o = { .size = SIZE, .persistent = i & 1,
-					 .direct_min = i & 2 ? 1 : 0 };
+		struct rig_options o = {
+			.size = SIZE, .persistent = i & 1, .direct_min = i & 2 ? 1 : 0};
 		struct blkif_req req;
 
 		CU_ASSERT_FATAL(rig_open(&r, &o));
@@ -323,7 +331,7 @@ static void *flip(void *arg)
 
 static void while_flipping(volatile void *at, size_t n, void (*work)(void))
 {
-	struct flipper f = { .at = at, .n = n };
+	struct flipper f = {.at = at, .n = n};
 	pthread_t t;
 
 	CU_ASSERT_FATAL(!pthread_create(&t, NULL, flip, &f));
@@ -340,7 +348,7 @@ static void ask_indirect(void)
 	for (uint32_t n = 0; n < 2000; n++) {
 		if (n % 16 == 0)
 			for (uint32_t i = 0; i < 32; i++)
-				seg[i] = (struct blkif_request_segment){ r.ref[i], 0, 7 };
+				seg[i] = (struct blkif_request_segment){r.ref[i], 0, 7};
 		rig_request(&r, &req, n & 1 ? BLKIF_OP_WRITE : BLKIF_OP_READ, n, 0, 0, 0);
 		req.indirect = true;
 		req.nr_segments = 32;
@@ -355,11 +363,14 @@ static void ask_indirect(void)
 static void test_indirect_changes(void)
 {
 	for (int i = 0; i < 4; i++) {
-		struct rig_options o = { .size = SIZE, .persistent = i & 1, .max_segments = 32,
-					 .direct_min = i & 2 ? 1 : 0 };
+		struct rig_options o = {.size = SIZE,
+					.persistent = i & 1,
+					.max_segments = 32,
+					.direct_min = i & 2 ? 1 : 0};
 
 		CU_ASSERT_FATAL(rig_open(&r, &o));
-		/* 256 bytes of segments: grants 8 to some 1200 exist, so many stay sound */
+		/* 256 bytes of segments: grants 8 to some 1200 exist, so many stay sound
+		 */
 		while_flipping(rig_page(&r, 100), 256, ask_indirect);
 		still_sound();
 	}
@@ -370,7 +381,8 @@ static void ask_plain(void)
 	for (uint32_t n = 0; n < 2000 && !r.nr_broken; n++) {
 		struct blkif_req req;
 
-		rig_request(&r, &req, n & 1 ? BLKIF_OP_WRITE : BLKIF_OP_READ, n, 0, 0, 11);
+		rig_request(&r, &req, n & 1 ? BLKIF_OP_WRITE : BLKIF_OP_READ, n, 0, 0,
+			    11);
 		rig_put(&r, &req);
 		ring_front_push(&r.ring);
 		rig_settle(&r);
@@ -383,8 +395,8 @@ static void test_slot_changes(void)
 {
 	for (int persistent = 0; persistent < 2; persistent++) {
 		open_rig(persistent, 32);
-		while_flipping((char *)loopback_frame(r.lb, 0) + RING_HEAD_SIZE, 4096 - RING_HEAD_SIZE,
-			       ask_plain);
+		while_flipping((char *)loopback_frame(r.lb, 0) + RING_HEAD_SIZE,
+			       4096 - RING_HEAD_SIZE, ask_plain);
 		CU_ASSERT_EQUAL(r.nr_broken, 0);
 		CU_ASSERT(rig_close(&r));
 	}
@@ -394,7 +406,7 @@ static void test_slot_changes(void)
 static void test_indices_change(void)
 {
 	for (int i = 0; i < 20; i++) {
-		struct flipper f = { 0 };
+		struct flipper f = {0};
 		pthread_t t;
 
 		open_rig(i & 1, 32);
@@ -442,21 +454,21 @@ static void test_flood(void)
 }
 
 static const struct vbd_test tests[] = {
-	{ "a producer that runs ahead", test_producer_ahead },
-	{ "a producer that goes back", test_producer_back },
-	{ "a ring that breaks with requests in flight", test_broken_in_flight },
-	{ "bad ring, grant or port from the start", test_bad_from_the_start },
-	{ "segment counts, sectors and places", test_segments },
-	{ "grants that are not there", test_grants },
-	{ "grants that are not there, mapped", test_grants_mapped },
-	{ "grants for reading only", test_readonly_grants },
-	{ "indirect requests", test_indirect },
-	{ "the ring granted as data", test_ring_as_data },
-	{ "nothing beside the segment", test_neighbours },
-	{ "an indirect page that changes while it is read", test_indirect_changes },
-	{ "ring slots that change while they are read", test_slot_changes },
-	{ "indices that change while they are read", test_indices_change },
-	{ "a flood of garbage", test_flood },
+	{"a producer that runs ahead", test_producer_ahead},
+	{"a producer that goes back", test_producer_back},
+	{"a ring that breaks with requests in flight", test_broken_in_flight},
+	{"bad ring, grant or port from the start", test_bad_from_the_start},
+	{"segment counts, sectors and places", test_segments},
+	{"grants that are not there", test_grants},
+	{"grants that are not there, mapped", test_grants_mapped},
+	{"grants for reading only", test_readonly_grants},
+	{"indirect requests", test_indirect},
+	{"the ring granted as data", test_ring_as_data},
+	{"nothing beside the segment", test_neighbours},
+	{"an indirect page that changes while it is read", test_indirect_changes},
+	{"ring slots that change while they are read", test_slot_changes},
+	{"indices that change while they are read", test_indices_change},
+	{"a flood of garbage", test_flood},
 };
 
 VBD_MAIN("vbd_hostile", tests)

@@ -31,10 +31,10 @@ static inline int vbd_run(const char *suite, const struct vbd_test *tests, unsig
 	return failed != 0;
 }
 
-#define VBD_MAIN(suite, tests)                                                  \
-	int main(void)                                                          \
-	{                                                                       \
-		return vbd_run(suite, tests, sizeof(tests) / sizeof((tests)[0])); \
+#define VBD_MAIN(suite, tests)                                                           \
+	int main(void)                                                                   \
+	{                                                                                \
+		return vbd_run(suite, tests, sizeof(tests) / sizeof((tests)[0]));        \
 	}
 
 #endif

@@ -16,7 +16,7 @@
 #include "tests/unit/vbd_main.h"
 #include "tests/unit/vbd_rig.h"
 
-#define SIZE (1u << 20)
+#define SIZE     (1u << 20)
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static int image(uint64_t size)
@@ -80,10 +80,12 @@ static void random_shape(struct rig *r, struct shape *s, uint8_t op, uint64_t id
 
 		if (rnd(2)) {
 			first = (uint32_t)rnd(per_page / grain) * grain;
-			last = first + (1 + (uint32_t)rnd((per_page - first) / grain)) * grain - 1;
+			last = first +
+			       (1 + (uint32_t)rnd((per_page - first) / grain)) * grain -
+			       1;
 		}
-		seg[i] = (struct blkif_request_segment){ r->ref[frame], (uint8_t)first,
-							 (uint8_t)last };
+		seg[i] = (struct blkif_request_segment){r->ref[frame], (uint8_t)first,
+							(uint8_t)last};
 		s->at[i] = rig_page(r, frame) + first * unit;
 		s->len[i] = (last - first + 1) * unit;
 		s->bytes += s->len[i];
@@ -127,7 +129,8 @@ static bool overlaps(const struct shape *s)
 {
 	for (uint32_t i = 0; i < s->n; i++)
 		for (uint32_t j = 0; j < i; j++)
-			if (s->at[i] < s->at[j] + s->len[j] && s->at[j] < s->at[i] + s->len[i])
+			if (s->at[i] < s->at[j] + s->len[j] &&
+			    s->at[j] < s->at[i] + s->len[i])
 				return true;
 	return false;
 }
@@ -154,12 +157,15 @@ static void verify_run(struct rig_options o, unsigned int requests)
 				fill(s.at[k], s.len[k]);
 			model_write(&r, &s, disk);
 		}
-		ok = rig_do(&r, &s.req) == BLKIF_RSP_OKAY && (write || model_check(&r, &s, disk));
+		ok = rig_do(&r, &s.req) == BLKIF_RSP_OKAY &&
+		     (write || model_check(&r, &s, disk));
 	}
 	CU_ASSERT(ok);
 	CU_ASSERT_EQUAL(r.misaligned, 0);
 	if (!ok)
-		fprintf(stderr, "abi %u order %u persistent %u direct %u max %u unit %u align %u\n",
+		fprintf(stderr,
+			"abi %u order %u persistent %u direct %u max %u unit %u align "
+			"%u\n",
 			o.abi, o.ring_order, o.persistent, o.direct_min, o.max_segments,
 			o.sector_unit, o.offset_align);
 	CU_ASSERT(rig_close(&r));
@@ -176,9 +182,8 @@ static void verify_run(struct rig_options o, unsigned int requests)
 static void test_matrix(void)
 {
 	static struct engine *(*const engines[])(const struct engine_setup *) = {
-		engine_uring_open, engine_aio_open
-	};
-	static const uint32_t directs[] = { 0, 1, 16384 }, segments[] = { 0, 32, 256 };
+		engine_uring_open, engine_aio_open};
+	static const uint32_t directs[] = {0, 1, 16384}, segments[] = {0, 32, 256};
 
 	for (unsigned int i = 0; i < 3 * 2 * 2 * 3 * 3; i++) {
 		struct rig_options o = {
@@ -236,8 +241,10 @@ static void test_rmw(void)
 /* All eight sectors of a block at once, each by its own read-modify-write. */
 static void test_rmw_same_block(void)
 {
-	struct rig_options o = { .offset_align = 4096, .fd = image(SIZE), .size = SIZE,
-				 .engine_open = engine_uring_open };
+	struct rig_options o = {.offset_align = 4096,
+				.fd = image(SIZE),
+				.size = SIZE,
+				.engine_open = engine_uring_open};
 	char want[4096], got[4096];
 	struct blkif_req req;
 	static struct rig r;
@@ -273,15 +280,18 @@ static int16_t do_op(struct rig *r, uint8_t op, uint64_t sector, uint32_t frames
 
 static int16_t do_discard(struct rig *r, uint64_t sector, uint64_t n, uint8_t flag)
 {
-	struct blkif_req req = { .op = BLKIF_OP_DISCARD, .id = 5, .sector = sector,
-				 .nr_sectors = n, .discard_flag = flag };
+	struct blkif_req req = {.op = BLKIF_OP_DISCARD,
+				.id = 5,
+				.sector = sector,
+				.nr_sectors = n,
+				.discard_flag = flag};
 
 	return rig_do(r, &req);
 }
 
 static void test_not_offered(void)
 {
-	struct rig_options o = { .size = SIZE };
+	struct rig_options o = {.size = SIZE};
 	struct blkif_req req;
 	static struct rig r;
 
@@ -302,8 +312,9 @@ static void test_not_offered(void)
 
 static void test_readonly(void)
 {
-	struct rig_options o = { .size = SIZE,
-				 .flags = VBD_READONLY | VBD_FLUSH | VBD_BARRIER | VBD_DISCARD };
+	struct rig_options o = {.size = SIZE,
+				.flags = VBD_READONLY | VBD_FLUSH | VBD_BARRIER |
+					 VBD_DISCARD};
 	static struct rig r;
 
 	CU_ASSERT_FATAL(rig_open(&r, &o));
@@ -317,8 +328,10 @@ static void test_readonly(void)
 
 static void test_flush_barrier(struct engine *(*engine)(const struct engine_setup *))
 {
-	struct rig_options o = { .fd = image(SIZE), .size = SIZE, .engine_open = engine,
-				 .flags = VBD_FLUSH | VBD_BARRIER };
+	struct rig_options o = {.fd = image(SIZE),
+				.size = SIZE,
+				.engine_open = engine,
+				.flags = VBD_FLUSH | VBD_BARRIER};
 	static struct rig r;
 	char got[4096];
 
@@ -350,8 +363,10 @@ static void test_flush_barrier_aio(void)
 
 static void test_discard(void)
 {
-	struct rig_options o = { .fd = image(SIZE), .size = SIZE, .offset_align = 4096,
-				 .flags = VBD_DISCARD };
+	struct rig_options o = {.fd = image(SIZE),
+				.size = SIZE,
+				.offset_align = 4096,
+				.flags = VBD_DISCARD};
 	static char got[SIZE];
 	static struct rig r;
 
@@ -365,10 +380,12 @@ static void test_discard(void)
 		CU_ASSERT_EQUAL(pread(o.fd, got, SIZE, 0), SIZE);
 		CU_ASSERT(got[16 * 512 - 1] == 0x77 && got[32 * 512] == 0x77);
 		CU_ASSERT(!got[16 * 512] && !got[32 * 512 - 1]);
-		CU_ASSERT_EQUAL(do_discard(&r, 1, 3, 0), BLKIF_RSP_OKAY); /* no whole block */
+		CU_ASSERT_EQUAL(do_discard(&r, 1, 3, 0),
+				BLKIF_RSP_OKAY); /* no whole block */
 		CU_ASSERT_EQUAL(do_discard(&r, 0, 0, 0), BLKIF_RSP_OKAY);
 		/* secure is ignored where it was not offered */
-		CU_ASSERT_EQUAL(do_discard(&r, 64, 8, BLKIF_DISCARD_SECURE), BLKIF_RSP_OKAY);
+		CU_ASSERT_EQUAL(do_discard(&r, 64, 8, BLKIF_DISCARD_SECURE),
+				BLKIF_RSP_OKAY);
 		CU_ASSERT_EQUAL(do_discard(&r, 0, SIZE / 512 + 1, 0), BLKIF_RSP_ERROR);
 		CU_ASSERT_EQUAL(do_discard(&r, 8, ~0ull, 0), BLKIF_RSP_ERROR);
 		CU_ASSERT_EQUAL(do_discard(&r, ~0ull, 8, 0), BLKIF_RSP_ERROR);
@@ -380,16 +397,20 @@ static void test_discard(void)
 
 static void test_secure_discard(void)
 {
-	struct rig_options o = { .fd = image(SIZE), .size = SIZE, .offset_align = 4096,
-				 .flags = VBD_DISCARD | VBD_SECURE };
+	struct rig_options o = {.fd = image(SIZE),
+				.size = SIZE,
+				.offset_align = 4096,
+				.flags = VBD_DISCARD | VBD_SECURE};
 	static struct rig r;
 
 	for (int e = 0; e < 2; e++) {
 		o.engine_open = e ? engine_aio_open : engine_uring_open;
 		CU_ASSERT_FATAL(rig_open(&r, &o));
 		/* a file cannot: the guest must not believe that it did */
-		CU_ASSERT_EQUAL(do_discard(&r, 8, 8, BLKIF_DISCARD_SECURE), BLKIF_RSP_EOPNOTSUPP);
-		CU_ASSERT_EQUAL(do_discard(&r, 9, 8, BLKIF_DISCARD_SECURE), BLKIF_RSP_ERROR);
+		CU_ASSERT_EQUAL(do_discard(&r, 8, 8, BLKIF_DISCARD_SECURE),
+				BLKIF_RSP_EOPNOTSUPP);
+		CU_ASSERT_EQUAL(do_discard(&r, 9, 8, BLKIF_DISCARD_SECURE),
+				BLKIF_RSP_ERROR);
 		CU_ASSERT_EQUAL(do_discard(&r, 8, 8, 0), BLKIF_RSP_OKAY);
 		CU_ASSERT(rig_close(&r));
 	}
@@ -399,7 +420,8 @@ static void test_secure_discard(void)
 static void test_beyond_2tib(void)
 {
 	uint64_t size = 3ull << 40, sector = (5ull << 39) / 512;
-	struct rig_options o = { .fd = image(size), .size = size, .engine_open = engine_uring_open };
+	struct rig_options o = {
+		.fd = image(size), .size = size, .engine_open = engine_uring_open};
 	static struct rig r;
 	char got[4096];
 
@@ -419,7 +441,7 @@ static void test_beyond_2tib(void)
 
 static void test_resize(void)
 {
-	struct rig_options o = { .size = SIZE };
+	struct rig_options o = {.size = SIZE};
 	static struct rig r;
 
 	CU_ASSERT_FATAL(rig_open(&r, &o));
@@ -433,7 +455,7 @@ static void test_resize(void)
 
 static void test_io_error(void)
 {
-	struct rig_options o = { .fd = image(SIZE / 2), .size = SIZE };
+	struct rig_options o = {.fd = image(SIZE / 2), .size = SIZE};
 	char name[64];
 	static struct rig r;
 	int ro;
@@ -444,8 +466,10 @@ static void test_io_error(void)
 		o.engine_open = e ? engine_aio_open : engine_uring_open;
 		CU_ASSERT_FATAL(rig_open(&r, &o));
 		/* the image ends before the disk does; half of this one is there */
-		CU_ASSERT_EQUAL(do_op(&r, BLKIF_OP_READ, SIZE / 1024, 1), BLKIF_RSP_ERROR);
-		CU_ASSERT_EQUAL(do_op(&r, BLKIF_OP_READ, SIZE / 1024 - 8, 2), BLKIF_RSP_ERROR);
+		CU_ASSERT_EQUAL(do_op(&r, BLKIF_OP_READ, SIZE / 1024, 1),
+				BLKIF_RSP_ERROR);
+		CU_ASSERT_EQUAL(do_op(&r, BLKIF_OP_READ, SIZE / 1024 - 8, 2),
+				BLKIF_RSP_ERROR);
 		CU_ASSERT_EQUAL(do_op(&r, BLKIF_OP_READ, 0, 2), BLKIF_RSP_OKAY);
 		CU_ASSERT(rig_close(&r));
 		o.fd = ro;
@@ -462,9 +486,10 @@ static void test_io_error(void)
 static void test_wrap(void)
 {
 	for (unsigned int i = 0; i < 6; i++) {
-		struct rig_options o = { .abi = i % 3, .ring_order = i / 3 * 4,
-					 .first_index = 0xfffffff0u,
-					 .engine_open = engine_uring_open };
+		struct rig_options o = {.abi = i % 3,
+					.ring_order = i / 3 * 4,
+					.first_index = 0xfffffff0u,
+					.engine_open = engine_uring_open};
 
 		seed = 5 + i;
 		verify_run(o, 64);
@@ -474,7 +499,7 @@ static void test_wrap(void)
 /* A full ring in one batch; one event for all responses. */
 static void test_batch(void)
 {
-	struct rig_options o = { .size = SIZE };
+	struct rig_options o = {.size = SIZE};
 	struct loopback_audit a;
 	struct blkif_req req;
 	static struct rig r;
@@ -495,7 +520,8 @@ static void test_batch(void)
 		CU_ASSERT_EQUAL(rig_metric(&r, METRIC_EVENTS_OUT), 1);
 		CU_ASSERT_EQUAL(rig_metric(&r, METRIC_BATCHES), 1);
 		CU_ASSERT_EQUAL(rig_metric(&r, METRIC_RX_OPS), 32u << o.ring_order);
-		CU_ASSERT_EQUAL(rig_metric(&r, METRIC_RX_BYTES), 4096ull * (32u << o.ring_order));
+		CU_ASSERT_EQUAL(rig_metric(&r, METRIC_RX_BYTES),
+				4096ull * (32u << o.ring_order));
 		CU_ASSERT(rig_close(&r));
 	}
 }
@@ -503,13 +529,14 @@ static void test_batch(void)
 /* One grant copy call for a batch, when grants are not persistent. */
 static void test_copy_batch(void)
 {
-	struct rig_options o = { .size = SIZE };
+	struct rig_options o = {.size = SIZE};
 	struct blkif_req req;
 	static struct rig r;
 
 	CU_ASSERT_FATAL(rig_open(&r, &o));
 	for (uint32_t i = 0; i < 16; i++) {
-		rig_request(&r, &req, i & 1 ? BLKIF_OP_WRITE : BLKIF_OP_READ, i, 0, 2 * i, 2);
+		rig_request(&r, &req, i & 1 ? BLKIF_OP_WRITE : BLKIF_OP_READ, i, 0, 2 * i,
+			    2);
 		rig_put(&r, &req);
 	}
 	rig_push(&r);
@@ -523,7 +550,7 @@ static void test_copy_batch(void)
 
 static void test_persistent_bound(void)
 {
-	struct rig_options o = { .size = SIZE, .persistent = true, .max_persistent = 20 };
+	struct rig_options o = {.size = SIZE, .persistent = true, .max_persistent = 20};
 	struct loopback_audit a;
 	struct blkif_req req;
 	static struct rig r;
@@ -551,8 +578,10 @@ static void test_persistent_bound(void)
 static void test_inflight_table(void)
 {
 	struct volatile_disk *d = volatile_disk_new(SIZE, 1);
-	struct rig_options o = { .size = SIZE, .engine_open = engine_volatile_open, .disk = d,
-				 .first_index = 100 };
+	struct rig_options o = {.size = SIZE,
+				.engine_open = engine_volatile_open,
+				.disk = d,
+				.first_index = 100};
 	struct vbd_state_ring *ring;
 	struct vbd_inflight *rec;
 	struct blkif_req req;
@@ -562,7 +591,8 @@ static void test_inflight_table(void)
 	CU_ASSERT_FATAL(rig_open(&r, &o));
 	ring = vbd_state_ring(r.state);
 	rec = vbd_state_inflight(r.state);
-	CU_ASSERT(ring->nr_slots == 32 && ring->req_cons == 100 && ring->rsp_prod_pvt == 100);
+	CU_ASSERT(ring->nr_slots == 32 && ring->req_cons == 100 &&
+		  ring->rsp_prod_pvt == 100);
 	for (uint32_t i = 0; i < 20; i++) {
 		rig_request(&r, &req, BLKIF_OP_READ, 1000 + i, 8 * i, i, 1);
 		rig_put(&r, &req);
@@ -594,8 +624,8 @@ static void test_inflight_table(void)
 
 static void test_limits(void)
 {
-	struct limit_rate rate = { .ops_per_s = 2000, .ops_burst = 1 };
-	struct rig_options o = { .size = SIZE };
+	struct limit_rate rate = {.ops_per_s = 2000, .ops_burst = 1};
+	struct rig_options o = {.size = SIZE};
 	struct blkif_req req;
 	static struct rig r;
 
@@ -603,7 +633,8 @@ static void test_limits(void)
 		CU_ASSERT_FATAL(rig_open(&r, &o));
 		limit_set(&r.limit[dir], &rate);
 		for (uint32_t i = 0; i < 16; i++) {
-			rig_request(&r, &req, dir ? BLKIF_OP_WRITE : BLKIF_OP_READ, i, 0, i, 1);
+			rig_request(&r, &req, dir ? BLKIF_OP_WRITE : BLKIF_OP_READ, i, 0,
+				    i, 1);
 			rig_put(&r, &req);
 		}
 		rig_push(&r);
@@ -622,11 +653,12 @@ static void test_limits(void)
 	}
 }
 
-/* Limited to nearly nothing, then set free: the queue takes it up, and closes when held. */
+/* Limited to nearly nothing, then set free: the queue takes it up, and closes when held.
+ */
 static void test_limits_live(void)
 {
-	struct limit_rate slow = { .bytes_per_s = 1, .bytes_burst = 4096 }, none = { 0 };
-	struct rig_options o = { .size = SIZE };
+	struct limit_rate slow = {.bytes_per_s = 1, .bytes_burst = 4096}, none = {0};
+	struct rig_options o = {.size = SIZE};
 	struct blkif_req req;
 	static struct rig r;
 
@@ -679,7 +711,7 @@ static void *sleeper_main(void *arg)
 /* Wait for @n more responses as a guest does: look, ask, look again, sleep. */
 static bool await(struct rig *r, uint32_t n)
 {
-	struct pollfd p = { loopback_port_fd(r->lb, r->port), POLLIN, 0 };
+	struct pollfd p = {loopback_port_fd(r->lb, r->port), POLLIN, 0};
 	uint64_t count;
 
 	while (n) {
@@ -701,12 +733,15 @@ static bool await(struct rig *r, uint32_t n)
 	return true;
 }
 
-static void wake_ups(struct engine *(*engine)(const struct engine_setup *), bool persistent)
+static void wake_ups(struct engine *(*engine)(const struct engine_setup *),
+		     bool persistent)
 {
-	struct rig_options o = { .fd = image(SIZE), .size = SIZE, .engine_open = engine,
-				 .persistent = persistent };
+	struct rig_options o = {.fd = image(SIZE),
+				.size = SIZE,
+				.engine_open = engine,
+				.persistent = persistent};
 	static struct rig r;
-	struct sleeper s = { .r = &r };
+	struct sleeper s = {.r = &r};
 	uint64_t one = 1;
 	struct blkif_req req;
 	bool ok = true;
@@ -721,7 +756,8 @@ static void wake_ups(struct engine *(*engine)(const struct engine_setup *), bool
 		uint32_t n = 1 + (uint32_t)rnd(8);
 
 		for (uint32_t i = 0; i < n; i++) {
-			rig_request(&r, &req, i & 1 ? BLKIF_OP_WRITE : BLKIF_OP_READ, i, 8 * i, i, 1);
+			rig_request(&r, &req, i & 1 ? BLKIF_OP_WRITE : BLKIF_OP_READ, i,
+				    8 * i, i, 1);
 			rig_put(&r, &req);
 			if (rnd(2))
 				rig_push(&r);
@@ -766,9 +802,9 @@ static void test_wake_ups_null(void)
 /* An idle queue makes no system call but the one it sleeps in. */
 static void test_idle(void)
 {
-	struct rig_options o = { .size = SIZE };
+	struct rig_options o = {.size = SIZE};
 	static struct rig r;
-	struct sleeper s = { .r = &r };
+	struct sleeper s = {.r = &r};
 	uint64_t one = 1, before;
 	pthread_t t;
 
@@ -791,7 +827,7 @@ static void test_idle(void)
 
 static void test_ranges(void)
 {
-	struct vbd_range a = { .start = 0, .end = 4096, .exclusive = true }, b = a, c = a;
+	struct vbd_range a = {.start = 0, .end = 4096, .exclusive = true}, b = a, c = a;
 	struct vbd_ranges rs;
 
 	ranges_init(&rs);
@@ -813,31 +849,31 @@ static void test_ranges(void)
 }
 
 static const struct vbd_test tests[] = {
-	{ "random requests: layouts, rings, grants, direct, indirect", test_matrix },
-	{ "4096-byte sectors, in units of either kind", test_sector_units },
-	{ "read-modify-write", test_rmw },
-	{ "read-modify-write of one block, all at once", test_rmw_same_block },
-	{ "what was not offered is answered so", test_not_offered },
-	{ "a read-only disk", test_readonly },
-	{ "flush and barrier, io_uring", test_flush_barrier_uring },
-	{ "flush and barrier, libaio", test_flush_barrier_aio },
-	{ "discard", test_discard },
-	{ "secure discard", test_secure_discard },
-	{ "beyond 2 TiB, and beyond the end", test_beyond_2tib },
-	{ "a disk changes its size", test_resize },
-	{ "I/O errors", test_io_error },
-	{ "indices wrap", test_wrap },
-	{ "a full ring is one batch and one event", test_batch },
-	{ "a batch is one grant copy call", test_copy_batch },
-	{ "persistent grants stay within their bound", test_persistent_bound },
-	{ "the table of requests in flight", test_inflight_table },
-	{ "limits hold back in order", test_limits },
-	{ "limits change live", test_limits_live },
-	{ "no wake-up is lost, io_uring", test_wake_ups_uring },
-	{ "no wake-up is lost, libaio", test_wake_ups_aio },
-	{ "no wake-up is lost, null", test_wake_ups_null },
-	{ "an idle queue sleeps", test_idle },
-	{ "ranges", test_ranges },
+	{"random requests: layouts, rings, grants, direct, indirect", test_matrix},
+	{"4096-byte sectors, in units of either kind", test_sector_units},
+	{"read-modify-write", test_rmw},
+	{"read-modify-write of one block, all at once", test_rmw_same_block},
+	{"what was not offered is answered so", test_not_offered},
+	{"a read-only disk", test_readonly},
+	{"flush and barrier, io_uring", test_flush_barrier_uring},
+	{"flush and barrier, libaio", test_flush_barrier_aio},
+	{"discard", test_discard},
+	{"secure discard", test_secure_discard},
+	{"beyond 2 TiB, and beyond the end", test_beyond_2tib},
+	{"a disk changes its size", test_resize},
+	{"I/O errors", test_io_error},
+	{"indices wrap", test_wrap},
+	{"a full ring is one batch and one event", test_batch},
+	{"a batch is one grant copy call", test_copy_batch},
+	{"persistent grants stay within their bound", test_persistent_bound},
+	{"the table of requests in flight", test_inflight_table},
+	{"limits hold back in order", test_limits},
+	{"limits change live", test_limits_live},
+	{"no wake-up is lost, io_uring", test_wake_ups_uring},
+	{"no wake-up is lost, libaio", test_wake_ups_aio},
+	{"no wake-up is lost, null", test_wake_ups_null},
+	{"an idle queue sleeps", test_idle},
+	{"ranges", test_ranges},
 };
 
 VBD_MAIN("vbd_queue", tests)

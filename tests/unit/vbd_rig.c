@@ -35,7 +35,8 @@ static void make_disk(struct rig *r)
 	d->flags = o->flags | (o->persistent ? VBD_PERSISTENT : 0);
 	d->sector_size = or_else(o->sector_size, 512);
 	d->sector_unit = or_else(o->sector_unit, 512);
-	vbd_disk_set_align(d, or_else(o->offset_align, 512), or_else(o->memory_align, 512));
+	vbd_disk_set_align(d, or_else(o->offset_align, 512),
+			   or_else(o->memory_align, 512));
 	d->max_segments = o->max_segments;
 	d->direct_min_persistent = or_else(o->direct_min, DIRECT_MIN_PERSISTENT);
 	d->direct_min_mapped = or_else(o->direct_min, DIRECT_MIN_MAPPED);
@@ -49,24 +50,25 @@ static void make_disk(struct rig *r)
 static void make_guest(struct rig *r)
 {
 	r->ring_pages = 1u << r->o.ring_order;
-	r->lb = loopback_new(r->ring_pages + RIG_DATA_FRAMES, r->ring_pages + RIG_DATA_FRAMES + 64,
-			     8);
+	r->lb = loopback_new(r->ring_pages + RIG_DATA_FRAMES,
+			     r->ring_pages + RIG_DATA_FRAMES + 64, 8);
 	assert(r->lb);
 	r->events = loopback_events(r->lb);
 	assert(r->events);
 	for (uint32_t i = 0; i < r->ring_pages; i++)
 		r->ring_ref[i] = loopback_grant(r->lb, i, false);
 	for (uint32_t i = 0; i < RIG_DATA_FRAMES; i++)
-		r->ref[i] = loopback_grant(r->lb, r->ring_pages + i, r->o.readonly_grants);
+		r->ref[i] =
+			loopback_grant(r->lb, r->ring_pages + i, r->o.readonly_grants);
 	r->port = loopback_port_alloc(r->lb);
 	ring_front_init(&r->ring, loopback_frame(r->lb, 0), r->ring_pages,
 			blkif_slot_size(r->o.abi));
 	if (r->o.first_index) {
 		r->ring.shared->req_prod = r->ring.shared->rsp_prod = r->o.first_index;
 		r->ring.shared->rsp_event = r->o.first_index + 1;
-		assert(ring_front_resume(&r->ring, loopback_frame(r->lb, 0), r->ring_pages,
-					 blkif_slot_size(r->o.abi), r->o.first_index,
-					 r->o.first_index));
+		assert(ring_front_resume(&r->ring, loopback_frame(r->lb, 0),
+					 r->ring_pages, blkif_slot_size(r->o.abi),
+					 r->o.first_index, r->o.first_index));
 	}
 }
 
@@ -96,7 +98,8 @@ static int checked_submit(struct engine *e, struct engine_io *io)
 	bool ok = !(io->offset & block);
 
 	for (unsigned int i = 0; i < io->nr_iov; i++) {
-		ok &= !((uintptr_t)io->iov[i].iov_base & (checked->disk.memory_align - 1)) &&
+		ok &= !((uintptr_t)io->iov[i].iov_base &
+			(checked->disk.memory_align - 1)) &&
 		      !(io->iov[i].iov_len & block);
 		bytes += io->iov[i].iov_len;
 	}
@@ -133,8 +136,10 @@ bool rig_open_queue(struct rig *r)
 		.max_persistent = or_else(o->max_persistent, VBD_DEFAULT_PERSISTENT),
 		.state = r->state,
 		.engine_open = o->engine_open ? o->engine_open : engine_null_open,
-		.engine = { .fd = o->fd, .wake_fd = r->wake_fd, .disk = o->disk,
-			    .null_skips_data = o->null_skips_data },
+		.engine = {.fd = o->fd,
+			   .wake_fd = r->wake_fd,
+			   .disk = o->disk,
+			   .null_skips_data = o->null_skips_data},
 		.stop = &r->stop,
 		.broken = note_broken,
 		.arg = r,
@@ -199,8 +204,8 @@ void rig_push(struct rig *r)
 		loopback_port_notify(r->lb, r->port);
 }
 
-void rig_request(struct rig *r, struct blkif_req *req, uint8_t op, uint64_t id, uint64_t sector,
-		 uint32_t frame, uint32_t nr_frames)
+void rig_request(struct rig *r, struct blkif_req *req, uint8_t op, uint64_t id,
+		 uint64_t sector, uint32_t frame, uint32_t nr_frames)
 {
 	uint32_t unit = or_else(r->o.sector_unit, 512);
 

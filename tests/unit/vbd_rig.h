@@ -20,19 +20,19 @@ struct rig_options {
 	enum blkif_abi abi;
 	uint32_t ring_order;
 	bool persistent;
-	uint32_t max_persistent;       /* 0: 1056 */
-	uint32_t flags;                /* enum vbd_flags, besides VBD_PERSISTENT */
+	uint32_t max_persistent; /* 0: 1056 */
+	uint32_t flags;          /* enum vbd_flags, besides VBD_PERSISTENT */
 	uint32_t sector_size, sector_unit, offset_align, memory_align; /* 0: 512 */
 	uint32_t max_segments;
-	uint32_t direct_min;           /* 0: the defaults; else of both kinds */
-	uint64_t size;                 /* 0: 64 MiB */
+	uint32_t direct_min; /* 0: the defaults; else of both kinds */
+	uint64_t size;       /* 0: 64 MiB */
 	struct engine *(*engine_open)(const struct engine_setup *s); /* NULL: null */
 	int fd;
 	bool null_skips_data;
 	struct volatile_disk *disk;
-	uint32_t first_index;          /* where the ring's indices start */
-	bool readonly_grants;          /* of the data frames */
-	bool check_io;                 /* count I/O that direct I/O would refuse */
+	uint32_t first_index; /* where the ring's indices start */
+	bool readonly_grants; /* of the data frames */
+	bool check_io;        /* count I/O that direct I/O would refuse */
 };
 
 struct rig {
@@ -50,11 +50,11 @@ struct rig {
 	uint32_t ring_pages, port;
 	uint32_t ring_ref[VBD_MAX_RING_PAGES];
 	uint32_t ref[RIG_DATA_FRAMES];
-	struct blkif_rsp rsp[512];     /* not yet taken by rig_wait() */
+	struct blkif_rsp rsp[512]; /* not yet taken by rig_wait() */
 	uint32_t nr_rsp;
-	char broken[128];              /* what the backend said, if it gave up */
+	char broken[128]; /* what the backend said, if it gave up */
 	unsigned int nr_broken;
-	unsigned int misaligned;       /* check_io */
+	unsigned int misaligned; /* check_io */
 };
 
 /* Everything but the queue. */
@@ -77,10 +77,11 @@ void rig_put(struct rig *r, const struct blkif_req *req);
 void rig_push(struct rig *r);
 
 /* A read or write of whole segments out of the frames from @frame on. */
-void rig_request(struct rig *r, struct blkif_req *req, uint8_t op, uint64_t id, uint64_t sector,
-		 uint32_t frame, uint32_t nr_frames);
+void rig_request(struct rig *r, struct blkif_req *req, uint8_t op, uint64_t id,
+		 uint64_t sector, uint32_t frame, uint32_t nr_frames);
 
-/* Step until response @id is there, for at most 10 s. Its status; INT16_MIN: none came. */
+/* Step until response @id is there, for at most 10 s. Its status; INT16_MIN: none came.
+ */
 int16_t rig_wait(struct rig *r, uint64_t id);
 /* Put, push, wait. */
 int16_t rig_do(struct rig *r, const struct blkif_req *req);

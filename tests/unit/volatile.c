@@ -24,10 +24,10 @@
 #define BARRIERS 64u
 
 struct model {
-	uint32_t sent[SECTORS];   /* newest write asked for, acknowledged or not */
+	uint32_t sent[SECTORS]; /* newest write asked for, acknowledged or not */
 	uint32_t acked[SECTORS];
-	uint32_t floor[SECTORS];  /* must be there */
-	bool busy[SECTORS];       /* a write is in flight: the guest does not overlap its own */
+	uint32_t floor[SECTORS]; /* must be there */
+	bool busy[SECTORS]; /* a write is in flight: the guest does not overlap its own */
 	struct barrier {
 		uint32_t seq;
 		uint32_t before[SECTORS]; /* sent[] when it was asked for */
@@ -181,7 +181,8 @@ static unsigned int check(const struct volatile_disk *d)
 
 	for (uint32_t s = 0; s < SECTORS; s++) {
 		memcpy(&have[s], data + s * 512, 4);
-		bad += memcmp(data + s * 512, data + s * 512 + 4, 508) != 0; /* torn sector */
+		bad += memcmp(data + s * 512, data + s * 512 + 4, 508) !=
+		       0; /* torn sector */
 		bad += have[s] < m.floor[s] || have[s] > m.sent[s];
 		if (have[s] > newest)
 			newest = have[s];
@@ -233,7 +234,8 @@ static void lives(struct rig_options o, bool barriers)
 
 		CU_ASSERT_EQUAL(bad, 0);
 		if (bad) {
-			fprintf(stderr, "seed %llu: %u promises broken\n", (unsigned long long)i, bad);
+			fprintf(stderr, "seed %llu: %u promises broken\n",
+				(unsigned long long)i, bad);
 			return;
 		}
 	}
@@ -241,32 +243,32 @@ static void lives(struct rig_options o, bool barriers)
 
 static void test_flush(void)
 {
-	lives((struct rig_options){ 0 }, false);
+	lives((struct rig_options){0}, false);
 }
 
 static void test_flush_persistent(void)
 {
-	lives((struct rig_options){ .persistent = true, .max_persistent = 8 }, false);
+	lives((struct rig_options){.persistent = true, .max_persistent = 8}, false);
 }
 
 static void test_flush_direct(void)
 {
-	lives((struct rig_options){ .persistent = true, .direct_min = 1 }, false);
+	lives((struct rig_options){.persistent = true, .direct_min = 1}, false);
 }
 
 static void test_flush_rmw(void)
 {
-	lives((struct rig_options){ .offset_align = 4096 }, false);
+	lives((struct rig_options){.offset_align = 4096}, false);
 }
 
 static void test_barrier(void)
 {
-	lives((struct rig_options){ 0 }, true);
+	lives((struct rig_options){0}, true);
 }
 
 static void test_barrier_rmw(void)
 {
-	lives((struct rig_options){ .offset_align = 2048, .persistent = true }, true);
+	lives((struct rig_options){.offset_align = 2048, .persistent = true}, true);
 }
 
 static void test_liar_is_caught(void)
@@ -274,18 +276,18 @@ static void test_liar_is_caught(void)
 	unsigned int caught = 0;
 
 	for (uint64_t i = 1; i <= 40; i++)
-		caught += one_life((struct rig_options){ 0 }, i, true, true) != 0;
+		caught += one_life((struct rig_options){0}, i, true, true) != 0;
 	CU_ASSERT(caught > 20);
 }
 
 static const struct vbd_test tests[] = {
-	{ "flush", test_flush },
-	{ "flush, persistent grants", test_flush_persistent },
-	{ "flush, straight from the guest's pages", test_flush_direct },
-	{ "flush, read-modify-write", test_flush_rmw },
-	{ "barriers", test_barrier },
-	{ "barriers, read-modify-write", test_barrier_rmw },
-	{ "a disk that lies is caught", test_liar_is_caught },
+	{"flush", test_flush},
+	{"flush, persistent grants", test_flush_persistent},
+	{"flush, straight from the guest's pages", test_flush_direct},
+	{"flush, read-modify-write", test_flush_rmw},
+	{"barriers", test_barrier},
+	{"barriers, read-modify-write", test_barrier_rmw},
+	{"a disk that lies is caught", test_liar_is_caught},
 };
 
 VBD_MAIN("volatile", tests)
