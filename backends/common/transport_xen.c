@@ -193,6 +193,24 @@ static const struct grants_ops xen_grants_ops = {
 	.close = xen_grants_close,
 };
 
+/*
+ * The module's bound on granted pages is for all of this domain, and its default is
+ * two queues' worth. Best effort: without it later queues get no pools.
+ */
+static void raise_gntalloc_limit(void)
+{
+	static const char limit[] = "65536\n";
+	int fd = open("/sys/module/xen_gntalloc/parameters/limit", O_RDWR | O_CLOEXEC);
+	char now[16] = "";
+
+	if (fd < 0)
+		return;
+	if (read(fd, now, sizeof(now) - 1) > 0 && strtoul(now, NULL, 10) < 65536 &&
+	    write(fd, limit, sizeof(limit) - 1) < 0)
+		errno = 0; /* as it was, then */
+	close(fd);
+}
+
 struct grants *grants_open_xen(uint32_t domid)
 {
 	struct xen_grants *x = calloc(1, sizeof(*x));
@@ -207,6 +225,7 @@ struct grants *grants_open_xen(uint32_t domid)
 		errno = err;
 		return NULL;
 	}
+	raise_gntalloc_limit();
 	x->gntalloc = open("/dev/xen/gntalloc", O_RDWR | O_CLOEXEC); /* may be missing */
 	x->grants.ops = &xen_grants_ops;
 	x->grants.domid = domid;
