@@ -17,6 +17,7 @@ VBD_TEST_LIBS := -luring -laio
 $(eval $(call unit_test,vbd_queue,tests/unit/vbd_queue.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS)))
 
 $(eval $(call bench_program,loopback_blk,bench/loopback_blk.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS)))
+$(eval $(call unit_test,vbd_sleep,tests/unit/vbd_sleep.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS)))
 $(eval $(call unit_test,vbd_hostile,tests/unit/vbd_hostile.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS)))
 $(eval $(call unit_test,grant_cache,tests/unit/grant_cache.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS)))
 $(eval $(call unit_test,volatile,tests/unit/volatile.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS)))
