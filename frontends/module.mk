@@ -14,3 +14,8 @@ $(eval $(call unit_test,front_hostile,tests/unit/front_hostile.c $(sort $(BLK_DA
 	$(addprefix backends/blkback/,vbd_backend.c vbd_frontend.c vbd_medium.c image.c) \
 	$(addprefix backends/common/,nodes.c xenbus.c conf.c limit.c log.c metrics.c) \
 	$(FRONT_LOOPBACK_SRCS) $(LOOPBACK_SRCS) $(STORE_MEM_SRCS)),-linih -luring -laio))
+$(eval $(call unit_test,front_hostile_net,tests/unit/front_hostile_net.c $(sort \
+	$(NETBACK_VIF_SRCS) backends/netback/port_loop.c backends/netback/vif_frontend.c \
+	$(addprefix tests/guest-process/,attack.c attack_vbd.c attack_vif.c) \
+	$(addprefix backends/common/,nodes.c limit.c log.c metrics.c) \
+	$(FRONT_LOOPBACK_SRCS) $(LOOPBACK_SRCS) $(STORE_MEM_SRCS)),-luring))
