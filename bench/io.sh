@@ -23,7 +23,7 @@ worker_pids()
 
 stat_json()
 {
-	[ $BACKEND != xylem ] || timeout 5 xylem-stat --json
+	[ $BACKEND != xylem ] || timeout 5 xylem-stat --json --once
 }
 
 # job_start G SCRIPT: has it run between two looks at the guest's counters.
