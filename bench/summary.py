@@ -50,7 +50,8 @@ def metrics_sum(path):
         except ValueError:
             continue
         for device in daemon.get("devices", []):
-            for queue in device["queues"]:
+            queues = device.get("queues")
+            for queue in queues if isinstance(queues, list) else []:
                 for name, value in queue.items():
                     if isinstance(value, int):
                         total[name] = total.get(name, 0) + value
