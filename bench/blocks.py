@@ -124,7 +124,7 @@ def read_maps(path):
     for line in path.read_text(errors="replace").split("\n") if path.exists() else ():
         if line.startswith("process "):
             words = line.split()[2:]
-            process = pathlib.Path(words[0]).name if words else ""
+            process = pathlib.Path(words[0]).name.rstrip(":") if words else ""
             if "--worker" in words:
                 process += " worker"
             continue

@@ -70,7 +70,7 @@ def metrics_per_unit(folder, job, kind):
 
 def is_backend(task):
     return bool(BACKEND_TASK.match(task["comm"])) or \
-        bool(re.search(r"xylem/bin/(blk|net)back", task["command"]))
+        bool(re.match(r"(/\S*/)?(blk|net)back\b", task["command"]))
 
 
 def per_unit(folder, job, symbols):
