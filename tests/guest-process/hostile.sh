@@ -76,7 +76,8 @@ for attack; do
 	case $attack in
 	*-never-closes) continue ;;
 	esac
-	check $attack hostile $attack
+	# what the daemons said about an attack that went wrong
+	check $attack hostile $attack || tail -n 4 $OUT/*back.log
 	tail -n 1 $RUN/check
 	# between kinds of attack, and at the end: nobody else noticed
 	[ "${attack%%-*}" = "$last" ] || check neighbour-during-${attack%%-*} neighbour_serves
