@@ -108,13 +108,18 @@ def host_file(path):
 @functools.lru_cache(maxsize=None)
 def file_symbols(path):
     file = host_file(path)
-    entries = []
-    for flags in ("-n", "-nD") if file else ():
+    entries, gaps = [], set()
+    for flags in ("-nS", "-nSD") if file else ():
         text = subprocess.run(["nm", flags, str(file)], capture_output=True, text=True).stdout
         for line in text.split("\n"):
             words = line.split()
-            if len(words) == 3 and words[1] in "tTwWiu":
-                entries.append((int(words[0], 16), words[2].split("@")[0]))
+            if len(words) == 4 and words[2] in "tTwWiu":
+                start, size = int(words[0], 16), int(words[1], 16)
+                entries.append((start, words[3].split("@")[0]))
+                gaps.add(start + size)
+    # A stripped library has functions without names: they are not the one before.
+    name = pathlib.Path(path).name
+    entries += [(a, f"{name}+{a:x}") for a in gaps - {e[0] for e in entries}]
     return Symbols(entries)
 
 
