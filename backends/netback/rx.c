@@ -453,8 +453,11 @@ bool rx_run(struct queue *q)
 
 	if (!(q->config.live.flags & VIF_CARRIER))
 		return rx_discard(q);
-	if (!rx->ready && !rx->holding && !steer_waiting(&q->inbox))
+	if (!rx->ready && !rx->holding && !steer_waiting(&q->inbox)) {
+		/* nothing wants buffers any more: back to watching the port */
+		rx->starved = false;
 		return false;
+	}
 	avail = ring_back_requests(&rx->ring);
 	if (avail == RING_OVERRUN) {
 		queue_broken(q, "receive ring: producer index out of range");
@@ -463,7 +466,7 @@ bool rx_run(struct queue *q)
 	if (rx->bursts++ % RX_SAMPLE == 0)
 		start = queue_now();
 	/* the pool is free from here on, but for the packet held */
-	rx->next = rx->holding ? rx->held.first + rx->held.nr_frags : 0;
+	rx->next = rx->holding ? (rx->held.first + rx->held.nr_frags) % RX_POOL_PAGES : 0;
 	rx->nr_packets = rx->nr_segs = 0;
 	taken = rx_gather(q, (uint32_t)avail);
 	rx_expire(q);

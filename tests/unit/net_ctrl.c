@@ -244,6 +244,42 @@ static void test_steering_bound(void)
 	CU_ASSERT_EQUAL(net_rig_close(r), 0);
 }
 
+/*
+ * Steered packets use up a queue's last buffers while its own port is quiet: with new
+ * buffers it must go back to watching the port, and must be able to sleep.
+ */
+static void test_steering_starved(void)
+{
+	struct net_rig *r = open_rig(2, false);
+	struct net_packet p = {.payload = 600};
+	struct netif_rx_packet pk;
+	enum netif_error error;
+	uint32_t l4, at, n, len;
+	uint8_t frame[1000];
+
+	set_up_hashing(r, 2);
+	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING_SIZE, 1, 0, 0), OK);
+	*(uint32_t *)loopback_frame(r->lb, r->ctrl_frame) = 1;
+	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING, r->ctrl_gref, 1, 0),
+			OK);
+	net_rig_post(r, 0, 200);
+	net_rig_run(r);
+	net_rig_post(r, 1, 2); /* one packet and its hash, no more */
+	net_rig_run(r);        /* both ports have been found empty */
+	n = net_packet_build(frame, &p, &l4, &at);
+	port_loop_inject(r->q[0].port, &no_offload, frame, n);
+	net_rig_run(r);
+	CU_ASSERT_TRUE(net_rig_receive(r, 1, got, &pk, &len, &error));
+	net_rig_post(r, 1, 200);
+	net_rig_run(r);
+	CU_ASSERT_FALSE(rx_arm(r->vif->queue[1]));
+	CU_ASSERT_TRUE(rx_wants_port(r->vif->queue[1]));
+	port_loop_inject(r->q[1].port, &no_offload, frame, n);
+	net_rig_run(r);
+	CU_ASSERT_TRUE(net_rig_receive(r, 1, got, &pk, &len, &error));
+	CU_ASSERT_EQUAL(net_rig_close(r), 0);
+}
+
 /* With threads: everything that goes in comes out somewhere, also while settings change.
  */
 static void test_steering_threads(void)
@@ -302,6 +338,7 @@ int main(void)
 	CU_add_test(suite, "a full ring, and beyond", test_full);
 	CU_add_test(suite, "steering", test_steering);
 	CU_add_test(suite, "steering to a stuck queue", test_steering_bound);
+	CU_add_test(suite, "steering to a queue without buffers", test_steering_starved);
 	CU_add_test(suite, "steering with threads", test_steering_threads);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
