@@ -373,8 +373,10 @@ bool tx_run(struct queue *q)
 		return false;
 	}
 	tx->nr_packets = tx->nr_frags = tx->nr_segs = tx->sent = tx->pool_used = 0;
-	if (!avail)
+	if (!avail) {
+		tx->wait_ns = 0; /* the frontend took back what a limit held */
 		return false;
+	}
 	if (tx->bursts++ % TX_SAMPLE == 0)
 		start = queue_now();
 	if (!tx_fetch(q, (uint32_t)avail) || !tx->nr_packets)

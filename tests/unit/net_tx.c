@@ -354,6 +354,26 @@ static void test_limit(void)
 	CU_ASSERT_EQUAL(net_rig_close(r), 0);
 }
 
+/* A frontend takes back what a limit held: the queue must sleep, not poll for it. */
+static void test_limit_taken_back(void)
+{
+	struct net_rig *r = net_rig_open(&plain);
+	struct limit_rate rate = {.ops_per_s = 1, .ops_burst = 1};
+	struct net_rig_send s = {.frame = frame, .len = 100};
+	struct queue *q = r->vif->queue[0];
+
+	fill(100);
+	limit_set(&r->vif->state->limit[1], &rate);
+	net_rig_send(r, 0, &s);
+	net_rig_send(r, 0, &s);
+	net_rig_run(r);
+	CU_ASSERT_TRUE(q->tx.wait_ns > 0);
+	r->q[0].tx.shared->req_prod = q->tx.ring.req_cons;
+	net_rig_run(r);
+	CU_ASSERT_EQUAL(q->tx.wait_ns, 0);
+	CU_ASSERT_EQUAL(net_rig_close(r), 0);
+}
+
 /* The link down: packets are answered as dropped; up again: they go. */
 static void test_carrier(void)
 {
@@ -434,6 +454,7 @@ int main(void)
 	CU_add_test(suite, "a port that is full", test_port_full);
 	CU_add_test(suite, "a bad grant", test_bad_grant);
 	CU_add_test(suite, "limits", test_limit);
+	CU_add_test(suite, "limited packets taken back", test_limit_taken_back);
 	CU_add_test(suite, "carrier", test_carrier);
 	CU_add_test(suite, "threads", test_threads);
 	CU_add_test(suite, "threads that sleep in an io_uring", test_threads_uring);
