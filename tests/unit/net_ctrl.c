@@ -280,6 +280,45 @@ static void test_steering_starved(void)
 	CU_ASSERT_EQUAL(net_rig_close(r), 0);
 }
 
+/*
+ * A steered packet given up for want of buffers: the queue then watches its port
+ * again and sleeps. It must not take buffers that are there for a reason to stay up.
+ */
+static void test_steering_given_up(void)
+{
+	struct net_rig_options o = {.features = (RIG_FEATURES | VIF_CTRL_RING) &
+						~(uint32_t)VIF_RX_NOTIFY,
+				    .live_flags = VIF_CARRIER,
+				    .nr_queues = 2};
+	struct net_rig *r = net_rig_open(&o);
+	struct queue *q = r->vif->queue[1];
+	struct net_packet p = {.payload = 30000};
+	uint32_t l4, at, n, i;
+	static uint8_t frame[31000];
+
+	set_up_hashing(r, 2);
+	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING_SIZE, 1, 0, 0), OK);
+	*(uint32_t *)loopback_frame(r->lb, r->ctrl_frame) = 1;
+	CU_ASSERT_EQUAL(ask(r, XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING, r->ctrl_gref, 1, 0),
+			OK);
+	net_rig_post(r, 0, 64);
+	net_rig_post(r, 1, 3); /* too few for the packet */
+	n = net_packet_build(frame, &p, &l4, &at);
+	port_loop_inject(r->q[0].port, &no_offload, frame, n);
+	net_rig_run(r);
+	for (i = 0; i < 1000 && !q->metrics->value[METRIC_DROPS]; i++) {
+		queue_sleep(q, UINT64_MAX);
+		queue_work(q);
+	}
+	CU_ASSERT_EQUAL(q->metrics->value[METRIC_DROPS], 1);
+	while (queue_work(q))
+		;
+	CU_ASSERT_TRUE(rx_wants_port(q));
+	CU_ASSERT_FALSE(rx_arm(q));
+	CU_ASSERT_EQUAL(rx_timeout(q), UINT64_MAX);
+	CU_ASSERT_EQUAL(net_rig_close(r), 0);
+}
+
 /* With threads: everything that goes in comes out somewhere, also while settings change.
  */
 static void test_steering_threads(void)
@@ -339,6 +378,7 @@ int main(void)
 	CU_add_test(suite, "steering", test_steering);
 	CU_add_test(suite, "steering to a stuck queue", test_steering_bound);
 	CU_add_test(suite, "steering to a queue without buffers", test_steering_starved);
+	CU_add_test(suite, "steering, a packet given up", test_steering_given_up);
 	CU_add_test(suite, "steering with threads", test_steering_threads);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
