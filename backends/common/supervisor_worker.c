@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backends/common/supervisor_internal.h"
@@ -589,9 +590,21 @@ static int keep_found(struct guest_worker *w, struct control_packet *p)
 	return 0;
 }
 
-/* Its answer to HELLO: a device a message, then READY. Other messages may be older. */
+static long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/*
+ * Its answer to HELLO: a device a message, then READY. Other messages may be older.
+ * The time limit is for all of it: nobody else is served meanwhile.
+ */
 static int hear_hello(struct guest_worker *w)
 {
+	long end = now_ms() + ADOPT_LIMIT, wait;
 	struct pollfd pfd = {.fd = w->control, .events = POLLIN};
 	struct control_packet *p = w->s->packet;
 	unsigned int left = FOUND_MAX + 64;
@@ -600,8 +613,10 @@ static int hear_hello(struct guest_worker *w)
 	while (left--) {
 		rc = control_recv(w->control, p);
 		if (rc == -EAGAIN) {
-			if (poll(&pfd, 1, ADOPT_LIMIT) <= 0)
+			wait = end - now_ms();
+			if (wait <= 0 || poll(&pfd, 1, (int)wait) <= 0)
 				return -ETIMEDOUT;
+			left++; /* that was no message */
 			continue;
 		}
 		if (rc)

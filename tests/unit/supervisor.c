@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -782,6 +783,59 @@ static void test_impostor(void)
 	teardown();
 }
 
+/* A worker, in its own process, that has something to say and never answers HELLO. */
+static void talk(int listener, _Atomic(uint32_t) *said)
+{
+	struct control_msg m = {
+		CONTROL_MAGIC, CONTROL_VERSION, CONTROL_LOG, 0, LOG_LEVEL_DEBUG, 0, 0, 0};
+	uint32_t uid = UID_BASE + 5;
+	int fd;
+
+	if (privileged && setresuid(uid, uid, uid))
+		_exit(1);
+	atomic_store(said, 1);
+	fd = accept(listener, NULL, NULL);
+	while (send(fd, &m, sizeof(m), MSG_NOSIGNAL) == (ssize_t)sizeof(m)) {
+		atomic_fetch_add(said, 1);
+		usleep(100000);
+	}
+	pause();
+	_exit(1);
+}
+
+/* It is given a time for the whole of its answer, not one for each thing it says. */
+static void test_talker(void)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	_Atomic(uint32_t) *said = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char path[128], text[32];
+	int fd, pid, status = 0;
+
+	setup();
+	stop_supervisor();
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/worker-5.sock", dir);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	CU_ASSERT_EQUAL(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	CU_ASSERT_EQUAL(listen(fd, 1), 0);
+	CU_ASSERT_TRUE_FATAL(said != MAP_FAILED);
+	pid = fork();
+	if (!pid)
+		talk(fd, said);
+	snprintf(path, sizeof(path), "%s/worker-5.pid", dir);
+	snprintf(text, sizeof(text), "%d\n", pid);
+	write_file(path, text);
+	while (!atomic_load(said))
+		usleep(1000);
+	start();
+	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+	CU_ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	CU_ASSERT_TRUE(atomic_load(said) < 100);
+	close(fd);
+	munmap((void *)said, 4096);
+	teardown();
+}
+
 static void test_released(void)
 {
 	int pid;
@@ -1008,6 +1062,7 @@ int main(int argc, char **argv)
 	CU_ADD_TEST(s, test_restart);
 	CU_ADD_TEST(s, test_changes_while_away);
 	CU_ADD_TEST(s, test_impostor);
+	CU_ADD_TEST(s, test_talker);
 	CU_ADD_TEST(s, test_released);
 	CU_ADD_TEST(s, test_vanish);
 	CU_ADD_TEST(s, test_replaced);
