@@ -320,6 +320,8 @@ static void test_readonly(void)
 	CU_ASSERT_EQUAL(do_discard(&r, 0, 8, 0), BLKIF_RSP_ERROR);
 	CU_ASSERT_EQUAL(do_op(&r, BLKIF_OP_READ, 0, 1), BLKIF_RSP_OKAY);
 	CU_ASSERT_EQUAL(do_op(&r, BLKIF_OP_FLUSH_DISKCACHE, 0, 0), BLKIF_RSP_OKAY);
+	/* with data it is a write */
+	CU_ASSERT_EQUAL(do_op(&r, BLKIF_OP_FLUSH_DISKCACHE, 0, 1), BLKIF_RSP_ERROR);
 	CU_ASSERT(rig_close(&r));
 }
 
