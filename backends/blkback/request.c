@@ -27,9 +27,11 @@ static void refuse(struct vbd_queue *q, struct vbd_request *req, enum blkif_erro
 static int16_t check_permitted(const struct vbd_queue *q, const struct blkif_req *r)
 {
 	uint32_t flags = q->disk->flags;
+	/* a flush that carries data writes them */
+	bool harmless = r->op == BLKIF_OP_READ ||
+			(r->op == BLKIF_OP_FLUSH_DISKCACHE && !r->nr_segments);
 
-	if (r->op != BLKIF_OP_READ && r->op != BLKIF_OP_FLUSH_DISKCACHE &&
-	    (flags & VBD_READONLY))
+	if (!harmless && (flags & VBD_READONLY))
 		return BLKIF_RSP_ERROR;
 	if ((r->op == BLKIF_OP_WRITE_BARRIER && !(flags & VBD_BARRIER)) ||
 	    (r->op == BLKIF_OP_FLUSH_DISKCACHE && !(flags & VBD_FLUSH)) ||
