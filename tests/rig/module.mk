@@ -19,4 +19,4 @@ shell: rig stage
 	BACKEND=$(BACKEND) tests/rig/shell
 
 run: rig stage
-	BACKEND=$(BACKEND) tests/rig/run demo $(TYPE)
+	bench/run-report $(TYPE)
