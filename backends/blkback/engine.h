@@ -93,7 +93,8 @@ struct engine_setup {
 	 * nothing armed in it. NULL (tests, benchmarks): the engine makes one of its own.
 	 */
 	struct io_uring *ring;
-	bool null_skips_data;       /* for null: see engine.moves_data */
+	uint32_t piece;       /* for io_uring on a file: split what is larger; 0: no */
+	bool null_skips_data; /* for null: see engine.moves_data */
 	struct volatile_disk *disk; /* for volatile: engine_volatile.h */
 };
 

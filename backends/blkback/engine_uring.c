@@ -6,9 +6,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <liburing.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,16 +22,30 @@ enum { FILE_IMAGE, FILE_EVENT, FILE_WAKE, FILES };
 /* user_data of what is not an I/O; those are pointers. */
 enum { TAG_EVENT = 1, TAG_WAKE, TAG_UNMASK, TAG_CANCEL, TAGS };
 
-#define PORTS_FIRED  8
-#define UNMASKS      8
-#define CONTROL_SQES (2 + UNMASKS) /* both reads and the unmasking writes of one wait()  \
-				    */
+/*
+ * A request larger than the device takes at once would be refused to a submitter
+ * that must not block, and go to a kernel thread: some 20 us. So it is asked for in
+ * pieces. Without the device's word, and for what many segments may make of it:
+ */
+#define PIECE_UNKNOWN (64u << 10)
+#define PIECE_MOST    (512u << 10)
+
+/* Of a request in pieces: how many are under way; the first error. */
+enum { URING_PIECES = ENGINE_PRIVATE, URING_ERROR };
+#define URING_WHOLE 1 /* in URING_ERROR: not in pieces, they came out short */
+
+#define PORTS_FIRED 8
+#define UNMASKS     8
+#define CONTROL_SQES                                                                     \
+	(2 + UNMASKS) /* both reads and the unmasking writes of one wait()               \
+		       */
 
 struct engine_uring {
 	struct engine base;
 	struct engine_setup setup;
 	struct io_uring *ring, own;
 	struct engine_done done;
+	uint32_t piece; /* bytes; 0: any */
 	bool pool_registered, plain_discard, ring_fd_registered;
 	bool event_armed, wake_armed;
 	bool woken; /* by wake_fd, and the caller has not been back from wait() since */
@@ -71,13 +87,12 @@ static void file_sqe(struct io_uring_sqe *sqe, uint64_t data)
 	sqe->user_data = data;
 }
 
+/* One submission of @n elements, @length bytes, at @at of the image. */
 static void prep_rw(struct engine_uring *u, struct io_uring_sqe *sqe,
-		    const struct engine_io *io, struct iovec *one)
+		    const struct engine_io *io, const struct iovec *iov, unsigned int n,
+		    uint64_t at)
 {
-	uint64_t at = io->offset + io->private[ENGINE_DONE_BYTES];
 	bool write = io->op == ENGINE_WRITE;
-	unsigned int n;
-	const struct iovec *iov = engine_rest(io, one, &n);
 
 	if (n > 1) {
 		io_uring_prep_rw(write ? IORING_OP_WRITEV : IORING_OP_READV, sqe,
@@ -95,28 +110,89 @@ static void prep_rw(struct engine_uring *u, struct io_uring_sqe *sqe,
 		sqe->rw_flags = RWF_DSYNC;
 }
 
-/* Queue what is left of @io. 0, or -EAGAIN when there is no room. */
-static int issue(struct engine_uring *u, struct engine_io *io)
+/* Queue what is left of a read or write as one submission. 0 or -EAGAIN. */
+static int issue_whole(struct engine_uring *u, struct engine_io *io)
 {
 	struct io_uring_sqe *sqe = get_sqe(u);
+	const struct iovec *iov;
 	struct iovec one;
+	unsigned int n;
 
 	if (!sqe)
 		return -EAGAIN;
-	switch (io->op) {
-	case ENGINE_FLUSH:
+	iov = engine_rest(io, &one, &n);
+	prep_rw(u, sqe, io, iov, n, io->offset + io->private[ENGINE_DONE_BYTES]);
+	file_sqe(sqe, (uint64_t)(uintptr_t)io);
+	return 0;
+}
+
+/* The next piece of @io from element *@i and @done bytes on: elements, or a part of one.
+ */
+static unsigned int next_piece(const struct engine_io *io, uint64_t done, uint64_t most,
+			       unsigned int *i, struct iovec *one, uint64_t *bytes)
+{
+	unsigned int n = 0;
+
+	*bytes = 0;
+	if (io->nr_iov == 1) {
+		one->iov_base = (char *)io->iov->iov_base + done;
+		one->iov_len = io->length - done < most ? io->length - done : most;
+		*bytes = one->iov_len;
+		return 1;
+	}
+	while (*i < io->nr_iov && (!n || *bytes + io->iov[*i].iov_len <= most)) {
+		*bytes += io->iov[(*i)++].iov_len;
+		n++;
+	}
+	return n;
+}
+
+static int issue_pieces(struct engine_uring *u, struct engine_io *io)
+{
+	unsigned int least = (unsigned int)((io->length + u->piece - 1) / u->piece);
+	uint64_t most = (io->length / least + 4095) & ~4095ull, done = 0, bytes;
+	unsigned int i = 0, first, n;
+
+	if (io_uring_sq_space_left(u->ring) < 2 * least + CONTROL_SQES) {
+		count_syscall(u);
+		io_uring_submit(u->ring);
+		if (io_uring_sq_space_left(u->ring) < 2 * least + CONTROL_SQES)
+			return issue_whole(u, io);
+	}
+	for (; done < io->length; done += bytes) {
+		struct io_uring_sqe *sqe = get_sqe(u);
+		struct iovec one;
+
+		first = i;
+		n = next_piece(io, done, most < u->piece ? most : u->piece, &i, &one,
+			       &bytes);
+		prep_rw(u, sqe, io, io->nr_iov == 1 ? &one : &io->iov[first], n,
+			io->offset + done);
+		file_sqe(sqe, (uint64_t)(uintptr_t)io);
+		io->private[URING_PIECES]++;
+	}
+	return 0;
+}
+
+/* Queue what is left of @io. 0, or -EAGAIN when there is no room. */
+static int issue(struct engine_uring *u, struct engine_io *io)
+{
+	struct io_uring_sqe *sqe;
+
+	if (io->op == ENGINE_READ || io->op == ENGINE_WRITE)
+		return u->piece && io->length > u->piece && !io->private[URING_ERROR]
+			       ? issue_pieces(u, io)
+			       : issue_whole(u, io);
+	sqe = get_sqe(u);
+	if (!sqe)
+		return -EAGAIN;
+	if (io->op == ENGINE_FLUSH)
 		io_uring_prep_fsync(sqe, FILE_IMAGE, IORING_FSYNC_DATASYNC);
-		break;
-	case ENGINE_DISCARD:
+	else
 		io_uring_prep_fallocate(
 			sqe, FILE_IMAGE,
 			engine_discard_mode(u->setup.block_device, u->plain_discard),
 			(off_t)io->offset, (off_t)io->length);
-		break;
-	default:
-		prep_rw(u, sqe, io, &one);
-		break;
-	}
 	file_sqe(sqe, (uint64_t)(uintptr_t)io);
 	return 0;
 }
@@ -150,6 +226,31 @@ static void uring_commit(struct engine *e)
 	io_uring_submit(u->ring);
 }
 
+/* One piece of @io came back. True: it was the last, and all is well or *@res says why
+ * not. */
+static bool piece_completed(struct engine_uring *u, struct engine_io *io, int *res)
+{
+	int64_t error;
+
+	if (*res >= 0)
+		io->private[ENGINE_DONE_BYTES] += (uint64_t)*res;
+	else if (!io->private[URING_ERROR])
+		io->private[URING_ERROR] = (uint64_t)(int64_t)*res;
+	if (--io->private[URING_PIECES])
+		return false;
+	error = (int64_t)io->private[URING_ERROR];
+	*res = (int)error;
+	if (error && error != -EAGAIN && error != -EINTR)
+		return true;
+	if (!error && io->private[ENGINE_DONE_BYTES] == io->length)
+		return true;
+	/* Short somewhere: all of it again, as one, which finds out where. */
+	io->private[ENGINE_DONE_BYTES] = 0;
+	io->private[URING_ERROR] = URING_WHOLE;
+	*res = -EIO;
+	return issue_whole(u, io) != 0;
+}
+
 static void io_completed(struct engine_uring *u, struct engine_io *io, int res)
 {
 	int64_t result = res;
@@ -160,9 +261,13 @@ static void io_completed(struct engine_uring *u, struct engine_io *io, int res)
 		if (!issue(u, io))
 			return;
 	}
-	if ((io->op == ENGINE_READ || io->op == ENGINE_WRITE) &&
-	    !engine_progress(io, res, &result)) {
-		if (!issue(u, io))
+	if (io->private[URING_PIECES]) {
+		if (!piece_completed(u, io, &res))
+			return;
+		result = res;
+	} else if ((io->op == ENGINE_READ || io->op == ENGINE_WRITE) &&
+		   !engine_progress(io, res, &result)) {
+		if (!issue_whole(u, io))
 			return;
 		result = -EIO;
 	}
@@ -443,6 +548,22 @@ static int bring_up(struct engine_uring *u)
 	return enable(u->ring);
 }
 
+/* How much the device takes in one request; 0 for a file, whose device is not known. */
+static uint32_t piece_size(const struct engine_setup *s)
+{
+	unsigned short sectors = 0;
+	uint32_t bytes;
+
+	if (!s->block_device)
+		return s->piece;
+	if (ioctl(s->fd, BLKSECTGET, &sectors) || !sectors)
+		return PIECE_UNKNOWN;
+	bytes = sectors * 512u & ~4095u;
+	if (bytes > PIECE_MOST)
+		return PIECE_MOST;
+	return bytes ? bytes : 4096;
+}
+
 struct engine *engine_uring_open(const struct engine_setup *s)
 {
 	struct engine_uring *u = calloc(1, sizeof(*u));
@@ -455,6 +576,7 @@ struct engine *engine_uring_open(const struct engine_setup *s)
 	u->base.moves_data = true;
 	u->setup = *s;
 	u->ring = s->ring;
+	u->piece = piece_size(s);
 	engine_done_init(&u->done);
 	if (!u->ring)
 		ret = own_ring(u, s->depth);

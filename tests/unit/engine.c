@@ -45,10 +45,20 @@ static struct engine *restricted_uring_open(const struct engine_setup *s)
 	return engine_uring_open(&mine);
 }
 
+/* On a device that takes 4 KiB at a time. */
+static struct engine *pieces_uring_open(const struct engine_setup *s)
+{
+	struct engine_setup mine = *s;
+
+	mine.piece = 4096;
+	return engine_uring_open(&mine);
+}
+
 static struct engine *(*const engines[])(const struct engine_setup *) = {
-	engine_uring_open, restricted_uring_open, engine_aio_open, engine_null_open};
-#define ENGINES 4
-#define REAL    3 /* of them, with a disk */
+	engine_uring_open, restricted_uring_open, pieces_uring_open, engine_aio_open,
+	engine_null_open};
+#define ENGINES 5
+#define REAL    4 /* of them, with a disk */
 
 static void start(unsigned int which)
 {
@@ -155,6 +165,41 @@ static void test_read_write(void)
 		CU_ASSERT_EQUAL(run(&io), -EOPNOTSUPP);
 		stop(w);
 		free(other);
+	}
+}
+
+/* Large ones, whole and in pieces, out of one area and out of uneven elements. */
+static void test_large(void)
+{
+	for (unsigned int w = 0; w < REAL; w++) {
+		uint32_t *from, *to = malloc(POOL);
+		struct iovec iov[40];
+		struct engine_io io;
+		size_t at = 0;
+		unsigned int n = 0;
+
+		start(w);
+		from = setup.pool;
+		for (unsigned int i = 0; i < POOL / 4; i++)
+			from[i] = i * 2654435761u;
+		iov[0] = (struct iovec){from, POOL - 512};
+		io = rw(ENGINE_WRITE, 1536, iov, 1);
+		io.pooled = true;
+		CU_ASSERT_EQUAL(run(&io), 0);
+		for (; n < 40; n++) {
+			iov[n] = (struct iovec){(char *)to + at, 512 * (1 + n * 7 % 8)};
+			at += iov[n].iov_len;
+		}
+		io = rw(ENGINE_READ, 1536, iov, n);
+		CU_ASSERT_EQUAL(run(&io), 0);
+		CU_ASSERT(at > 80000 && !memcmp(from, to, at));
+		/* and where it ends beyond the image */
+		io = rw(ENGINE_READ, SIZE - at + 512, iov, n);
+		CU_ASSERT_EQUAL(run(&io), -EIO);
+		io = rw(ENGINE_READ, SIZE - at, iov, n);
+		CU_ASSERT_EQUAL(run(&io), 0);
+		stop(w);
+		free(to);
 	}
 }
 
@@ -388,7 +433,7 @@ static void test_skips_data(void)
 	struct iovec iov;
 	struct engine_io io;
 
-	start(3);
+	start(4);
 	CU_ASSERT(e->moves_data);
 	iov = (struct iovec){setup.pool, 4096};
 	memset(setup.pool, 0x11, 4096);
@@ -403,7 +448,7 @@ static void test_skips_data(void)
 	io = rw(ENGINE_READ, 0, &iov, 1);
 	CU_ASSERT_EQUAL(run(&io), 0);
 	CU_ASSERT_EQUAL(*(char *)setup.pool, 0x11);
-	stop(3);
+	stop(4);
 }
 
 static void test_cannot_open(void)
@@ -429,6 +474,7 @@ static void test_cannot_open(void)
 
 static const struct vbd_test tests[] = {
 	{"reads, writes, flush, discard", test_read_write},
+	{"large ones, and in pieces", test_large},
 	{"the end of the image", test_end_of_image},
 	{"depth, and drain", test_depth_and_drain},
 	{"events, masked and unmasked", test_events},
