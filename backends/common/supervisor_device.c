@@ -98,6 +98,33 @@ static int make_state(struct device *d, size_t size)
 	return 0;
 }
 
+/* ---- the guest's name ---- */
+
+/* Without what xl puts behind it while the guest migrates to this host. */
+static char *guest_name(struct store *store, uint32_t domid)
+{
+	static const char incoming[] = "--incoming";
+	char *name = store_read(store, 0, "/local/domain/%u/name", domid), *end;
+
+	if (!name && asprintf(&name, "domain-%u", domid) < 0)
+		name = NULL;
+	end = name ? strstr(name, incoming) : NULL;
+	if (end && end != name && !end[sizeof(incoming) - 1])
+		*end = '\0';
+	return name;
+}
+
+/* It may have been renamed since we looked. */
+static void refresh_name(struct device *d)
+{
+	char *name = guest_name(d->be.store, d->be.domid);
+
+	if (!name)
+		return;
+	free(d->be.guest);
+	d->be.guest = name;
+}
+
 /* ---- what the state machine asks ---- */
 
 static bool op_foreign(struct xenbus *x)
@@ -153,6 +180,7 @@ static int op_attach(struct xenbus *x)
 	int rc;
 
 	memset(a, 0, sizeof(*a));
+	refresh_name(d);
 	rc = d->be.class->connect(&d->be, a, &state_size);
 	if (rc)
 		return rc;
@@ -278,15 +306,6 @@ static void device_free(struct device *d)
 	free(d->be.frontend);
 	free(d->be.guest);
 	free(d);
-}
-
-static char *guest_name(struct store *store, uint32_t domid)
-{
-	char *name = store_read(store, 0, "/local/domain/%u/name", domid);
-
-	if (!name && asprintf(&name, "domain-%u", domid) < 0)
-		name = NULL;
-	return name;
 }
 
 /* The frontend that @path names, if it is @domid's; else NULL. */

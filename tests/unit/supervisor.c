@@ -836,6 +836,25 @@ static void test_talker(void)
 	teardown();
 }
 
+/* Migrated to this host, and then renamed: its configuration goes by the guest's name. */
+static void test_names(void)
+{
+	setup();
+	store_write(tool, 0, "web--incoming", "/local/domain/5/name");
+	add(5, 51712, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51712, 2));
+	look(5, 51712);
+	CU_ASSERT_STRING_EQUAL(each.be->guest, "web");
+	store_write(tool, 0, "www", "/local/domain/5/name");
+	put(5, 51712, true, "hotplug-status", "connected");
+	put(5, 51712, false, "state", "3");
+	CU_ASSERT_TRUE(until(5, 51712, 4));
+	look(5, 51712);
+	CU_ASSERT_STRING_EQUAL(each.be->guest, "www");
+	detach_device(5, 51712);
+	teardown();
+}
+
 static void test_released(void)
 {
 	int pid;
@@ -1063,6 +1082,7 @@ int main(int argc, char **argv)
 	CU_ADD_TEST(s, test_changes_while_away);
 	CU_ADD_TEST(s, test_impostor);
 	CU_ADD_TEST(s, test_talker);
+	CU_ADD_TEST(s, test_names);
 	CU_ADD_TEST(s, test_released);
 	CU_ADD_TEST(s, test_vanish);
 	CU_ADD_TEST(s, test_replaced);
