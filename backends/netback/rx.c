@@ -412,8 +412,8 @@ static bool rx_gather(struct queue *q, uint32_t avail)
 			break;
 		if (p->nr_slots > avail)
 			rx->starved = true;
-		/* once the limits have let it pass it is not asked for again */
-		if (rx->starved || ((!was_held || rx->throttled) && !rx_allowed(q, p))) {
+		/* the limits come last: what they let pass goes at once */
+		if (rx->starved || !rx_allowed(q, p)) {
 			if (!was_held)
 				rx_hold(rx, p);
 			break;

@@ -450,6 +450,28 @@ static void test_limit(void)
 	CU_ASSERT_EQUAL(net_rig_close(r), 0);
 }
 
+/* A packet that waited for buffers counts like any other when they come. */
+static void test_limit_starved(void)
+{
+	struct net_rig *r = net_rig_open(&plain);
+	struct limit_rate rate = {.bytes_per_s = 1, .bytes_burst = 5000};
+	uint32_t i;
+
+	limit_set(&r->vif->state->limit[0], &rate);
+	fill(5000);
+	net_rig_post(r, 0, 1);
+	for (i = 0; i < 4; i++) {
+		port_loop_inject(r->q[0].port, &no_offload, frame, 5000);
+		net_rig_run(r); /* too few: it takes two */
+		net_rig_post(r, 0, 2);
+		net_rig_run(r);
+	}
+	CU_ASSERT_EQUAL(metric(r, METRIC_RX_OPS), 1);
+	expect(r, 5000);
+	expect_none(r);
+	CU_ASSERT_EQUAL(net_rig_close(r), 0);
+}
+
 static void test_carrier(void)
 {
 	struct net_rig *r = net_rig_open(&plain);
@@ -561,6 +583,7 @@ int main(void)
 	CU_add_test(suite, "what the frontend accepts", test_features);
 	CU_add_test(suite, "a bad grant", test_bad_grant);
 	CU_add_test(suite, "limits", test_limit);
+	CU_add_test(suite, "limits and too few buffers", test_limit_starved);
 	CU_add_test(suite, "carrier and live changes", test_carrier);
 	CU_add_test(suite, "the host's interface gone", test_port_gone);
 	CU_add_test(suite, "reflected, with threads", test_reflect);
