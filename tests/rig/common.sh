@@ -36,17 +36,23 @@ lock()
 	}
 }
 
-# Holds one of RIG_SLOTS places for a QEMU until the script ends: qemu_slot FD
+# Holds one of RIG_SLOTS places for a QEMU until the script ends, first come first
+# served: qemu_slot FD
 qemu_slot()
 {
-	local slot
+	local slot turn
 	mkdir -p "$RIG_CACHE"
+	exec {turn}>"$RIG_CACHE/qemu-turn.lock"
+	flock "$turn"
 	while :; do
 		for slot in $(seq "${RIG_SLOTS:-2}"); do
 			eval "exec $1>\"\$RIG_CACHE/qemu$slot.lock\""
-			flock -n "$1" && return
+			if flock -n "$1"; then
+				exec {turn}>&-
+				return
+			fi
 		done
-		sleep 1
+		sleep 0.2
 	done
 }
 

@@ -54,10 +54,11 @@ finish()
 	exit $?
 }
 
-# wait_for SECONDS COMMAND...: until the command succeeds.
+# wait_for SECONDS COMMAND...: until the command succeeds. SECONDS are what an idle
+# machine may take; a busy one gets PATIENCE times as long.
 wait_for()
 {
-	wait_end=$(($(cut -d. -f1 /proc/uptime) + $1))
+	wait_end=$(($(cut -d. -f1 /proc/uptime) + $1 * ${PATIENCE:-4}))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "$(cut -d. -f1 /proc/uptime)" -lt $wait_end ] || return 1
@@ -73,7 +74,7 @@ rig_collect()
 	for rig_log in /var/log/xen $RUN; do
 		cp -r $rig_log $OUT/ 2>/dev/null
 	done
-	rm -f $OUT/rig/*.cpio
+	find $OUT/rig -size +4096k -exec rm -f {} +
 	dmesg >$OUT/dmesg
 	xl dmesg >$OUT/xl-dmesg 2>/dev/null
 	xenstore-ls -f >$OUT/xenstore
@@ -119,9 +120,11 @@ ram_disk()
 	modprobe brd rd_nr=4 rd_size=$((${1:-64} * 1024))
 }
 
-# The backends under test. Ours are started with no arguments, as a user would.
+# The backends under test, unless they run. Ours are started with no arguments, as a
+# user would.
 backends_start()
 {
+	[ ! -e $RUN/blkback.pid ] || ! kill -0 $(cat $RUN/blkback.pid) 2>/dev/null || return 0
 	modprobe tun
 	case $BACKEND in
 	kernel)
@@ -148,11 +151,79 @@ backends_stop()
 	esac
 }
 
+# back KIND GUEST DEVID: the backend's directory of a device.
+back()
+{
+	echo /local/domain/0/backend/$1/$(xl domid $2)/$3
+}
+
+# state_is DIRECTORY STATE: of a backend's (or frontend's) directory.
+state_is()
+{
+	[ "$(xenstore-read $1/state 2>/dev/null)" = $2 ]
+}
+
+# The process of daemon $1 that serves the guest with number $2.
+worker_of()
+{
+	cat /run/xylem/$1/worker-$2.pid
+}
+
+# How many grants, of all guests, are mapped or being copied, in Xen's own list.
+grants_in_use()
+{
+	xl dmesg -c >/dev/null
+	xl debug-keys g
+	sleep 0.3
+	xl dmesg | grep -c '^(XEN) *\[0x'
+}
+
+# held: what guests and their devices hold in dom0 and Xen, a line a kind. Two of
+# these, taken with the same guests about, are equal unless something was left.
+held()
+{
+	echo "domains $(xl list | sed '1d; s/ .*//' | tr '\n' ' ')"
+	echo "grants $(grants_in_use)"
+	echo "event channels $(lsevtchn 0 | wc -l)"
+	echo "network interfaces $(ls /sys/class/net | tr '\n' ' ')"
+	echo "loop devices $(losetup -a | wc -l)"
+	for held_kind in vbd vif; do
+		echo "store $held_kind $(xenstore-ls /local/domain/0/backend/$held_kind 2>/dev/null | wc -l)"
+		echo "errors $held_kind $(xenstore-ls /local/domain/0/error/backend/$held_kind 2>/dev/null | wc -l)"
+	done
+	[ $BACKEND = xylem ] || return 0
+	for held_daemon in blkback netback; do
+		for held_pid in $(pidof $held_daemon); do
+			echo "$held_daemon descriptors $(ls /proc/$held_pid/fd | wc -l) $(tr '\0' ' ' </proc/$held_pid/cmdline)"
+		done | sort
+		echo "$held_daemon files $(ls /run/xylem/$held_daemon | tr '\n' ' ')"
+	done
+}
+
+# nothing_left_since FILE: held is what it was when FILE was written.
+nothing_left_since()
+{
+	wait_for 15 held_is $1 && return
+	held | diff $1 -
+}
+
+held_is()
+{
+	held >$RUN/held.now && cmp -s $1 $RUN/held.now
+}
+
+free_memory()
+{
+	xl info free_memory
+}
+
 # --- guests ---
 
 # guest_create NAME pv|pvh|hvm [LINE...]: starts a guest and waits for it.
 # Each LINE is added to its xl configuration. GUEST_TOOLS=io: fio and iperf3.
 # GUEST_ARGS: added to its kernel command line. GUEST_IP: its address on eth0.
+# GUEST_MEMORY, GUEST_VCPUS, GUEST_REBOOT: memory, vcpus, on_reboot.
+# GUEST_JOB: a script that the guest starts by itself, in the background.
 guest_create()
 {
 	guest_name=$1
@@ -201,11 +272,11 @@ guest_config()
 		type = "$2"
 		kernel = "$guest_kernel"
 		ramdisk = "$guest_ramdisk"
-		cmdline = "console=hvc0 quiet loglevel=4 ${GUEST_IP:+rigip=$GUEST_IP} ${GUEST_ARGS:-}"
-		memory = 512
-		vcpus = 1
+		cmdline = "console=hvc0 quiet loglevel=4 ${GUEST_IP:+rigip=$GUEST_IP} ${GUEST_ARGS:-}${GUEST_JOB:+ rigjob=$(echo "$GUEST_JOB" | base64 | tr -d '\n')}"
+		memory = ${GUEST_MEMORY:-512}
+		vcpus = ${GUEST_VCPUS:-1}
 		tsc_mode = "native"
-		on_reboot = "destroy"
+		on_reboot = "${GUEST_REBOOT:-destroy}"
 		on_crash = "preserve"
 	END
 	[ "$2" != hvm ] || cat <<-END
@@ -230,13 +301,11 @@ guest_wait()
 	return 1
 }
 
-guest_serial=0
-
 # guest_send NAME SCRIPT: has the guest run the script; does not wait.
 guest_send()
 {
-	guest_serial=$(($(cat $RUN/serial 2>/dev/null || echo 0) + 1))
-	echo $guest_serial >$RUN/serial
+	guest_serial=$(($(cat $RUN/serial-$1 2>/dev/null || echo 0) + 1))
+	echo $guest_serial >$RUN/serial-$1
 	guest_tty=$(xenstore-read /local/domain/$(xl domid "$1")/console/tty) || return 1
 	echo "$guest_serial $(echo "$2" | base64 | tr -d '\n')" >"$guest_tty"
 }

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Whole boots: `make system`, with SCENARIOS="pv-basic ..." for some only.
+# Whole boots: `make system`, with SCENARIOS="pv-basic ..." for some only; `make
+# soak` all of them and then the long ones.
 
 system: rig stage
 	tests/system/run-all $(SCENARIOS)
+
+soak: rig stage
+	cd tests/system && ./run-all $$(grep -hv '^#' scenarios scenarios.soak)
