@@ -195,6 +195,25 @@ static int make_executable(struct probe_env *env)
 	return RESULT(mprotect(p, 4096, PROT_READ | PROT_EXEC));
 }
 
+/* RLIMIT_DATA counts neither of these. */
+static int shared_memory(struct probe_env *env)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		       0);
+
+	(void)env;
+	return p == MAP_FAILED ? -errno : 0;
+}
+
+static int stack_memory(struct probe_env *env)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0);
+
+	(void)env;
+	return p == MAP_FAILED ? -errno : 0;
+}
+
 /* The 32-bit entry has other numbers: 20 is getpid there, writev here. */
 static int other_abi(struct probe_env *env)
 {
@@ -460,6 +479,8 @@ const struct probe probes[] = {
 	{"use bpf", load_bpf, false, false, false},
 	{"map executable memory", executable_memory, false, true, false},
 	{"make memory executable", make_executable, false, true, false},
+	{"use shared memory, without limit", shared_memory, false, true, false},
+	{"use memory as a stack, without limit", stack_memory, false, true, false},
 	{"use the 32-bit system calls", other_abi, false, false, false},
 	{"raise a limit", more_files, false, false, false},
 	{"make a raw io_uring", raw_ring, false, true, false},
