@@ -63,9 +63,12 @@ kernel_version()
 
 library_path=$PKG/lib/x86_64-linux-gnu:$PKG/usr/lib/x86_64-linux-gnu:$PKG/usr/lib/x86_64-linux-gnu/ceph
 
-# The libraries of one program, from the packages or else from this machine.
+# The libraries of one program, from the packages or else from this machine. Those of
+# fio that only its storage clusters need are empty ones: see stubs.
 libraries()
 {
+	local library_path=$library_path
+	[ "${1##*/}" != fio ] || library_path=$RIG_CACHE/stubs:$library_path
 	"$PKG/lib64/ld-linux-x86-64.so.2" --inhibit-cache \
 		--library-path "$library_path" --list "$1" |
 		awk '/=> \//{print $3} /not found/{exit 1}' ||
