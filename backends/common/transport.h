@@ -105,6 +105,11 @@ static inline void grants_pool_free(struct grants *g, struct grants_pool *p)
 
 /* The real one; opens /dev/xen/gntdev, so call it before privileges are dropped. */
 struct grants *grants_open_xen(uint32_t domid);
+/*
+ * The same with pools, where /dev/xen/gntalloc is there. Only for those who use them:
+ * whoever holds that device may fill this domain's grant table.
+ */
+struct grants *grants_open_xen_pools(uint32_t domid);
 
 /*
  * A set of event-channel ports behind one pollable descriptor, owned by one

@@ -225,11 +225,22 @@ struct grants *grants_open_xen(uint32_t domid)
 		errno = err;
 		return NULL;
 	}
-	raise_gntalloc_limit();
-	x->gntalloc = open("/dev/xen/gntalloc", O_RDWR | O_CLOEXEC); /* may be missing */
+	x->gntalloc = -1;
 	x->grants.ops = &xen_grants_ops;
 	x->grants.domid = domid;
 	return &x->grants;
+}
+
+struct grants *grants_open_xen_pools(uint32_t domid)
+{
+	struct grants *g = grants_open_xen(domid);
+	struct xen_grants *x = (struct xen_grants *)g;
+
+	if (!g)
+		return NULL;
+	raise_gntalloc_limit();
+	x->gntalloc = open("/dev/xen/gntalloc", O_RDWR | O_CLOEXEC); /* may be missing */
+	return g;
 }
 
 /* ---- event channels ---- */

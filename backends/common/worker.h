@@ -23,7 +23,7 @@ struct worker_class {
 	 * (0: 128), with which more IORING_SETUP flags */
 	int uring_pool;
 	unsigned int uring_entries, uring_flags;
-	/* NULL: grants_open_xen(). Tests give a loopback's. */
+	/* NULL: grants_open_xen(), without pools. Tests give a loopback's. */
 	struct grants *(*open_grants)(uint32_t domid);
 	/*
 	 * A device to serve. @msg's payload (class-specific, @size bytes) and @fds are

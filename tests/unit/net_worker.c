@@ -57,6 +57,12 @@ void worker_put_uring(struct worker *w, struct io_uring *ring)
 static struct loopback *events_of;
 static unsigned int events_left; /* so many succeed */
 
+struct grants *grants_open_xen_pools(uint32_t domid)
+{
+	(void)domid;
+	return NULL;
+}
+
 struct events *events_fdopen_xen(int fd, uint32_t domid)
 {
 	CU_ASSERT_EQUAL(domid, LOOPBACK_DOMID);

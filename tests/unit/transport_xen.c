@@ -177,6 +177,7 @@ static void test_grants(void)
 {
 	xengnttab_grant_copy_segment_t s[2];
 	uint32_t refs[] = {9, 8, 700};
+	struct grants_pool pool;
 	struct grants *g;
 
 	lib.fail = EACCES;
@@ -189,6 +190,7 @@ static void test_grants(void)
 	g = grants_open_xen(5);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(g);
 	CU_ASSERT_EQUAL(g->domid, 5);
+	CU_ASSERT_EQUAL(grants_pool(g, &pool, 1), -EOPNOTSUPP); /* not asked for */
 	CU_ASSERT_PTR_EQUAL(grants_map(g, refs, 3, PROT_READ), &lib);
 	CU_ASSERT_EQUAL(lib.domid, 5);
 	CU_ASSERT_EQUAL(lib.count, 3);
