@@ -82,6 +82,8 @@ copy_libraries()
 	shift
 	mkdir -p "$tree/lib/x86_64-linux-gnu" "$tree/lib64"
 	cp -L "$PKG/lib64/ld-linux-x86-64.so.2" "$tree/lib64/"
+	# What ends a thread looks for it at run time.
+	cp -L "$PKG/lib/x86_64-linux-gnu/libgcc_s.so.1" "$tree/lib/x86_64-linux-gnu/"
 	for program in "$@"; do
 		libraries "$program"
 	done | sort -u | while read -r library; do
