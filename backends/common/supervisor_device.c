@@ -187,8 +187,10 @@ static int op_attach(struct xenbus *x)
 	rc = send_attach(d, a, state_size);
 	for (i = 0; i < a->nfds; i++)
 		close(a->fds[i]);
-	if (rc)
+	if (rc) {
 		let_go(d);
+		d->be.class->disconnected(&d->be);
+	}
 	return rc;
 }
 

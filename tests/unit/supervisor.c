@@ -43,6 +43,7 @@ enum deed {
 	DEED_NONSENSE,  /* attach, then send what nobody asked for */
 	DEED_GARBAGE,   /* attach, then send bytes that are no message */
 	DEED_DEAF,      /* attach, then close the control socket and stay */
+	DEED_STATELESS, /* no worker is told: its state cannot be made */
 };
 
 /* What the test and its devices share. */
@@ -93,6 +94,7 @@ static void do_deed(struct worker_device *dev)
 		break;
 	case DEED_SERVE:
 	case DEED_REFUSE:
+	case DEED_STATELESS:
 		break;
 	}
 }
@@ -181,7 +183,7 @@ static const struct worker_class echo_worker = {
 
 /* ---- the supervisor's side ---- */
 
-static int nr_probe, nr_remove, nr_resume, nr_publish, nr_changed;
+static int nr_probe, nr_remove, nr_resume, nr_publish, nr_changed, nr_disconnected;
 
 static int echo_probe(struct backend *be)
 {
@@ -202,7 +204,7 @@ static int echo_connect(struct backend *be, struct backend_attach *out,
 {
 	uint64_t deed = 0;
 	uint32_t payload;
-	int rc = store_get_u64(be->store, 0, be->frontend, "deed", 0, DEED_DEAF, &deed);
+	int rc = store_get_u64(be->store, 0, be->frontend, "deed", 0, DEED_STATELESS, &deed);
 
 	if (rc && rc != -ENOENT)
 		return rc;
@@ -211,7 +213,7 @@ static int echo_connect(struct backend *be, struct backend_attach *out,
 	out->size = sizeof(payload);
 	out->fds[out->nfds++] = open("/dev/null", O_RDWR | O_CLOEXEC);
 	out->fds[out->nfds++] = open("/dev/zero", O_RDWR | O_CLOEXEC);
-	*state_size = sizeof(struct echo_state);
+	*state_size = deed == DEED_STATELESS ? 0 : sizeof(struct echo_state);
 	return 0;
 }
 
@@ -238,15 +240,16 @@ static int echo_publish(struct backend *be)
 	return 0;
 }
 
-static void echo_nothing(struct backend *be)
-{
-	(void)be;
-}
-
 static void echo_changed(struct backend *be)
 {
 	(void)be;
 	nr_changed++;
+}
+
+static void echo_disconnected(struct backend *be)
+{
+	(void)be;
+	nr_disconnected++;
 }
 
 static void echo_remove(struct backend *be)
@@ -271,7 +274,7 @@ static const struct backend_class echo = {
 	.prepare = echo_prepare,
 	.resume = echo_resume,
 	.publish = echo_publish,
-	.disconnected = echo_nothing,
+	.disconnected = echo_disconnected,
 	.changed = echo_changed,
 	.remove = echo_remove,
 };
@@ -322,6 +325,7 @@ static void setup(void)
 {
 	fds_before = open_fds();
 	nr_probe = nr_remove = nr_resume = nr_publish = nr_changed = 0;
+	nr_disconnected = 0;
 	snprintf(dir, sizeof(dir), "/tmp/xylem-supervisor-XXXXXX");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
 	snprintf(conf_path, sizeof(conf_path), "%s/echo.conf", dir);
@@ -614,6 +618,20 @@ static void misbehave(enum deed deed, bool dies)
 	detach_device(5, 51712);
 	detach_device(6, 51712);
 	CU_ASSERT_TRUE(ended(other));
+	teardown();
+}
+
+/* What connect() has opened does not stay open when nobody can be told of it. */
+static void test_untold(void)
+{
+	setup();
+	connect_device(5, 51712, DEED_STATELESS);
+	CU_ASSERT_TRUE(until(5, 51712, 5));
+	CU_ASSERT_EQUAL(nr_disconnected, 1);
+	put(5, 51712, false, "state", "6");
+	CU_ASSERT_TRUE(until(5, 51712, 6));
+	CU_ASSERT_EQUAL(nr_disconnected, 1);
+	remove_device(5, 51712);
 	teardown();
 }
 
@@ -1071,6 +1089,7 @@ int main(int argc, char **argv)
 	CU_ADD_TEST(s, test_life);
 	CU_ADD_TEST(s, test_a_worker_a_guest);
 	CU_ADD_TEST(s, test_reconnect);
+	CU_ADD_TEST(s, test_untold);
 	CU_ADD_TEST(s, test_refused_attach);
 	CU_ADD_TEST(s, test_broken_frontend);
 	CU_ADD_TEST(s, test_crash);
