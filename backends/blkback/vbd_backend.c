@@ -328,15 +328,16 @@ static uint64_t medium_size(const struct vbd *v)
 }
 
 /* The disk's size in whole @unit; says what is left over. */
-static uint64_t whole(const struct backend *be, uint64_t size, uint32_t unit)
+static uint64_t whole(struct backend *be, uint64_t size, uint32_t unit)
 {
 	uint64_t rest = size % unit;
 
 	if (rest)
-		log_warn(LOG_NAME "the last %" PRIu64 " of %" PRIu64
-				  " bytes make no sector of %u:"
-				  " the guest does not see them",
-			 LOG_ARGS(be), rest, size, unit);
+		log_guest(&be->log_limit, LOG_LEVEL_WARN,
+			  LOG_NAME "the last %" PRIu64 " of %" PRIu64
+				   " bytes make no sector of %u:"
+				   " the guest does not see them",
+			  LOG_ARGS(be), rest, size, unit);
 	return size - rest;
 }
 
@@ -427,22 +428,25 @@ static int fill_fds(struct backend *be, struct backend_attach *out, uint32_t que
 	return err;
 }
 
-static void log_connection(const struct backend *be, const struct vbd_attach *a)
+/* A guest may connect as often as it likes. */
+static void log_connection(struct backend *be, const struct vbd_attach *a)
 {
 	static const char *const engines[] = {"io_uring", "libaio", "null"};
 	const struct vbd *v = be->priv;
 
-	log_info(LOG_NAME "%s (%s): %" PRIu64 " bytes, %s, %u queues of %u pages%s%s%s",
-		 LOG_ARGS(be), v->dev, v->medium.params ? v->medium.params : "", a->size,
-		 engines[a->engine], a->nr_queues, 1u << a->ring_order,
-		 a->flags & VBD_PERSISTENT ? ", persistent grants" : "",
-		 a->flags & VBD_DISCARD ? ", discard" : "",
-		 a->flags & VBD_READONLY ? ", read-only" : "");
+	log_guest(&be->log_limit, LOG_LEVEL_INFO,
+		  LOG_NAME "%s (%s): %" PRIu64 " bytes, %s, %u queues of %u pages%s%s%s",
+		  LOG_ARGS(be), v->dev, v->medium.params ? v->medium.params : "", a->size,
+		  engines[a->engine], a->nr_queues, 1u << a->ring_order,
+		  a->flags & VBD_PERSISTENT ? ", persistent grants" : "",
+		  a->flags & VBD_DISCARD ? ", discard" : "",
+		  a->flags & VBD_READONLY ? ", read-only" : "");
 	if (v->medium.image.fd >= 0 && !v->medium.image.direct)
-		log_info(LOG_NAME
-			 "%s: no direct I/O for this file or its size; using the page"
-			 " cache",
-			 LOG_ARGS(be), v->medium.params);
+		log_guest(&be->log_limit, LOG_LEVEL_INFO,
+			  LOG_NAME
+			  "%s: no direct I/O for this file or its size; using the page"
+			  " cache",
+			  LOG_ARGS(be), v->medium.params);
 }
 
 static int vbd_connect(struct backend *be, struct backend_attach *out, size_t *state_size)

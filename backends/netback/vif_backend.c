@@ -204,7 +204,8 @@ static void default_name(const struct backend *be, char name[IFNAMSIZ])
 static void plug_again(struct backend *be)
 {
 	struct vif *v = be->priv;
-	char *status = nodes_text(be, "hotplug-status"), *bridge = nodes_text(be, "bridge");
+	char *status = nodes_text(be, "hotplug-status"),
+	     *bridge = nodes_text(be, "bridge");
 	int err;
 
 	if (status && bridge && !strcmp(status, "connected")) {
@@ -389,7 +390,8 @@ static int open_ports(struct backend *be, struct backend_attach *out, uint32_t n
 	return err;
 }
 
-static void log_connection(const struct backend *be, const struct vif_attach *a)
+/* A guest may connect as often as it likes. */
+static void log_connection(struct backend *be, const struct vif_attach *a)
 {
 	const struct vif *v = be->priv;
 	char name[IFNAMSIZ] = "?";
@@ -398,12 +400,13 @@ static void log_connection(const struct backend *be, const struct vif_attach *a)
 		memcpy(name, v->interface, sizeof(name));
 	else
 		tap_name(&v->tap, name);
-	log_info(LOG_NAME "%s %s, %u queues%s%s%s%s", LOG_ARGS(be),
-		 v->port_kind == VIF_PORT_TAP ? "tap" : "packet sockets on", name,
-		 a->nr_queues, a->features & VIF_SG ? ", sg" : "",
-		 a->features & (VIF_GSO_TCPV4 | VIF_GSO_TCPV6) ? ", gso" : "",
-		 a->features & VIF_CTRL_RING ? ", control ring" : "",
-		 a->live.flags & VIF_MCAST_CONTROL ? ", multicast control" : "");
+	log_guest(&be->log_limit, LOG_LEVEL_INFO, LOG_NAME "%s %s, %u queues%s%s%s%s",
+		  LOG_ARGS(be),
+		  v->port_kind == VIF_PORT_TAP ? "tap" : "packet sockets on", name,
+		  a->nr_queues, a->features & VIF_SG ? ", sg" : "",
+		  a->features & (VIF_GSO_TCPV4 | VIF_GSO_TCPV6) ? ", gso" : "",
+		  a->features & VIF_CTRL_RING ? ", control ring" : "",
+		  a->live.flags & VIF_MCAST_CONTROL ? ", multicast control" : "");
 }
 
 static int vif_connect(struct backend *be, struct backend_attach *out, size_t *state_size)
@@ -464,7 +467,8 @@ static uint64_t own_state(const struct backend *be)
 {
 	uint64_t state = XenbusStateUnknown;
 
-	store_get_u64(be->store, 0, be->path, "state", 0, XenbusStateReconfigured, &state);
+	store_get_u64(be->store, 0, be->path, "state", 0, XenbusStateReconfigured,
+		      &state);
 	return state;
 }
 

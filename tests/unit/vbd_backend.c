@@ -255,6 +255,33 @@ static void test_offer(void)
 
 /* ---- connections ---- */
 
+static void count_line(enum log_level level, const char *text, void *arg)
+{
+	(void)level;
+	(void)text;
+	++*(unsigned int *)arg;
+}
+
+/* A frontend that connects again and again does not fill the log. */
+static void test_log(void)
+{
+	unsigned int lines = 0, i;
+
+	begin("");
+	CU_ASSERT_EQUAL(up(), 0);
+	log_init("vbd-test", LOG_LEVEL_INFO);
+	log_set_sink(count_line, &lines);
+	for (i = 0; i < 200; i++) {
+		close_fds();
+		vbd_backend_class.disconnected(&be);
+		CU_ASSERT_EQUAL(vbd_backend_class.connect(&be, &out, &state_size), 0);
+	}
+	log_set_sink(NULL, NULL);
+	log_init("vbd-test", LOG_LEVEL_ERROR - 1);
+	CU_ASSERT_TRUE(lines > 0 && lines < 100);
+	end();
+}
+
 static void test_connect(void)
 {
 	struct stat want, got;
@@ -881,6 +908,7 @@ int main(void)
 	static const CU_TestInfo tests[] = {
 		{"what is offered", test_offer},
 		{"connect", test_connect},
+		{"connect without end", test_log},
 		{"queues", test_multi_queue},
 		{"ring pages by either name", test_ring_pages},
 		{"nonsense from the frontend", test_hostile},
