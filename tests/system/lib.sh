@@ -131,6 +131,7 @@ backends_start()
 		modprobe xen-blkback && modprobe xen-netback
 		;;
 	xylem)
+		modprobe xen-gntalloc || : # as netback.service does
 		! grep -qE '^xen_(blk|net)back ' /proc/modules || {
 			echo "the kernel's backends are loaded"
 			return 1
