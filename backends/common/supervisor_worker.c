@@ -26,7 +26,7 @@
 
 #define READY_LIMIT  30.  /* s: from its start until READY */
 #define EXIT_LIMIT   10.  /* s: from EXIT until it has ended */
-#define ADOPT_LIMIT  5000 /* ms: for the answer to HELLO */
+#define ADOPT_LIMIT  5000 /* ms: for the answers to HELLO */
 #define MESSAGES_MAX 32   /* taken from one worker in one turn */
 
 extern char **environ;
@@ -600,11 +600,11 @@ static long now_ms(void)
 
 /*
  * Its answer to HELLO: a device a message, then READY. Other messages may be older.
- * The time limit is for all of it: nobody else is served meanwhile.
+ * There is time until @end for all of it: nobody else is served meanwhile.
  */
-static int hear_hello(struct guest_worker *w)
+static int hear_hello(struct guest_worker *w, long end)
 {
-	long end = now_ms() + ADOPT_LIMIT, wait;
+	long wait;
 	struct pollfd pfd = {.fd = w->control, .events = POLLIN};
 	struct control_packet *p = w->s->packet;
 	unsigned int left = FOUND_MAX + 64;
@@ -630,7 +630,15 @@ static int hear_hello(struct guest_worker *w)
 	return -EPROTO;
 }
 
-static void adopt(struct supervisor *s, uint32_t domid)
+static void kill_silent(struct guest_worker *w, int err)
+{
+	log_error("guest %u: worker %d does not answer (%s); killed", w->domid, w->pid,
+		  strerror(-err));
+	worker_kill(w);
+}
+
+/* Say HELLO to it; its answer is heard when all have been greeted. */
+static void greet(struct supervisor *s, uint32_t domid)
 {
 	struct guest_worker *w = worker_new(s, domid);
 	struct control_msg hello = {.type = CONTROL_HELLO};
@@ -655,15 +663,27 @@ static void adopt(struct supervisor *s, uint32_t domid)
 	w->ready = true;
 	start_watching(w);
 	rc = control_send(w->control, &hello, NULL, 0, NULL, 0);
-	if (!rc)
-		rc = hear_hello(w);
-	if (rc) {
-		log_error("guest %u: worker %d does not answer (%s); killed", domid,
-			  w->pid, strerror(-rc));
-		worker_kill(w);
-		return;
+	if (rc)
+		kill_silent(w, rc);
+}
+
+/* One time limit for all: who answers has done so while another was waited for. */
+static void hear_all(struct supervisor *s)
+{
+	long end = now_ms() + ADOPT_LIMIT;
+	struct guest_worker *w;
+	int rc;
+
+	for (w = s->workers; w; w = w->next) {
+		if (w->exiting)
+			continue;
+		rc = hear_hello(w, end);
+		if (rc)
+			kill_silent(w, rc);
+		else
+			log_info("guest %u: found worker %d with %u devices", w->domid,
+				 w->pid, w->nr_found);
 	}
-	log_info("guest %u: found worker %d with %u devices", domid, w->pid, w->nr_found);
 }
 
 void workers_adopt(struct supervisor *s)
@@ -679,9 +699,10 @@ void workers_adopt(struct supervisor *s)
 		end = 0;
 		if (sscanf(e->d_name, "worker-%u.sock%n", &domid, &end) == 1 && end &&
 		    !e->d_name[end] && !worker_find(s, domid))
-			adopt(s, domid);
+			greet(s, domid);
 	}
 	closedir(dir);
+	hear_all(s);
 }
 
 void workers_drop_strays(struct supervisor *s)

@@ -801,56 +801,77 @@ static void test_impostor(void)
 	teardown();
 }
 
-/* A worker, in its own process, that has something to say and never answers HELLO. */
-static void talk(int listener, _Atomic(uint32_t) *said)
+/* Two workers that have something to say and never answer HELLO. */
+struct talkers {
+	_Atomic(uint32_t) said[2];
+	_Atomic(uint32_t) other_said[2]; /* when this one was greeted */
+};
+
+static void talk(int listener, struct talkers *t, unsigned int i)
 {
 	struct control_msg m = {
 		CONTROL_MAGIC, CONTROL_VERSION, CONTROL_LOG, 0, LOG_LEVEL_DEBUG, 0, 0, 0};
-	uint32_t uid = UID_BASE + 5;
+	uint32_t uid = UID_BASE + 5 + i;
 	int fd;
 
 	if (privileged && setresuid(uid, uid, uid))
 		_exit(1);
-	atomic_store(said, 1);
+	atomic_store(&t->said[i], 1);
 	fd = accept(listener, NULL, NULL);
+	atomic_store(&t->other_said[i], atomic_load(&t->said[!i]));
 	while (send(fd, &m, sizeof(m), MSG_NOSIGNAL) == (ssize_t)sizeof(m)) {
-		atomic_fetch_add(said, 1);
+		atomic_fetch_add(&t->said[i], 1);
 		usleep(100000);
 	}
 	pause();
 	_exit(1);
 }
 
-/* It is given a time for the whole of its answer, not one for each thing it says. */
-static void test_talker(void)
+static int start_talker(struct talkers *t, unsigned int i)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	_Atomic(uint32_t) *said = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-				       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	char path[128], text[32];
-	int fd, pid, status = 0;
+	int fd, pid;
 
-	setup();
-	stop_supervisor();
-	snprintf(a.sun_path, sizeof(a.sun_path), "%s/worker-5.sock", dir);
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/worker-%u.sock", dir, 5 + i);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	CU_ASSERT_EQUAL(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	CU_ASSERT_EQUAL(listen(fd, 1), 0);
-	CU_ASSERT_TRUE_FATAL(said != MAP_FAILED);
 	pid = fork();
 	if (!pid)
-		talk(fd, said);
-	snprintf(path, sizeof(path), "%s/worker-5.pid", dir);
+		talk(fd, t, i);
+	close(fd);
+	snprintf(path, sizeof(path), "%s/worker-%u.pid", dir, 5 + i);
 	snprintf(text, sizeof(text), "%d\n", pid);
 	write_file(path, text);
-	while (!atomic_load(said))
+	while (!atomic_load(&t->said[i]))
 		usleep(1000);
+	return pid;
+}
+
+/*
+ * They are given one time for all that all of them say, not one for each message,
+ * nor for each of them.
+ */
+static void test_talkers(void)
+{
+	struct talkers *t = mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int pid[2], status, i;
+
+	CU_ASSERT_TRUE_FATAL(t != MAP_FAILED);
+	setup();
+	stop_supervisor();
+	for (i = 0; i < 2; i++)
+		pid[i] = start_talker(t, (unsigned int)i);
 	start();
-	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
-	CU_ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	CU_ASSERT_TRUE(atomic_load(said) < 100);
-	close(fd);
-	munmap((void *)said, 4096);
+	for (i = 0; i < 2; i++) {
+		CU_ASSERT_EQUAL(waitpid(pid[i], &status, 0), pid[i]);
+		CU_ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		CU_ASSERT_TRUE(atomic_load(&t->said[i]) < 100);
+		CU_ASSERT_TRUE(atomic_load(&t->other_said[i]) < 20);
+	}
+	munmap(t, sizeof(*t));
 	teardown();
 }
 
@@ -1100,7 +1121,7 @@ int main(int argc, char **argv)
 	CU_ADD_TEST(s, test_restart);
 	CU_ADD_TEST(s, test_changes_while_away);
 	CU_ADD_TEST(s, test_impostor);
-	CU_ADD_TEST(s, test_talker);
+	CU_ADD_TEST(s, test_talkers);
 	CU_ADD_TEST(s, test_names);
 	CU_ADD_TEST(s, test_released);
 	CU_ADD_TEST(s, test_vanish);
