@@ -6,7 +6,7 @@
 # limit: 1200
 . /rig/lib.sh
 GUEST_TOOLS=io
-GUEST_MEMORY=384
+GUEST_MEMORY=288
 GUEST_VCPUS=2
 
 # Three jobs on parts of the disk of their own, at depths 1, 8 and 32, reading back

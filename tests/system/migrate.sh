@@ -5,7 +5,7 @@
 . /rig/lib.sh
 GUEST_TOOLS=io
 GUEST_REBOOT=restart
-GUEST_MEMORY=320
+GUEST_MEMORY=224
 
 # A round: writes, and reads back what it wrote, before the save or after it.
 fio_verify="fio --name=v --filename=/dev/xvda --direct=1 --ioengine=libaio --iodepth=8 \
