@@ -56,22 +56,22 @@ static uint8_t *rx_page(const struct rx *rx, uint32_t n)
 	return (uint8_t *)rx->pool.addr + (size_t)(n % RX_POOL_PAGES) * XEN_PAGE_SIZE;
 }
 
-/* The pages from @first on as a vector for @len bytes behind @headroom. */
+/*
+ * The pages from @first on as a vector for @len bytes behind @headroom: one piece, or
+ * two where the pool wraps.
+ */
 static uint32_t rx_vector(const struct rx *rx, uint32_t first, uint32_t headroom,
-			  uint32_t len, struct iovec *iov)
+			  uint32_t len, struct iovec iov[2])
 {
-	uint32_t n = 0, part;
+	uint32_t page = first % RX_POOL_PAGES, n = 1;
+	uint32_t part = (RX_POOL_PAGES - page) * XEN_PAGE_SIZE - headroom;
 
-	while (len) {
-		part = XEN_PAGE_SIZE - headroom;
-		if (part > len)
-			part = len;
-		iov[n].iov_base = rx_page(rx, first + n) + headroom;
-		iov[n].iov_len = part;
-		headroom = 0;
-		len -= part;
-		n++;
+	if (len > part) {
+		iov[1] = (struct iovec){rx_page(rx, 0), len - part};
+		len = part;
+		n = 2;
 	}
+	iov[0] = (struct iovec){rx_page(rx, page) + headroom, len};
 	return n;
 }
 
@@ -83,7 +83,7 @@ static int rx_receive(struct queue *q, uint32_t headroom, bool *steered)
 {
 	struct rx *rx = &q->rx;
 	uint32_t max = RX_PACKET_PAGES * XEN_PAGE_SIZE - headroom, n;
-	struct iovec iov[1 + RX_PACKET_PAGES];
+	struct iovec iov[1 + 2];
 	int len;
 
 	iov[0].iov_base = &rx->hdr;
@@ -125,7 +125,7 @@ static bool rx_checksum(struct queue *q, struct rx_packet *p,
 			const struct packet_headers *h)
 {
 	const struct virtio_net_hdr_v1 *hdr = &q->rx.hdr;
-	struct iovec iov[RX_PACKET_PAGES];
+	struct iovec iov[2];
 	uint32_t n;
 
 	if (rx_takes_csum(q, h) && hdr->csum_start == h->l4 &&
@@ -210,26 +210,28 @@ static bool rx_classify(struct queue *q, struct rx_packet *p)
 static void rx_place(struct queue *q, struct rx_packet *p)
 {
 	struct rx *rx = &q->rx;
-	struct iovec iov[RX_PACKET_PAGES];
 	struct netif_rx_request req;
 	xengnttab_grant_copy_segment_t *seg;
-	uint32_t extras = p->nr_slots - p->nr_frags, i;
+	uint32_t extras = p->nr_slots - p->nr_frags, offset = p->headroom, len = p->len;
+	uint32_t i, part;
 
 	p->seg = (uint16_t)rx->nr_segs;
-	rx_vector(rx, p->first, p->headroom, p->len, iov);
 	for (i = 0; i < p->nr_frags; i++) {
+		part = len < XEN_PAGE_SIZE - offset ? len : XEN_PAGE_SIZE - offset;
 		netif_rx_fetch(&rx->ring, rx->ring.req_cons + netif_rx_slot_of(i, extras),
 			       &req);
 		p->id[i] = req.id;
 		seg = &rx->seg[rx->nr_segs++];
 		*seg = (xengnttab_grant_copy_segment_t){
-			.dest.foreign = {req.gref, i ? 0 : p->headroom,
+			.dest.foreign = {req.gref, (uint16_t)offset,
 					 (uint16_t)q->grants->domid},
-			.len = (uint16_t)iov[i].iov_len,
+			.len = (uint16_t)part,
 			.flags = GNTCOPY_dest_gref,
 		};
-		queue_pool_side(&rx->pool, iov[i].iov_base, &seg->source, &seg->flags,
-				GNTCOPY_source_gref);
+		queue_pool_side(&rx->pool, rx_page(rx, p->first + i) + offset,
+				&seg->source, &seg->flags, GNTCOPY_source_gref);
+		len -= part;
+		offset = 0;
 	}
 	ring_back_consume(&rx->ring, p->nr_slots);
 }
@@ -296,7 +298,7 @@ static void rx_flush(struct queue *q)
  */
 static bool rx_steer(struct queue *q, const struct rx_packet *p)
 {
-	struct iovec iov[RX_PACKET_PAGES];
+	struct iovec iov[2];
 	struct queue *to;
 	uint32_t n;
 

@@ -42,16 +42,40 @@ void tx_close(struct queue *q)
 	queue_pool_free(q, &tx->pool);
 }
 
-/* @n bytes of the pool, within one page; cache lines are not shared. */
-static uint8_t *pool_take(struct tx *tx, uint32_t n)
+/*
+ * @n bytes of the pool, within one page. What @more of the packet follows starts the
+ * next page, mostly: so its first bytes, and what else is short of a page, are put
+ * where their page ends, and the port gets the packet in one piece, or few.
+ */
+static uint8_t *pool_take(struct tx *tx, uint32_t n, bool first, bool more)
 {
-	uint32_t at = tx->pool_used;
+	uint32_t at = tx->pool_used, room;
 
-	if (at % XEN_PAGE_SIZE + n > XEN_PAGE_SIZE)
-		at = (at + XEN_PAGE_SIZE - 1) & ~(XEN_PAGE_SIZE - 1);
-	tx->pool_used = (at + n + 63) & ~63u;
+	if (first)
+		at = (at + 63) & ~63u; /* cache lines are not shared */
+	room = XEN_PAGE_SIZE - at % XEN_PAGE_SIZE;
+	if (n > room) {
+		at += room;
+		room = XEN_PAGE_SIZE;
+	}
+	if (more && (first || room == XEN_PAGE_SIZE))
+		at += room - n;
+	tx->pool_used = at + n;
 	RING_ASSERT(at + n <= TX_POOL_PAGES * XEN_PAGE_SIZE);
 	return (uint8_t *)tx->pool.addr + at;
+}
+
+/* Lengthen the packet's vector by @n bytes at @at. */
+static void tx_add_iov(struct tx *tx, struct tx_packet *pk, uint8_t *at, uint32_t n)
+{
+	struct iovec *iov = &tx->iov[pk->first + pk->nr_iov];
+
+	if (pk->nr_iov && (uint8_t *)iov[-1].iov_base + iov[-1].iov_len == at) {
+		iov[-1].iov_len += n;
+		return;
+	}
+	*iov = (struct iovec){at, n};
+	pk->nr_iov++;
 }
 
 /* Lay out the packet's bytes in the pool and add what brings them there. */
@@ -64,10 +88,9 @@ static void tx_add_segments(struct queue *q, const struct netif_tx_packet *p)
 
 	for (i = 0; i < p->nr_frags; i++) {
 		const struct netif_frag *f = &p->frag[i];
-		struct iovec *iov = &tx->iov[pk->first + i];
+		uint8_t *at = pool_take(tx, f->size, i == 0, i + 1 < p->nr_frags);
 
-		iov->iov_base = pool_take(tx, f->size);
-		iov->iov_len = f->size;
+		tx_add_iov(tx, pk, at, f->size);
 		tx->seg_packet[tx->nr_segs] = (uint16_t)tx->nr_packets;
 		seg = &tx->seg[tx->nr_segs++];
 		*seg = (xengnttab_grant_copy_segment_t){
@@ -76,7 +99,7 @@ static void tx_add_segments(struct queue *q, const struct netif_tx_packet *p)
 			.len = f->size,
 			.flags = GNTCOPY_source_gref,
 		};
-		queue_pool_side(&tx->pool, iov->iov_base, &seg->dest, &seg->flags,
+		queue_pool_side(&tx->pool, at, &seg->dest, &seg->flags,
 				GNTCOPY_dest_gref);
 	}
 }
@@ -120,6 +143,7 @@ static void tx_add_packet(struct queue *q, const struct netif_tx_packet *p,
 	pk->status = status;
 	pk->first = (uint16_t)tx->nr_frags;
 	pk->nr_frags = p->nr_frags;
+	pk->nr_iov = 0;
 	pk->nr_extras = p->extra.count;
 	pk->flags = p->flags;
 	pk->gso_type = p->extra.gso_type;
@@ -191,7 +215,7 @@ static void tx_copy(struct queue *q)
 }
 
 /*
- * The packet's headers, from its first fragment where they mostly are whole, or
+ * The packet's headers, from its first piece where they mostly are whole, or
  * gathered into @buf. NULL when they are not all there or lie.
  */
 static const uint8_t *tx_headers(const struct iovec *iov, uint32_t nr_iov, uint8_t *buf,
@@ -222,7 +246,7 @@ static void tx_put_pseudo(const struct tx_packet *pk, const struct iovec *iov,
 	uint8_t bytes[2];
 
 	memcpy(bytes, &sum, 2);
-	packet_put(iov, pk->nr_frags, packet_csum_field(h), bytes, 2);
+	packet_put(iov, pk->nr_iov, packet_csum_field(h), bytes, 2);
 }
 
 static bool tx_gso(struct tx_packet *pk, const struct packet_headers *h)
@@ -252,7 +276,7 @@ static bool tx_offload(struct tx *tx, struct tx_packet *pk)
 			pk->hdr.flags = VIRTIO_NET_HDR_F_DATA_VALID;
 		return true;
 	}
-	headers = tx_headers(iov, pk->nr_frags, buf, &h);
+	headers = tx_headers(iov, pk->nr_iov, buf, &h);
 	if (!headers || !h.proto)
 		return false;
 	if (pk->gso_type && !tx_gso(pk, &h))
@@ -304,9 +328,9 @@ static int tx_send_one(struct queue *q, struct tx_packet *pk)
 
 	iov[0].iov_base = &pk->hdr;
 	iov[0].iov_len = sizeof(pk->hdr);
-	memcpy(iov + 1, &tx->iov[pk->first], pk->nr_frags * sizeof(*iov));
+	memcpy(iov + 1, &tx->iov[pk->first], pk->nr_iov * sizeof(*iov));
 	metric_add(q->metrics, METRIC_SYSCALLS, 1);
-	return port_send(q->port, iov, 1u + pk->nr_frags);
+	return port_send(q->port, iov, 1u + pk->nr_iov);
 }
 
 /* Give the port what is left of the burst, until it takes no more. */

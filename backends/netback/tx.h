@@ -28,6 +28,7 @@ struct tx_packet {
 	int16_t status; /* NETIF_RSP_*, for its slots */
 	uint16_t first; /* its first fragment in iov[], id[] and, when copied, seg[] */
 	uint8_t nr_frags, nr_extras;
+	uint8_t nr_iov; /* in iov[]: fragments that lie together are one */
 	uint16_t flags; /* NETTXF_* */
 	uint16_t gso_size;
 	uint8_t gso_type;
