@@ -211,8 +211,10 @@ static bool take_broken(struct guest_worker *w, struct control_packet *p)
 {
 	struct device *d = device_find(w->s, w->domid, p->head.devid);
 
-	if (!d || d->w != w || d->told_broken)
-		return d && d->w == w; /* a second queue noticed it too */
+	if (!d || d->w != w)
+		return w->strays; /* of one that it was told to let go of */
+	if (d->told_broken)
+		return true; /* a second queue noticed it too */
 	d->told_broken = true;
 	log_guest(&d->be.log_limit, LOG_LEVEL_ERROR, "guest %u %s %u: %.200s",
 		  d->be.domid, d->be.class->type, d->be.devid, (const char *)p->payload);

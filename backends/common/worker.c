@@ -32,6 +32,10 @@
 #define WORKER_DATA    (1ull << 30)
 #define DEVICES_MAX    256
 
+/* An answer waits so often for so many ms for a supervisor that does not read. */
+#define REPLY_WAITS 60
+#define REPLY_WAIT  1000
+
 #define STACK_SIZE ((SANDBOX_SANITIZED ? 1024 : 192) * 1024)
 
 struct slot {
@@ -69,16 +73,87 @@ static int reply(struct worker *w, struct control_msg *m, const void *payload,
 	return rc;
 }
 
+/*
+ * The same for what the supervisor waits for: a socket that is full is waited for,
+ * until another supervisor knocks. The descriptor may be another by the time it is
+ * polled: then the wait is a short one, and the next try goes to the right one.
+ */
+static int reply_surely(struct worker *w, struct control_msg *m, const void *payload,
+			size_t size, int fd)
+{
+	struct pollfd fds[2] = {{.events = POLLOUT}, {.fd = LISTEN_FD, .events = POLLIN}};
+	int rc = -EAGAIN, i;
+
+	for (i = 0; i < REPLY_WAITS; i++) {
+		rc = reply(w, m, payload, size, fd);
+		if (rc != -EAGAIN)
+			break;
+		pthread_mutex_lock(&w->control_lock);
+		fds[0].fd = w->control;
+		pthread_mutex_unlock(&w->control_lock);
+		if (poll(fds, 2, REPLY_WAIT) <= 0 || !fds[1].revents)
+			continue;
+		if (fds[1].revents & POLLIN)
+			break;
+		fds[1].fd = -1; /* no such socket */
+	}
+	return rc;
+}
+
+/* Kept until the device is detached: a supervisor to come shall know, too. */
+static void remember_broken(struct worker *w, uint32_t devid, const char *text)
+{
+	struct broken *b;
+
+	pthread_mutex_lock(&w->control_lock);
+	for (b = w->broken; b && b->devid != devid;)
+		b = b->next;
+	if (!b && (b = calloc(1, sizeof(*b)))) {
+		b->devid = devid;
+		snprintf(b->text, sizeof(b->text), "%s", text);
+		b->next = w->broken;
+		w->broken = b;
+	}
+	pthread_mutex_unlock(&w->control_lock);
+}
+
+static void forget_broken(struct worker *w, uint32_t devid)
+{
+	struct broken **p, *b;
+
+	pthread_mutex_lock(&w->control_lock);
+	for (p = &w->broken; *p && (*p)->devid != devid;)
+		p = &(*p)->next;
+	b = *p;
+	if (b)
+		*p = b->next;
+	pthread_mutex_unlock(&w->control_lock);
+	free(b);
+}
+
+/* Empty: it is not broken. */
+static void recall_broken(struct worker *w, uint32_t devid, char text[BROKEN_MAX])
+{
+	const struct broken *b;
+
+	pthread_mutex_lock(&w->control_lock);
+	for (b = w->broken; b && b->devid != devid;)
+		b = b->next;
+	snprintf(text, BROKEN_MAX, "%s", b ? b->text : "");
+	pthread_mutex_unlock(&w->control_lock);
+}
+
 void worker_broken(struct worker *w, uint32_t devid, const char *fmt, ...)
 {
 	struct control_msg m = {.type = CONTROL_BROKEN, .devid = devid};
-	char text[256];
+	char text[BROKEN_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	reply(w, &m, text, strlen(text), -1);
+	remember_broken(w, devid, text);
+	reply_surely(w, &m, text, strlen(text), -1);
 }
 
 static void log_to_supervisor(enum log_level level, const char *text, void *arg)
@@ -156,6 +231,7 @@ static int attach(struct worker *w, struct control_packet *p)
 	rc = w->class->attach(w, s->devid, p->payload, p->head.size, p->fds, n, s->state,
 			      s->state_size, &s->dev);
 	if (rc) {
+		forget_broken(w, s->devid);
 		free_slot(s);
 		return rc;
 	}
@@ -170,6 +246,7 @@ static void detach(struct worker *w, struct slot **p)
 	struct slot *s = *p;
 
 	w->class->detach(s->dev);
+	forget_broken(w, s->devid);
 	*p = s->next;
 	w->nr_slots--;
 	free_slot(s);
@@ -188,19 +265,30 @@ static int update(struct worker *w, struct control_packet *p)
 	return w->class->update(s->dev, p->payload, p->head.size, p->fds, n);
 }
 
-/* A new supervisor asks what there is: every device with its memfd, then READY. */
+/*
+ * A new supervisor asks what there is: every device with its memfd, then READY, then
+ * which of them are broken.
+ */
 static void hello(struct worker *w, const struct control_msg *ask)
 {
 	struct control_msg m = {.type = CONTROL_ATTACHED};
+	char text[BROKEN_MAX];
 	struct slot *s;
 
 	for (s = w->slots; s; s = s->next) {
 		m.devid = s->devid;
 		m.cookie = s->cookie;
-		reply(w, &m, NULL, 0, s->state_fd);
+		reply_surely(w, &m, NULL, 0, s->state_fd);
 	}
 	m = (struct control_msg){.type = CONTROL_READY, .cookie = ask->cookie};
-	reply(w, &m, NULL, 0, -1);
+	reply_surely(w, &m, NULL, 0, -1);
+	for (s = w->slots; s; s = s->next) {
+		recall_broken(w, s->devid, text);
+		if (!*text)
+			continue;
+		m = (struct control_msg){.type = CONTROL_BROKEN, .devid = s->devid};
+		reply_surely(w, &m, text, strlen(text), -1);
+	}
 }
 
 /* False: the process ends. */
@@ -213,7 +301,7 @@ static bool handle(struct worker *w, struct control_packet *p)
 	case CONTROL_ATTACH:
 		m.type = CONTROL_ATTACHED;
 		m.status = attach(w, p);
-		reply(w, &m, NULL, 0, -1);
+		reply_surely(w, &m, NULL, 0, -1);
 		break;
 	case CONTROL_UPDATE:
 		m.status = update(w, p);
@@ -228,7 +316,7 @@ static bool handle(struct worker *w, struct control_packet *p)
 		else
 			m.status = -ENOENT;
 		m.type = CONTROL_DETACHED;
-		reply(w, &m, NULL, 0, -1);
+		reply_surely(w, &m, NULL, 0, -1);
 		break;
 	case CONTROL_HELLO:
 		hello(w, &p->head);
@@ -415,7 +503,7 @@ int worker_main(const struct worker_class *class)
 	rc = enter(&w, &start);
 	if (rc)
 		_exit(1);
-	reply(&w, &ready, NULL, 0, -1);
+	reply_surely(&w, &ready, NULL, 0, -1);
 	serve(&w);
 	detach_all(&w);
 	/* _exit(): what atexit handlers want to do is not allowed in here. */

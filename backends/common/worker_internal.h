@@ -18,6 +18,15 @@ struct pool_ring {
 
 struct slot;
 
+#define BROKEN_MAX 256
+
+/* A device whose frontend broke the protocol. */
+struct broken {
+	struct broken *next;
+	uint32_t devid;
+	char text[BROKEN_MAX];
+};
+
 struct worker {
 	const struct worker_class *class;
 	uint32_t domid;
@@ -27,6 +36,7 @@ struct worker {
 	/* the socket: replaced by the main thread, used by all */
 	pthread_mutex_t control_lock;
 	int control; /* -1: no supervisor */
+	struct broken *broken;
 
 	/* main thread only */
 	struct slot *slots;

@@ -414,6 +414,70 @@ static void test_change_of_supervisor(void)
 	finish(0);
 }
 
+/* More answers than the socket holds: none is lost while the supervisor is busy. */
+static void test_busy_supervisor(void)
+{
+	enum { ASKED = 400 }; /* less than both directions hold */
+	struct control_msg m = {.type = CONTROL_DETACH};
+	unsigned int i, tries;
+	int rc;
+
+	start();
+	for (i = 1; i <= ASKED; i++) {
+		m.devid = i;
+		m.cookie = i + 100;
+		for (tries = 0; tries < 5000; tries++) {
+			rc = control_send(control, &m, NULL, 0, NULL, 0);
+			if (rc != -EAGAIN)
+				break;
+			usleep(1000);
+		}
+		CU_ASSERT_EQUAL_FATAL(rc, 0);
+	}
+	usleep(200000); /* it is most likely waiting by now */
+	for (i = 1; i <= ASKED; i++)
+		CU_ASSERT_EQUAL_FATAL(expect(CONTROL_DETACHED, i), -ENOENT);
+	send_plain(CONTROL_EXIT, 0, "");
+	finish(0);
+}
+
+static void next_supervisor(void)
+{
+	close(control);
+	control = reconnect();
+	send_fds(CONTROL_HELLO, 0, "", NULL, 0);
+}
+
+/* The next supervisor hears that a frontend broke the protocol: the last one may not
+ * have. After a detach it is forgotten. */
+static void test_broken_is_remembered(void)
+{
+	int i;
+
+	start();
+	send_attach(1, "broke");
+	expect(CONTROL_BROKEN, 1);
+	CU_ASSERT_EQUAL(expect(CONTROL_ATTACHED, 1), 0);
+	for (i = 0; i < 2; i++) {
+		next_supervisor();
+		expect(CONTROL_ATTACHED, 1);
+		expect(CONTROL_READY, 0);
+		expect(CONTROL_BROKEN, 1);
+		CU_ASSERT_STRING_EQUAL((char *)packet.payload, "it lied about 42");
+	}
+	send_plain(CONTROL_DETACH, 1, "");
+	CU_ASSERT_EQUAL(expect(CONTROL_DETACHED, 1), 0);
+	send_attach(1, "");
+	CU_ASSERT_EQUAL(expect(CONTROL_ATTACHED, 1), 0);
+	next_supervisor();
+	expect(CONTROL_ATTACHED, 1);
+	expect(CONTROL_READY, 0);
+	send_plain(CONTROL_DETACH, 1, "");
+	CU_ASSERT_EQUAL(expect(CONTROL_DETACHED, 1), 0);
+	send_plain(CONTROL_EXIT, 0, "");
+	finish(0);
+}
+
 /* Another user's process connects: it is turned away, the supervisor stays. */
 static void test_stranger(void)
 {
@@ -479,6 +543,8 @@ int main(int argc, char **argv)
 	CU_ADD_TEST(s, test_words);
 	CU_ADD_TEST(s, test_rings);
 	CU_ADD_TEST(s, test_change_of_supervisor);
+	CU_ADD_TEST(s, test_busy_supervisor);
+	CU_ADD_TEST(s, test_broken_is_remembered);
 	CU_ADD_TEST(s, test_stranger);
 	CU_ADD_TEST(s, test_bad_start);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
