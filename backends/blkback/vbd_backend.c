@@ -62,6 +62,8 @@ struct vbd {
 	uint64_t size;     /* bytes, as worker and frontend know it */
 };
 
+static const char *const engines[] = {"io_uring", "libaio", "null"};
+
 #define LOG_NAME     "guest %u vbd %u: "
 #define LOG_ARGS(be) (be)->domid, (be)->devid
 
@@ -82,6 +84,12 @@ static uint32_t conf_engine(const struct backend *be)
 	if (!strcmp(e, "libaio"))
 		return VBD_ENGINE_AIO;
 	return strcmp(e, "null") ? VBD_ENGINE_URING : VBD_ENGINE_NULL;
+}
+
+/* The disc of a drive may be another one at any time: only libaio lets it change. */
+static uint32_t used_engine(const struct vbd *v)
+{
+	return v->cdrom && v->engine == VBD_ENGINE_URING ? VBD_ENGINE_AIO : v->engine;
 }
 
 /* More queues than processors only cost memory. */
@@ -378,8 +386,7 @@ static int fill_attach(struct backend *be, struct vbd_attach *a)
 	v->size = whole(be, medium_size(v), v->sector_size);
 	a->flags = attach_flags(v, &f);
 	/* the engine whose file can be changed under way (vbd_proto.h) */
-	a->engine =
-		v->cdrom && v->engine == VBD_ENGINE_URING ? VBD_ENGINE_AIO : v->engine;
+	a->engine = used_engine(v);
 	a->sector_size = v->sector_size;
 	a->sector_unit = v->sector_unit;
 	a->offset_align = img->fd >= 0 ? img->offset_align : 1;
@@ -431,7 +438,6 @@ static int fill_fds(struct backend *be, struct backend_attach *out, uint32_t que
 /* A guest may connect as often as it likes. */
 static void log_connection(struct backend *be, const struct vbd_attach *a)
 {
-	static const char *const engines[] = {"io_uring", "libaio", "null"};
 	const struct vbd *v = be->priv;
 
 	log_guest(&be->log_limit, LOG_LEVEL_INFO,
@@ -649,6 +655,17 @@ static void vbd_disconnected(struct backend *be)
 		publish_offer(be);
 }
 
+static void vbd_describe(struct backend *be, const char **device, const char **engine)
+{
+	struct vbd *v = be->priv;
+
+	if (!v)
+		return;
+	if (v->dev[0])
+		*device = v->dev;
+	*engine = engines[used_engine(v)];
+}
+
 const struct backend_class vbd_backend_class = {
 	.name = "blkback",
 	.type = "vbd",
@@ -663,6 +680,7 @@ const struct backend_class vbd_backend_class = {
 	.publish = vbd_publish,
 	.disconnected = vbd_disconnected,
 	.changed = vbd_changed,
+	.describe = vbd_describe,
 	.tick = vbd_tick,
 	.remove = vbd_remove,
 };

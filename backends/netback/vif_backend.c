@@ -597,6 +597,16 @@ static void vif_disconnected(struct backend *be)
 		publish_offer(be);
 }
 
+static void vif_describe(struct backend *be, const char **device, const char **engine)
+{
+	struct vif *v = be->priv;
+
+	if (!v)
+		return;
+	*device = v->id;
+	*engine = v->port_kind == VIF_PORT_TAP ? "tap" : "packet";
+}
+
 const struct backend_class vif_backend_class = {
 	.name = "netback",
 	.type = "vif",
@@ -612,6 +622,7 @@ const struct backend_class vif_backend_class = {
 	.publish = vif_publish,
 	.disconnected = vif_disconnected,
 	.changed = vif_changed,
+	.describe = vif_describe,
 	.tick = vif_tick,
 	.remove = vif_remove,
 };
