@@ -18,18 +18,18 @@ disk_cycle()
 {
 	xl block-attach disks phy:/dev/ram1 xvdb w || return 1
 	connected_tries=0
-	connected $(back vbd disks 51728) || return 1
+	connected $disk || return 1
 	xl block-detach disks xvdb || return 1
-	! xenstore-exists $(back vbd disks 51728)
+	! xenstore-exists $disk
 }
 
 nic_cycle()
 {
 	xl network-attach nics bridge=$BRIDGE || return 1
 	connected_tries=0
-	connected $(back vif nics 0) || return 1
+	connected $nic || return 1
 	xl network-detach nics 0 || return 1
-	! xenstore-exists $(back vif nics 0)
+	! xenstore-exists $nic
 }
 
 # many N COMMAND: the cycles that went wrong, and their count as the status.
@@ -79,6 +79,7 @@ check backends-start backends_start
 GUEST_MEMORY=192
 check disks-create guest_create disks pv || finish
 check nics-create guest_create nics pvh || finish
+disk=$(back vbd disks 51728) nic=$(back vif nics 0)
 # The first few cycles fill caches; what they hold is not lost.
 check warm both 5 || finish
 held >$RUN/held

@@ -120,11 +120,11 @@ ram_disk()
 	modprobe brd rd_nr=4 rd_size=$((${1:-64} * 1024))
 }
 
-# The backends under test, unless they run. Ours are started with no arguments, as a
-# user would.
+# The backends under test. Ours are started with no arguments, as a user would; if
+# they run, they read their configuration again.
 backends_start()
 {
-	[ ! -e $RUN/blkback.pid ] || ! kill -0 $(cat $RUN/blkback.pid) 2>/dev/null || return 0
+	[ ! -e $RUN/blkback.pid ] || ! kill -HUP $(cat $RUN/*back.pid) 2>/dev/null || return 0
 	modprobe tun
 	case $BACKEND in
 	kernel)

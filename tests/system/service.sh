@@ -64,11 +64,11 @@ guest_send g1 'fio --name=v --filename=/dev/xvda --direct=1 --ioengine=libaio --
 	--bs=4k --size=16m --time_based --runtime=20 --output-format=terse >/tmp/fio 2>&1; echo fio ended'
 sleep 2
 check stat-table sh -c 'xylem-stat --once | tee /dev/stderr | grep -E "^g1 +xvda"'
-check stat-json sh -c 'xylem-stat --once -j | tee /dev/stderr | grep -q "\"guest\":\"g1\".*\"vbd\""'
+check stat-json sh -c 'xylem-stat --once -j | tee /dev/stderr | grep -q "\"guest\":\"g1\".*\"vbd\".*\"engine\":\"io_uring\""'
 check stat-openmetrics sh -c 'xylem-stat --openmetrics | tee /dev/stderr | tail -n 1 | grep -q "^# EOF"'
-reads=$(figure xylem_reads_total 'guest="g1"' 'devid="51712"')
+reads=$(figure xylem_rx_ops_total 'guest="g1"' 'devid="51712"')
 sleep 1
-check stat-counts [ "$(figure xylem_reads_total 'guest="g1"' 'devid="51712"')" != "$reads" ]
+check stat-counts [ "$(figure xylem_rx_ops_total 'guest="g1"' 'devid="51712"')" != "$reads" ]
 check fio-ended guest_wait g1 'fio ended' 60
 
 # --- limits ---
@@ -78,21 +78,21 @@ reload <<-END
 	[guest g1 device xvda]
 	write-bytes = 1M
 END
-check limit-seen wait_for 5 limit_is vbd write 51712 1048576
+check limit-seen wait_for 5 limit_is vbd from_guest 51712 1048576
 check limit-holds at_least 3 guest_sh g1 "$write_4m" 60
-check limit-others-free limit_is vbd write 51728 0
+check limit-others-free limit_is vbd from_guest 51728 0
 reload <<-END
 	[guest g1 device xvda]
 	write-bytes = nonsense
 END
 check bad-configuration-said log_says blkback blkback.conf
-check bad-configuration-kept limit_is vbd write 51712 1048576
+check bad-configuration-kept limit_is vbd from_guest 51712 1048576
 reload </dev/null
-check limit-lifted wait_for 5 limit_is vbd write 51712 0
+check limit-lifted wait_for 5 limit_is vbd from_guest 51712 0
 check writes-after guest_sh g1 "$write_4m"
 
 # 2 Mbit/s are 250 kB/s: a megabyte takes four seconds, less what may burst.
-check rate-seen limit_is vif tx 1 250000
+check rate-seen limit_is vif from_guest 1 250000
 socat TCP-LISTEN:9,fork,reuseaddr /dev/null &
 check rate-holds at_least 2 guest_sh g1 "ip addr flush dev eth0; ip addr add $GUEST_IP/24 dev eth1
 	ip link set eth1 up; head -c 1000000 /dev/zero | nc $DOM0_IP 9" 60
