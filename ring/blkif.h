@@ -309,7 +309,7 @@ struct blkif_piece {
 
 /*
  * Turn @n segments (a private copy: of a request's own, or of an indirect page)
- * into pieces, and add their bytes to *@total. @unit is what first_sect and
+ * into pieces, and add their bytes to *@total if all are good. @unit is what first_sect and
  * last_sect count: 512, or the sector size for a frontend that set
  * feature-large-sector-size; a power of two, 512 to 4096.
  */
@@ -317,7 +317,7 @@ static inline enum blkif_error
 blkif_check_segments(const struct blkif_request_segment *seg, uint32_t n, uint32_t unit,
 		     struct blkif_piece *out, uint64_t *total)
 {
-	uint32_t per_page = RING_PAGE_SIZE / unit;
+	uint32_t per_page = RING_PAGE_SIZE / unit, sectors = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t first = seg[i].first_sect, last = seg[i].last_sect;
@@ -329,8 +329,9 @@ blkif_check_segments(const struct blkif_request_segment *seg, uint32_t n, uint32
 		out[i].gref = seg[i].gref;
 		out[i].offset = (uint16_t)(first * unit);
 		out[i].length = (uint16_t)((last - first + 1) * unit);
-		*total += out[i].length;
+		sectors += last - first + 1;
 	}
+	*total += (uint64_t)sectors * unit;
 	return BLKIF_OK;
 }
 

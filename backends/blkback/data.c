@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "backends/blkback/copy.h"
 #include "backends/blkback/request.h"
 
 /* ---- choosing ---- */
@@ -30,19 +31,13 @@ static bool aligned_for_direct(const struct vbd_disk *d, const struct vbd_reques
 	return !(bits & (d->offset_align - 1));
 }
 
-static void put_held(struct vbd_queue *q, struct vbd_request *req, uint32_t n)
-{
-	while (n)
-		grant_cache_put(&q->cache, req->held[--n]);
-}
-
 /* Hold every piece's page in the cache, or none. */
 static bool hold_all(struct vbd_queue *q, struct vbd_request *req)
 {
 	for (uint32_t i = 0; i < req->nr_pieces; i++) {
 		req->held[i] = grant_cache_get(&q->cache, req->pieces[i].gref);
 		if (req->held[i] == GRANT_CACHE_NONE) {
-			put_held(q, req, i);
+			grant_cache_put(&q->cache, req->held, i);
 			return false;
 		}
 	}
@@ -105,7 +100,7 @@ int data_acquire(struct vbd_queue *q, struct vbd_request *req)
 	case DATA_POOL_PERSISTENT:
 		ret = take_pool(q, req);
 		if (ret)
-			put_held(q, req, req->nr_pieces);
+			grant_cache_put(&q->cache, req->held, req->nr_pieces);
 		break;
 	case DATA_POOL_COPY:
 		ret = take_pool(q, req);
@@ -126,7 +121,7 @@ void data_release(struct vbd_queue *q, struct vbd_request *req)
 	switch (req->path) {
 	case DATA_POOL_PERSISTENT:
 	case DATA_DIRECT_PERSISTENT:
-		put_held(q, req, req->nr_pieces);
+		grant_cache_put(&q->cache, req->held, req->nr_pieces);
 		break;
 	case DATA_DIRECT_MAPPED:
 		/* A second try: what stays mapped keeps the guest's memory. */
@@ -188,18 +183,19 @@ void data_describe(struct vbd_queue *q, struct vbd_request *req)
 
 static void move_persistent(struct vbd_queue *q, struct vbd_request *req)
 {
+	const struct blkif_piece *p = req->pieces, *end = p + req->nr_pieces;
+	const struct grant_cache *cache = &q->cache;
+	const uint32_t *held = req->held;
 	char *data = pool_data(q, req);
 
-	for (uint32_t i = 0; i < req->nr_pieces; i++) {
-		const struct blkif_piece *p = &req->pieces[i];
-		char *guest = grant_cache_page(&q->cache, req->held[i]) + p->offset;
-
-		if (req->op == ENGINE_READ)
-			memcpy(guest, data, p->length);
-		else
-			memcpy(data, guest, p->length);
-		data += p->length;
-	}
+	if (req->op == ENGINE_READ)
+		for (; p != end; data += p++->length)
+			copy_data(grant_cache_page(cache, *held++) + p->offset, data,
+				  p->length);
+	else
+		for (; p != end; data += p++->length)
+			copy_data(data, grant_cache_page(cache, *held++) + p->offset,
+				  p->length);
 	metric_add(q->metrics, METRIC_COPIED_BYTES, req->bytes);
 }
 

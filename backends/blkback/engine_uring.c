@@ -34,6 +34,9 @@ enum { TAG_EVENT = 1, TAG_WAKE, TAG_UNMASK, TAG_CANCEL, TAGS };
 enum { URING_PIECES = ENGINE_PRIVATE, URING_ERROR };
 #define URING_WHOLE 1 /* in URING_ERROR: not in pieces, they came out short */
 
+#define BUFFER      4096u
+#define BUFFERS_MAX 16384u /* io_uring's limit */
+
 #define PORTS_FIRED 8
 #define UNMASKS     8
 #define CONTROL_SQES                                                                     \
@@ -45,8 +48,9 @@ struct engine_uring {
 	struct engine_setup setup;
 	struct io_uring *ring, own;
 	struct engine_done done;
-	uint32_t piece; /* bytes; 0: any */
-	bool pool_registered, plain_discard, ring_fd_registered;
+	uint32_t piece; /* bytes an I/O may have before it is split */
+	bool pool_registered, page_buffers; /* see register_pool() */
+	bool plain_discard, ring_fd_registered;
 	bool event_armed, wake_armed;
 	bool woken; /* by wake_fd, and the caller has not been back from wait() since */
 	unsigned int nr_fired;
@@ -87,27 +91,51 @@ static void file_sqe(struct io_uring_sqe *sqe, uint64_t data)
 	sqe->user_data = data;
 }
 
-/* One submission of @n elements, @length bytes, at @at of the image. */
+/* Which registered buffer @iov, in the pool, is in; see register_pool(). */
+static uint16_t buffer_of(const struct engine_uring *u, const struct iovec *iov)
+{
+	size_t at = (size_t)((char *)iov->iov_base - (char *)u->setup.pool);
+
+	if (!u->page_buffers || at % BUFFER + iov->iov_len > BUFFER)
+		return 0;
+	return (uint16_t)(1 + at / BUFFER);
+}
+
+/* One submission of one piece of memory, at @at of the image. */
+static inline void prep_one(struct engine_uring *u, struct io_uring_sqe *sqe,
+			    const struct engine_io *io, const struct iovec *iov,
+			    uint64_t at)
+{
+	bool write = io->op == ENGINE_WRITE, fixed = io->pooled && u->pool_registered;
+	int plain = write ? IORING_OP_WRITE : IORING_OP_READ;
+
+	io_uring_prep_rw(!fixed  ? plain
+			 : write ? IORING_OP_WRITE_FIXED
+				 : IORING_OP_READ_FIXED,
+			 sqe, FILE_IMAGE, iov->iov_base, (unsigned int)iov->iov_len, at);
+	if (fixed)
+		sqe->buf_index = buffer_of(u, iov);
+	if (write && io->fua)
+		sqe->rw_flags = RWF_DSYNC;
+	file_sqe(sqe, (uint64_t)(uintptr_t)io);
+}
+
+/* The same of @n elements. */
 static void prep_rw(struct engine_uring *u, struct io_uring_sqe *sqe,
 		    const struct engine_io *io, const struct iovec *iov, unsigned int n,
 		    uint64_t at)
 {
 	bool write = io->op == ENGINE_WRITE;
 
-	if (n > 1) {
-		io_uring_prep_rw(write ? IORING_OP_WRITEV : IORING_OP_READV, sqe,
-				 FILE_IMAGE, iov, n, at);
-	} else {
-		bool fixed = io->pooled && u->pool_registered;
-		int op = write ? (fixed ? IORING_OP_WRITE_FIXED : IORING_OP_WRITE)
-			       : (fixed ? IORING_OP_READ_FIXED : IORING_OP_READ);
-
-		io_uring_prep_rw(op, sqe, FILE_IMAGE, iov->iov_base,
-				 (unsigned int)iov->iov_len, at);
-		sqe->buf_index = 0;
+	if (n == 1) {
+		prep_one(u, sqe, io, iov, at);
+		return;
 	}
+	io_uring_prep_rw(write ? IORING_OP_WRITEV : IORING_OP_READV, sqe, FILE_IMAGE, iov,
+			 n, at);
 	if (write && io->fua)
 		sqe->rw_flags = RWF_DSYNC;
+	file_sqe(sqe, (uint64_t)(uintptr_t)io);
 }
 
 /* Queue what is left of a read or write as one submission. 0 or -EAGAIN. */
@@ -122,7 +150,6 @@ static int issue_whole(struct engine_uring *u, struct engine_io *io)
 		return -EAGAIN;
 	iov = engine_rest(io, &one, &n);
 	prep_rw(u, sqe, io, iov, n, io->offset + io->private[ENGINE_DONE_BYTES]);
-	file_sqe(sqe, (uint64_t)(uintptr_t)io);
 	return 0;
 }
 
@@ -168,7 +195,6 @@ static int issue_pieces(struct engine_uring *u, struct engine_io *io)
 			       &bytes);
 		prep_rw(u, sqe, io, io->nr_iov == 1 ? &one : &io->iov[first], n,
 			io->offset + done);
-		file_sqe(sqe, (uint64_t)(uintptr_t)io);
 		io->private[URING_PIECES]++;
 	}
 	return 0;
@@ -180,7 +206,7 @@ static int issue(struct engine_uring *u, struct engine_io *io)
 	struct io_uring_sqe *sqe;
 
 	if (io->op == ENGINE_READ || io->op == ENGINE_WRITE)
-		return u->piece && io->length > u->piece && !io->private[URING_ERROR]
+		return io->length > u->piece && !io->private[URING_ERROR]
 			       ? issue_pieces(u, io)
 			       : issue_whole(u, io);
 	sqe = get_sqe(u);
@@ -204,6 +230,16 @@ static int uring_submit(struct engine *e, struct engine_io *io)
 	if (e->inflight >= e->depth)
 		return -EAGAIN;
 	memset(io->private, 0, sizeof(io->private));
+	if (io->pooled && io->op <= ENGINE_WRITE && io->length <= u->piece) {
+		/* What nearly every request is. */
+		struct io_uring_sqe *sqe = get_sqe(u);
+
+		if (!sqe)
+			return -EAGAIN;
+		prep_one(u, sqe, io, io->iov, io->offset);
+		e->inflight++;
+		return 0;
+	}
 	if (io->op ==
 	    ENGINE_SECURE_DISCARD) { /* only an ioctl can: rare, and it may block */
 		e->inflight++;
@@ -255,6 +291,10 @@ static void io_completed(struct engine_uring *u, struct engine_io *io, int res)
 {
 	int64_t result = res;
 
+	if (res > 0 && (uint64_t)res == io->length) { /* in one go: nearly always */
+		engine_done_add(&u->done, io, 0);
+		return;
+	}
 	if (io->op == ENGINE_DISCARD && (res == -EOPNOTSUPP || res == -EINVAL) &&
 	    u->setup.block_device && !u->plain_discard) {
 		u->plain_discard = true; /* a kernel that no longer knows the hint */
@@ -525,11 +565,36 @@ static int enable(struct io_uring *ring)
 	return errno == EBADFD ? 0 : -errno; /* EBADFD: enabled by an earlier queue */
 }
 
+/*
+ * The pool whole as buffer 0, and each of its pages as one more. A page is looked up
+ * in the kernel once for either, but what is asked of the whole pool goes to the
+ * device's driver with all pages behind it, which have to be looked at before they
+ * are found to be too many. What cannot be had (locked memory is limited) is done
+ * without: the pool alone, or plain reads and writes.
+ */
+static void register_pool(struct engine_uring *u)
+{
+	char *pool = u->setup.pool;
+	size_t n = u->setup.pool_size / BUFFER;
+	struct iovec whole = {pool, u->setup.pool_size};
+	struct iovec *v = n < BUFFERS_MAX ? malloc((n + 1) * sizeof(*v)) : NULL;
+
+	if (v) {
+		v[0] = whole;
+		for (size_t i = 0; i < n; i++)
+			v[i + 1] = (struct iovec){pool + i * BUFFER, BUFFER};
+		u->page_buffers =
+			!io_uring_register_buffers(u->ring, v, (unsigned int)n + 1);
+		free(v);
+	}
+	u->pool_registered = u->page_buffers ||
+			     !io_uring_register_buffers(u->ring, &whole, 1);
+}
+
 /* Register files and pool, and enable the ring. 0 or -errno. */
 static int bring_up(struct engine_uring *u)
 {
 	const struct engine_setup *s = &u->setup;
-	struct iovec pool = {s->pool, s->pool_size};
 	int files[FILES] = {s->fd, s->events ? s->events->fd : -1, s->wake_fd};
 	int ret;
 
@@ -541,9 +606,8 @@ static int bring_up(struct engine_uring *u)
 	ret = io_uring_register_files(u->ring, files, FILES);
 	if (ret)
 		return ret;
-	if (s->pool) /* not to be had (locked memory is limited): plain reads and writes
-			do */
-		u->pool_registered = !io_uring_register_buffers(u->ring, &pool, 1);
+	if (s->pool)
+		register_pool(u);
 	u->ring_fd_registered = io_uring_register_ring_fd(u->ring) == 1;
 	return enable(u->ring);
 }
@@ -577,6 +641,8 @@ struct engine *engine_uring_open(const struct engine_setup *s)
 	u->setup = *s;
 	u->ring = s->ring;
 	u->piece = piece_size(s);
+	if (!u->piece)
+		u->piece = UINT32_MAX;
 	engine_done_init(&u->done);
 	if (!u->ring)
 		ret = own_ring(u, s->depth);

@@ -2,7 +2,6 @@
 /* Persistent grants; see grant_cache.h. */
 #include "backends/blkback/grant_cache.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,53 +12,31 @@
 int grant_cache_init(struct grant_cache *c, struct grants *grants, uint32_t max,
 		     struct metrics_queue *metrics)
 {
+	uint32_t bits = 1; /* a shift by 64 is not defined */
+
 	memset(c, 0, sizeof(*c));
 	c->grants = grants;
 	c->metrics = metrics;
 	c->max = max;
 	c->free = GRANT_CACHE_NONE;
-	while ((1u << c->hash_bits) < 2 * max)
-		c->hash_bits++;
-	c->hash = malloc(sizeof(*c->hash) << c->hash_bits);
-	c->entry = calloc((size_t)max + 1, sizeof(*c->entry));
+	while ((1u << bits) < 2 * max)
+		bits++;
+	c->hash_shift = 64 - bits;
+	c->hash = malloc(sizeof(*c->hash) << bits);
+	c->entry = calloc(max, sizeof(*c->entry));
 	if (!c->hash || !c->entry) {
 		free(c->hash);
 		free(c->entry);
 		memset(c, 0, sizeof(*c));
 		return -ENOMEM;
 	}
-	memset(c->hash, 0xff, sizeof(*c->hash) << c->hash_bits);
-	c->entry[max].newer = c->entry[max].older = max;
+	memset(c->hash, 0xff, sizeof(*c->hash) << bits);
 	return 0;
-}
-
-static uint32_t *bucket(struct grant_cache *c, uint32_t gref)
-{
-	/* Fibonacci hashing: grefs are mostly runs. A shift by 32 is not defined. */
-	uint64_t h = gref * 0x9e3779b97f4a7c15ull;
-
-	return &c->hash[c->hash_bits ? h >> (64 - c->hash_bits) : 0];
-}
-
-static void lru_remove(struct grant_cache *c, struct grant_cache_entry *e)
-{
-	c->entry[e->newer].older = e->older;
-	c->entry[e->older].newer = e->newer;
-}
-
-static void lru_add_newest(struct grant_cache *c, uint32_t index)
-{
-	struct grant_cache_entry *e = &c->entry[index], *head = &c->entry[c->max];
-
-	e->newer = c->max;
-	e->older = head->older;
-	c->entry[head->older].newer = index;
-	head->older = index;
 }
 
 static void hash_remove(struct grant_cache *c, uint32_t index)
 {
-	uint32_t *p = bucket(c, c->entry[index].gref);
+	uint32_t *p = grant_cache_bucket(c, c->entry[index].gref);
 
 	while (*p != index)
 		p = &c->entry[*p].hash_next;
@@ -77,7 +54,21 @@ static void unmap(struct grant_cache *c, struct grant_cache_entry *e)
 	metric_set(c->metrics, METRIC_PERSISTENT, c->mapped);
 }
 
-/* An entry without a mapping, outside every list. */
+/* The entry that nobody holds and that was put back longest ago. */
+static uint32_t oldest(const struct grant_cache *c)
+{
+	uint32_t found = GRANT_CACHE_NONE;
+	uint64_t when = UINT64_MAX;
+
+	for (uint32_t i = 0; i < c->used; i++)
+		if (!c->entry[i].holders && c->entry[i].last_use < when) {
+			when = c->entry[i].last_use;
+			found = i;
+		}
+	return found;
+}
+
+/* An entry without a mapping, outside hash and list. */
 static uint32_t take_entry(struct grant_cache *c)
 {
 	uint32_t index = c->free;
@@ -88,17 +79,15 @@ static uint32_t take_entry(struct grant_cache *c)
 	}
 	if (c->used < c->max)
 		return c->used++;
-	index = c->entry[c->max]
-			.newer; /* the oldest: the list is a ring through its head */
-	if (index == c->max)
+	index = oldest(c);
+	if (index == GRANT_CACHE_NONE)
 		return GRANT_CACHE_NONE;
-	lru_remove(c, &c->entry[index]);
 	hash_remove(c, index);
 	unmap(c, &c->entry[index]);
 	return index;
 }
 
-static uint32_t add(struct grant_cache *c, uint32_t gref)
+uint32_t grant_cache_add(struct grant_cache *c, uint32_t gref)
 {
 	uint32_t index = take_entry(c), *p;
 	struct grant_cache_entry *e;
@@ -114,33 +103,13 @@ static uint32_t add(struct grant_cache *c, uint32_t gref)
 	}
 	e->gref = gref;
 	e->holders = 1;
-	p = bucket(c, gref);
+	p = grant_cache_bucket(c, gref);
 	e->hash_next = *p;
 	*p = index;
 	c->mapped++;
 	metric_add(c->metrics, METRIC_GRANT_MAPS, 1);
 	metric_set(c->metrics, METRIC_PERSISTENT, c->mapped);
 	return index;
-}
-
-uint32_t grant_cache_get(struct grant_cache *c, uint32_t gref)
-{
-	uint32_t index = *bucket(c, gref);
-
-	while (index != GRANT_CACHE_NONE && c->entry[index].gref != gref)
-		index = c->entry[index].hash_next;
-	if (index == GRANT_CACHE_NONE)
-		return add(c, gref);
-	if (!c->entry[index].holders++)
-		lru_remove(c, &c->entry[index]);
-	return index;
-}
-
-void grant_cache_put(struct grant_cache *c, uint32_t index)
-{
-	assert(index < c->max && c->entry[index].holders);
-	if (!--c->entry[index].holders)
-		lru_add_newest(c, index);
 }
 
 void grant_cache_end(struct grant_cache *c)

@@ -97,7 +97,27 @@ static void count_response(struct vbd_queue *q, const struct vbd_request *req,
 		metric_add(q->metrics,
 			   req->op == ENGINE_FLUSH ? METRIC_FLUSHES : METRIC_DISCARDS, 1);
 	}
-	metrics_latency(q->metrics, q->now > req->started ? q->now - req->started : 0);
+}
+
+/*
+ * What was fetched in one round and collected in one took equally long: such
+ * requests are entered in the histogram together, when the responses are published.
+ */
+static void latency_flush(struct vbd_queue *q)
+{
+	if (q->latency_count)
+		metrics_latencies(q->metrics, q->latency, q->latency_count);
+	q->latency_count = 0;
+}
+
+static void count_latency(struct vbd_queue *q, const struct vbd_request *req)
+{
+	uint64_t ns = q->now > req->started ? q->now - req->started : 0;
+
+	if (ns != q->latency)
+		latency_flush(q);
+	q->latency = ns;
+	q->latency_count++;
 }
 
 /* Keeps the order of stores that vbd_state.h promises to a successor. */
@@ -125,11 +145,13 @@ void queue_finish(struct vbd_queue *q, struct vbd_request *req, int16_t status)
 		q->barrier = NULL;
 	q->active--;
 	count_response(q, req, status);
+	count_latency(q, req);
 	respond(q, req, status);
 }
 
 static void push(struct vbd_queue *q)
 {
+	latency_flush(q);
 	if (q->broken || !ring_back_push(&q->ring))
 		return;
 	metric_add(q->metrics, METRIC_EVENTS_OUT, 1);
@@ -145,7 +167,7 @@ static bool stopped(const struct vbd_queue *q)
 	return atomic_load_explicit(q->setup.stop, memory_order_acquire);
 }
 
-static void fetch_one(struct vbd_queue *q)
+static void fetch_one(struct vbd_queue *q, enum blkif_abi abi)
 {
 	struct vbd_request *req = q->free;
 	struct vbd_inflight *rec;
@@ -153,7 +175,7 @@ static void fetch_one(struct vbd_queue *q)
 	assert(req); /* one a slot, and the ring checks that no more are asked */
 	q->free = req->next;
 	rec = req->rec;
-	blkif_fetch(&q->ring, q->disk->abi, q->ring.req_cons, &rec->req);
+	blkif_fetch(&q->ring, abi, q->ring.req_cons, &rec->req);
 	rec->sequence = q->ring.req_cons;
 	atomic_signal_fence(memory_order_release);
 	rec->busy = 1;
@@ -179,7 +201,7 @@ static bool fetch(struct vbd_queue *q)
 	metric_add(q->metrics, METRIC_BATCHES, 1);
 	q->now = fast_clock_now(&q->clock);
 	while (n--)
-		fetch_one(q);
+		fetch_one(q, q->disk->abi);
 	request_resolve_indirect(q);
 	return true;
 }

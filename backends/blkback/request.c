@@ -113,7 +113,7 @@ static void parse_indirect(struct vbd_queue *q, struct vbd_request *req)
 	page = data_peek(q, r->indirect_gref[0], &held);
 	if (page) {
 		ring_copy_in(seg, page, r->nr_segments * sizeof(seg[0]));
-		grant_cache_put(&q->cache, held);
+		grant_cache_put(&q->cache, &held, 1);
 		parse_segments(q, req, seg);
 		return;
 	}
@@ -279,7 +279,9 @@ static void start_blocks(struct vbd_queue *q, struct vbd_request *req)
 void request_start(struct vbd_queue *q, struct vbd_request *req)
 {
 	req->phase = PHASE_FLUSH;
-	if ((req->op == ENGINE_DISCARD || req->op == ENGINE_SECURE_DISCARD) &&
+	if (req->nr_pieces && !req->rmw && !req->flush_first)
+		start_data(q, req); /* nearly all */
+	else if ((req->op == ENGINE_DISCARD || req->op == ENGINE_SECURE_DISCARD) &&
 	    req->block_start == req->block_end)
 		queue_finish(q, req, BLKIF_RSP_OKAY); /* not one whole block */
 	else if (req->flush_first)

@@ -39,11 +39,16 @@ static void bump(_Atomic(uint64_t) *p, uint64_t n)
 			      memory_order_relaxed);
 }
 
+void metrics_latencies(struct metrics_queue *m, uint64_t ns, uint64_t n)
+{
+	bump(&m->latency[bucket_of(ns)], n);
+	bump(&m->latency_sum_ns, ns * n);
+	bump(&m->latency_count, n);
+}
+
 void metrics_latency(struct metrics_queue *m, uint64_t ns)
 {
-	bump(&m->latency[bucket_of(ns)], 1);
-	bump(&m->latency_sum_ns, ns);
-	bump(&m->latency_count, 1);
+	metrics_latencies(m, ns, 1);
 }
 
 uint64_t metrics_bucket_total(const struct metrics_queue *const *m, unsigned int n,

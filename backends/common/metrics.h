@@ -57,6 +57,8 @@ static inline void metric_set(struct metrics_queue *m, enum metric k, uint64_t v
 
 /* Count one operation that took @ns. */
 void metrics_latency(struct metrics_queue *m, uint64_t ns);
+/* Count @n operations that took @ns each. */
+void metrics_latencies(struct metrics_queue *m, uint64_t ns, uint64_t n);
 
 /* The @q quantile (0 < q < 1) of the histogram summed over @n queues, ns. */
 uint64_t metrics_quantile(const struct metrics_queue *const *m, unsigned int n, double q);

@@ -47,7 +47,7 @@ static uint32_t use(uint32_t frame)
 	uint32_t i = grant_cache_get(&c, ref[frame]);
 
 	if (i != GRANT_CACHE_NONE)
-		grant_cache_put(&c, i);
+		grant_cache_put(&c, &i, 1);
 	return i;
 }
 
@@ -98,13 +98,13 @@ static void test_held(void)
 		held[f] = grant_cache_get(&c, ref[f]);
 	CU_ASSERT_EQUAL(grant_cache_get(&c, ref[2]), held[2]); /* twice */
 	CU_ASSERT_EQUAL(use(7), GRANT_CACHE_NONE);
-	grant_cache_put(&c, held[2]);
+	grant_cache_put(&c, &held[2], 1);
 	CU_ASSERT_EQUAL(use(7), GRANT_CACHE_NONE);
-	grant_cache_put(&c, held[2]);
+	grant_cache_put(&c, &held[2], 1);
 	CU_ASSERT_EQUAL(use(7), held[2]);
 	for (uint32_t f = 0; f < 4; f++)
 		if (f != 2)
-			grant_cache_put(&c, held[f]);
+			grant_cache_put(&c, &held[f], 1);
 	stop();
 }
 
