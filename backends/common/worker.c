@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -468,6 +469,9 @@ static int enter(struct worker *w, const struct control_start *start)
 		return rc;
 	}
 	worker_uring_make(w);
+	/* threads inherit it; without the right to, it is served less well */
+	if (w->class->nice && setpriority(PRIO_PROCESS, 0, w->class->nice))
+		log_info("nice value %d: %s", w->class->nice, strerror(errno));
 	drop_stderr();
 	rc = sandbox_enter(&s);
 	if (rc)

@@ -23,6 +23,8 @@ struct worker_class {
 	 * (0: 128), with which more IORING_SETUP flags */
 	int uring_pool;
 	unsigned int uring_entries, uring_flags;
+	/* Nice value of its threads, setpriority(2). */
+	int nice;
 	/* NULL: grants_open_xen(), without pools. Tests give a loopback's. */
 	struct grants *(*open_grants)(uint32_t domid);
 	/*

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -155,6 +156,7 @@ static const struct worker_class class = {
 	.type = "vbd",
 	.uring_pool = POOL,
 	.uring_entries = 8,
+	.nice = 10,
 	.open_grants = t_grants,
 	.attach = t_attach,
 	.update = t_update,
@@ -297,6 +299,7 @@ static int reconnect(void)
 static void test_messages(void)
 {
 	start();
+	CU_ASSERT_EQUAL(getpriority(PRIO_PROCESS, (id_t)pid), class.nice);
 	send_attach(1, "");
 	CU_ASSERT_EQUAL(expect(CONTROL_ATTACHED, 1), 0);
 	send_attach(2, "");
