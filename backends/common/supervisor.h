@@ -22,6 +22,9 @@ struct supervisor_options {
 	uint32_t uid_base;       /* 0: the class's */
 	bool keep_ids;           /* workers do not change uid (tests without root) */
 	enum log_level log_level;
+	/* For tests; 0: 5 s for workers found at start to answer before anything is
+	 * served, 60 s for what they are asked later. */
+	unsigned int adopt_ms, patience_ms;
 };
 
 /* Configuration, store, watches, devices and workers that are there. NULL: logged why. */

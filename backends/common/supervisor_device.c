@@ -416,7 +416,7 @@ static void touch(struct supervisor *s, uint32_t domid, uint32_t devid)
 
 	if (d)
 		d->dirty = true;
-	else
+	else if (!worker_awaited(s, domid))
 		device_new(s, domid, devid);
 }
 
@@ -433,6 +433,11 @@ static void scan_domain(struct supervisor *s, uint32_t domid)
 		if (parse_id(names[i], strlen(names[i]), &devid))
 			touch(s, domid, devid);
 	free(names);
+}
+
+void devices_rescan(struct supervisor *s, uint32_t domid)
+{
+	scan_domain(s, domid);
 }
 
 static void scan_all(struct supervisor *s)

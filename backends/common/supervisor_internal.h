@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The supervisor's own structures, shared by supervisor.c (start, loop, signals),
- * supervisor_device.c (the devices of the store) and supervisor_worker.c (the
- * worker processes). One thread; no locks.
+ * supervisor_device.c (the devices of the store), supervisor_worker.c (the worker
+ * processes) and supervisor_adopt.c (those that were there). One thread; no locks.
  */
 #ifndef XYLEM_SUPERVISOR_INTERNAL_H
 #define XYLEM_SUPERVISOR_INTERNAL_H
@@ -57,12 +57,15 @@ struct guest_worker {
 	bool exiting;  /* takes no new device */
 	bool expected; /* asked to end, or killed: its end is no news */
 	bool child;    /* ours to reap */
+	bool unheard;  /* found, or looked for; has not said yet what it serves */
+	ev_tstamp patience; /* until when */
 	struct ev_io control_io, pid_io;
 	struct ev_timer limit; /* to be ready, to be gone */
 	struct log_limit log_limit;
 	struct found *found;
 	unsigned int nr_found;
 	unsigned int strays; /* DETACHED answers due for devices that nobody claimed */
+	bool strays_late;    /* they have been due for too long */
 };
 
 struct supervisor {
@@ -95,6 +98,8 @@ void devices_store_event(struct supervisor *s);
 /* Poll devices marked dirty and free those that are gone. */
 void devices_settle(struct supervisor *s);
 void devices_free(struct supervisor *s);
+/* Look for devices of @domid that are not known yet. */
+void devices_rescan(struct supervisor *s, uint32_t domid);
 struct device *device_find(struct supervisor *s, uint32_t domid, uint32_t devid);
 /* Map a state memfd into be->state after checking seals and size. 0 or -errno. */
 int device_map_state(struct device *d, int fd);
@@ -107,10 +112,6 @@ void stats_stop(struct supervisor *s);
 
 /* ---- supervisor_worker.c ---- */
 
-/* Find the workers of a supervisor that was here before. */
-void workers_adopt(struct supervisor *s);
-/* After the first look at the store: have them let go of what is no more. */
-void workers_drop_strays(struct supervisor *s);
 /* The worker of @domid, started if need be; NULL with errno. */
 struct guest_worker *worker_get(struct supervisor *s, uint32_t domid);
 /* One that can be given devices just now, or NULL. */
@@ -121,5 +122,31 @@ void worker_kill(struct guest_worker *w);
 /* A device has let go of it; the last one ends it. */
 void worker_unused(struct guest_worker *w);
 void workers_free(struct supervisor *s);
+
+/* For supervisor_adopt.c: make and end the object (not the process), watch what it has
+ * of descriptors, hang up, set its time limit (s; 0: none), its files. */
+struct guest_worker *worker_new(struct supervisor *s, uint32_t domid);
+void worker_free(struct guest_worker *w);
+void worker_watch(struct guest_worker *w);
+void worker_hang_up(struct guest_worker *w);
+void worker_limit(struct guest_worker *w, ev_tstamp seconds);
+void worker_file(const struct supervisor *s, uint32_t domid, const char *suffix,
+		 char *out, size_t size);
+void worker_remove_files(const struct supervisor *s, uint32_t domid);
+
+/* ---- supervisor_adopt.c ---- */
+
+/* Find the workers of a supervisor that was here before. */
+void workers_adopt(struct supervisor *s);
+/* After the first look at the store: have them let go of what is no more. */
+void workers_drop_strays(struct supervisor *s);
+void worker_drop_strays(struct guest_worker *w);
+/* A message of one that is still unheard. False: nonsense. */
+bool worker_hear(struct guest_worker *w, struct control_packet *p);
+/* Its timer has run out: look for it again, or give it up. May free it. */
+void worker_still_unheard(struct guest_worker *w);
+/* A worker of @domid may be alive that has not said what it serves: the guest's devices
+ * must be left alone until devices_rescan(). */
+bool worker_awaited(struct supervisor *s, uint32_t domid);
 
 #endif

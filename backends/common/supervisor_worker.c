@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The supervisor's side of the workers: starting, messages, time limits, death,
- * and finding those that a supervisor before us has started. A worker counts as
- * taken over: only answers that are due are believed, and one that says anything
- * else is killed.
+ * The supervisor's side of the workers: starting, messages, time limits, death.
+ * A worker counts as taken over: only answers that are due are believed, and one
+ * that says anything else is killed.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -19,19 +16,17 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "backends/common/supervisor_internal.h"
 
 #define READY_LIMIT  30.  /* s: from its start until READY */
 #define EXIT_LIMIT   10.  /* s: from EXIT until it has ended */
-#define ADOPT_LIMIT  5000 /* ms: for the answers to HELLO */
 #define MESSAGES_MAX 32   /* taken from one worker in one turn */
 
 extern char **environ;
 
-static void worker_free(struct guest_worker *w)
+void worker_free(struct guest_worker *w)
 {
 	struct ev_loop *loop = w->s->loop;
 	struct guest_worker **p = &w->s->workers;
@@ -55,7 +50,7 @@ static void worker_free(struct guest_worker *w)
 	free(w);
 }
 
-static void set_limit(struct guest_worker *w, ev_tstamp s)
+void worker_limit(struct guest_worker *w, ev_tstamp s)
 {
 	ev_timer_stop(w->s->loop, &w->limit);
 	if (s <= 0.)
@@ -65,20 +60,20 @@ static void set_limit(struct guest_worker *w, ev_tstamp s)
 	ev_timer_start(w->s->loop, &w->limit);
 }
 
-static void file_name(const struct supervisor *s, uint32_t domid, const char *suffix,
+void worker_file(const struct supervisor *s, uint32_t domid, const char *suffix,
 		      char *out, size_t size)
 {
 	snprintf(out, size, "%s/worker-%u.%s", s->runtime_dir, domid, suffix);
 }
 
 /* Nobody shall find it there any more. */
-static void remove_files(const struct supervisor *s, uint32_t domid)
+void worker_remove_files(const struct supervisor *s, uint32_t domid)
 {
 	char path[256];
 
-	file_name(s, domid, "sock", path, sizeof(path));
+	worker_file(s, domid, "sock", path, sizeof(path));
 	unlink(path);
-	file_name(s, domid, "pid", path, sizeof(path));
+	worker_file(s, domid, "pid", path, sizeof(path));
 	unlink(path);
 }
 
@@ -90,10 +85,10 @@ static void retire(struct guest_worker *w)
 	if (w->exiting)
 		return;
 	w->exiting = true;
-	remove_files(w->s, w->domid);
+	worker_remove_files(w->s, w->domid);
 }
 
-static void hang_up(struct guest_worker *w)
+void worker_hang_up(struct guest_worker *w)
 {
 	ev_io_stop(w->s->loop, &w->control_io);
 	if (w->control >= 0)
@@ -104,8 +99,10 @@ static void hang_up(struct guest_worker *w)
 static void end_process(struct guest_worker *w)
 {
 	retire(w);
-	hang_up(w);
-	set_limit(w, 0.);
+	worker_hang_up(w);
+	worker_limit(w, 0.);
+	if (w->pidfd < 0)
+		return;
 	if (syscall(SYS_pidfd_send_signal, w->pidfd, SIGKILL, NULL, 0) && errno != ESRCH)
 		log_error("guest %u: cannot kill its worker: %s", w->domid,
 			  strerror(errno));
@@ -124,14 +121,18 @@ void worker_unused(struct guest_worker *w)
 	for (d = w->s->devices; d; d = d->next)
 		if (d->w == w)
 			return;
-	if (w->exiting || w->strays)
+	if (w->exiting || (w->strays && !w->strays_late))
 		return;
+	if (w->strays) {
+		worker_kill(w);
+		return;
+	}
 	retire(w);
 	w->expected = true;
 	if (worker_send(w, CONTROL_EXIT, NULL, NULL, 0, NULL, 0))
 		worker_kill(w);
 	else
-		set_limit(w, EXIT_LIMIT);
+		worker_limit(w, EXIT_LIMIT);
 }
 
 static void log_end(const struct guest_worker *w, const siginfo_t *si)
@@ -155,6 +156,8 @@ static void on_death(struct ev_loop *loop, struct ev_io *io, int events)
 {
 	struct guest_worker *w = io->data;
 	struct supervisor *s = w->s;
+	bool unheard = w->unheard;
+	uint32_t domid = w->domid;
 	siginfo_t si = {0};
 	struct device *d;
 
@@ -169,15 +172,36 @@ static void on_death(struct ev_loop *loop, struct ev_io *io, int events)
 		if (d->w == w)
 			xenbus_lost(&d->x);
 	worker_free(w);
+	if (unheard)
+		devices_rescan(s, domid);
 	devices_settle(s);
+}
+
+/* It never let go of what nobody claimed: that ends with it, but not other devices. */
+static void strays_late(struct guest_worker *w)
+{
+	log_error("guest %u: worker %d does not let go of %u devices", w->domid, w->pid,
+		  w->strays);
+	w->strays_late = true;
+	worker_unused(w);
 }
 
 static void on_limit(struct ev_loop *loop, struct ev_timer *t, int events)
 {
 	struct guest_worker *w = t->data;
+	struct supervisor *s = w->s;
 
 	(void)loop;
 	(void)events;
+	if (w->unheard) {
+		worker_still_unheard(w);
+		devices_settle(s);
+		return;
+	}
+	if (w->strays && !w->exiting) {
+		strays_late(w);
+		return;
+	}
 	log_error("guest %u: worker %d did not %s in time; killed", w->domid, w->pid,
 		  w->exiting ? "end" : "start");
 	worker_kill(w);
@@ -233,7 +257,8 @@ static bool take_detached(struct guest_worker *w, const struct control_msg *m)
 	}
 	if (d || !w->strays)
 		return false;
-	w->strays--;
+	if (!--w->strays)
+		worker_limit(w, 0.);
 	worker_unused(w);
 	return true;
 }
@@ -252,6 +277,8 @@ static bool take_attached(struct guest_worker *w, const struct control_msg *m)
 /* False: it said what nobody asked. */
 static bool take(struct guest_worker *w, struct control_packet *p)
 {
+	if (w->unheard)
+		return worker_hear(w, p);
 	if (p->nfds)
 		return false;
 	switch (p->head.type) {
@@ -260,7 +287,7 @@ static bool take(struct guest_worker *w, struct control_packet *p)
 			return false;
 		w->ready = true;
 		if (!w->exiting)
-			set_limit(w, 0.);
+			worker_limit(w, 0.);
 		log_debug("guest %u: worker %d is ready", w->domid, w->pid);
 		return true;
 	case CONTROL_ATTACHED:
@@ -301,6 +328,8 @@ static void on_message(struct ev_loop *loop, struct ev_io *io, int events)
 		log_error("guest %u: worker %d sent nonsense (message %u); killed",
 			  w->domid, w->pid, p->head.type);
 		worker_kill(w);
+	} else if (rc && rc != -EAGAIN && w->unheard) {
+		worker_hang_up(w); /* looked for again */
 	} else if (rc && rc != -EAGAIN) {
 		/* It is ending, and its pidfd will say so; or it has gone deaf. What it
 		 * was killed by before stays its status. */
@@ -311,7 +340,7 @@ static void on_message(struct ev_loop *loop, struct ev_io *io, int events)
 
 /* ---- starting ---- */
 
-static struct guest_worker *worker_new(struct supervisor *s, uint32_t domid)
+struct guest_worker *worker_new(struct supervisor *s, uint32_t domid)
 {
 	struct guest_worker *w = calloc(1, sizeof(*w));
 
@@ -329,12 +358,18 @@ static struct guest_worker *worker_new(struct supervisor *s, uint32_t domid)
 	return w;
 }
 
-static void start_watching(struct guest_worker *w)
+static void watch_fd(struct supervisor *s, struct ev_io *io, int fd)
 {
-	ev_io_set(&w->control_io, w->control, EV_READ);
-	ev_io_set(&w->pid_io, w->pidfd, EV_READ);
-	ev_io_start(w->s->loop, &w->control_io);
-	ev_io_start(w->s->loop, &w->pid_io);
+	if (fd < 0 || ev_is_active(io))
+		return;
+	ev_io_set(io, fd, EV_READ);
+	ev_io_start(s->loop, io);
+}
+
+void worker_watch(struct guest_worker *w)
+{
+	watch_fd(w->s, &w->control_io, w->control);
+	watch_fd(w->s, &w->pid_io, w->pidfd);
 }
 
 /* Where a later supervisor finds it. Descriptor or -errno. */
@@ -345,8 +380,8 @@ static int listen_socket(const struct supervisor *s, uint32_t domid)
 
 	if (strlen(s->runtime_dir) > sizeof(a.sun_path) - 32)
 		return -ENAMETOOLONG;
-	remove_files(s, domid);
-	file_name(s, domid, "sock", a.sun_path, sizeof(a.sun_path));
+	worker_remove_files(s, domid);
+	worker_file(s, domid, "sock", a.sun_path, sizeof(a.sun_path));
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
@@ -363,7 +398,7 @@ static void write_pid(const struct supervisor *s, uint32_t domid, int pid)
 	char path[256], text[32];
 	int fd, n = snprintf(text, sizeof(text), "%d\n", pid);
 
-	file_name(s, domid, "pid", path, sizeof(path));
+	worker_file(s, domid, "pid", path, sizeof(path));
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0 || write(fd, text, (size_t)n) != n)
 		log_warn("%s: %s: a new supervisor will not find this worker", path,
@@ -479,7 +514,7 @@ struct guest_worker *worker_find(struct supervisor *s, uint32_t domid)
 {
 	struct guest_worker *w = s->workers;
 
-	while (w && (w->domid != domid || w->exiting))
+	while (w && (w->domid != domid || w->exiting || w->unheard))
 		w = w->next;
 	return w;
 }
@@ -499,240 +534,19 @@ struct guest_worker *worker_get(struct supervisor *s, uint32_t domid)
 	rc = start_process(w);
 	if (rc) {
 		log_error("guest %u: cannot start a worker: %s", domid, strerror(-rc));
-		remove_files(s, domid);
+		worker_remove_files(s, domid);
 		worker_free(w);
 		errno = -rc;
 		return NULL;
 	}
-	start_watching(w);
-	set_limit(w, READY_LIMIT);
+	worker_watch(w);
+	worker_limit(w, READY_LIMIT);
 	if (send_start(w)) {
 		worker_kill(w); /* freed when it is dead */
 		errno = EPIPE;
 		return NULL;
 	}
 	return w;
-}
-
-/* ---- finding those of a supervisor before us ---- */
-
-static int connect_to(const struct supervisor *s, uint32_t domid)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	int fd, rc;
-
-	if (strlen(s->runtime_dir) > sizeof(a.sun_path) - 32)
-		return -ENAMETOOLONG;
-	file_name(s, domid, "sock", a.sun_path, sizeof(a.sun_path));
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	if (!connect(fd, (struct sockaddr *)&a, sizeof(a)))
-		return fd;
-	rc = -errno;
-	close(fd);
-	return rc;
-}
-
-/*
- * The process of our note, if it is still a worker of this guest: the number may
- * have gone to another process since, but the uid is no other's.
- */
-static int find_process(const struct supervisor *s, uint32_t domid, int *pid)
-{
-	char path[256];
-	struct stat st;
-	FILE *f;
-	int fd;
-
-	file_name(s, domid, "pid", path, sizeof(path));
-	f = fopen(path, "re");
-	if (!f)
-		return -errno;
-	if (fscanf(f, "%d", pid) != 1 || *pid <= 1)
-		*pid = 0;
-	fclose(f);
-	if (!*pid)
-		return -EINVAL;
-	fd = (int)syscall(SYS_pidfd_open, *pid, 0);
-	if (fd < 0)
-		return -errno;
-	/* /proc/PID/ns and such belong to root for an undumpable process; status tells.
-	 */
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", *pid, *pid);
-	f = fopen(path, "re");
-	st.st_uid = UINT32_MAX;
-	while (f && fgets(path, sizeof(path), f))
-		if (sscanf(path, "Uid: %u", &st.st_uid) == 1)
-			break;
-	if (f)
-		fclose(f);
-	if (st.st_uid == (s->o.keep_ids ? geteuid() : s->o.uid_base + domid))
-		return fd;
-	close(fd);
-	return -ESRCH;
-}
-
-static int keep_found(struct guest_worker *w, struct control_packet *p)
-{
-	struct found *f;
-	unsigned int i;
-
-	if (p->nfds != 1 || w->nr_found >= FOUND_MAX)
-		return -EPROTO;
-	for (i = 0; i < w->nr_found; i++)
-		if (w->found[i].devid == p->head.devid)
-			return -EPROTO;
-	f = realloc(w->found, (w->nr_found + 1) * sizeof(*f));
-	if (!f)
-		return -ENOMEM;
-	w->found = f;
-	f[w->nr_found++] = (struct found){p->head.devid, p->head.cookie, p->fds[0]};
-	p->fds[0] = -1;
-	return 0;
-}
-
-static long now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-/*
- * Its answer to HELLO: a device a message, then READY. Other messages may be older.
- * There is time until @end for all of it: nobody else is served meanwhile.
- */
-static int hear_hello(struct guest_worker *w, long end)
-{
-	long wait;
-	struct pollfd pfd = {.fd = w->control, .events = POLLIN};
-	struct control_packet *p = w->s->packet;
-	unsigned int left = FOUND_MAX + 64;
-	int rc;
-
-	while (left--) {
-		rc = control_recv(w->control, p);
-		if (rc == -EAGAIN) {
-			wait = end - now_ms();
-			if (wait <= 0 || poll(&pfd, 1, (int)wait) <= 0)
-				return -ETIMEDOUT;
-			left++; /* that was no message */
-			continue;
-		}
-		if (rc)
-			return rc;
-		if (p->head.type == CONTROL_ATTACHED)
-			rc = keep_found(w, p);
-		control_close_fds(p);
-		if (rc || p->head.type == CONTROL_READY)
-			return rc;
-	}
-	return -EPROTO;
-}
-
-static void kill_silent(struct guest_worker *w, int err)
-{
-	log_error("guest %u: worker %d does not answer (%s); killed", w->domid, w->pid,
-		  strerror(-err));
-	worker_kill(w);
-}
-
-/* Say HELLO to it; its answer is heard when all have been greeted. */
-static void greet(struct supervisor *s, uint32_t domid)
-{
-	struct guest_worker *w = worker_new(s, domid);
-	struct control_msg hello = {.type = CONTROL_HELLO};
-	int rc;
-
-	if (!w)
-		return;
-	w->control = rc = connect_to(s, domid);
-	if (rc < 0) { /* nobody listens: it has ended */
-		remove_files(s, domid);
-		worker_free(w);
-		return;
-	}
-	w->pidfd = find_process(s, domid, &w->pid);
-	if (w->pidfd < 0) {
-		log_error("guest %u: a worker listens, but which process it is cannot be "
-			  "told",
-			  domid);
-		worker_free(w);
-		return;
-	}
-	w->ready = true;
-	start_watching(w);
-	rc = control_send(w->control, &hello, NULL, 0, NULL, 0);
-	if (rc)
-		kill_silent(w, rc);
-}
-
-/* One time limit for all: who answers has done so while another was waited for. */
-static void hear_all(struct supervisor *s)
-{
-	long end = now_ms() + ADOPT_LIMIT;
-	struct guest_worker *w;
-	int rc;
-
-	for (w = s->workers; w; w = w->next) {
-		if (w->exiting)
-			continue;
-		rc = hear_hello(w, end);
-		if (rc)
-			kill_silent(w, rc);
-		else
-			log_info("guest %u: found worker %d with %u devices", w->domid,
-				 w->pid, w->nr_found);
-	}
-}
-
-void workers_adopt(struct supervisor *s)
-{
-	DIR *dir = opendir(s->runtime_dir);
-	struct dirent *e;
-	unsigned int domid;
-	int end;
-
-	if (!dir)
-		return;
-	while ((e = readdir(dir))) {
-		end = 0;
-		if (sscanf(e->d_name, "worker-%u.sock%n", &domid, &end) == 1 && end &&
-		    !e->d_name[end] && !worker_find(s, domid))
-			greet(s, domid);
-	}
-	closedir(dir);
-	hear_all(s);
-}
-
-void workers_drop_strays(struct supervisor *s)
-{
-	struct guest_worker *w;
-	struct control_msg m;
-	unsigned int i;
-
-	for (w = s->workers; w; w = w->next) {
-		for (i = 0; i < w->nr_found; i++) {
-			if (w->found[i].state_fd < 0)
-				continue;
-			log_info("guest %u %s %u: its directory is gone; detached",
-				 w->domid, s->class->type, w->found[i].devid);
-			close(w->found[i].state_fd);
-			w->found[i].state_fd = -1;
-			m = (struct control_msg){.type = CONTROL_DETACH,
-						 .devid = w->found[i].devid,
-						 .cookie = w->found[i].cookie};
-			if (w->control >= 0 &&
-			    !control_send(w->control, &m, NULL, 0, NULL, 0))
-				w->strays++;
-		}
-		free(w->found);
-		w->found = NULL;
-		w->nr_found = 0;
-		worker_unused(w);
-	}
 }
 
 void workers_free(struct supervisor *s)

@@ -51,6 +51,7 @@ struct echo_state {
 	struct state_head head;
 	_Atomic(uint64_t) count;
 	_Atomic(uint32_t) updates, fds, uid, detached, prepared;
+	_Atomic(uint32_t) hold; /* detach lasts as long as this is set */
 };
 
 struct worker_device {
@@ -152,6 +153,8 @@ static int echo_update(struct worker_device *dev, const void *payload, size_t si
 
 static void echo_detach(struct worker_device *dev)
 {
+	while (atomic_load(&dev->state->hold))
+		usleep(1000);
 	atomic_store(&dev->stop, true);
 	pthread_join(dev->thread, NULL);
 	atomic_store(&dev->state->detached, 1);
@@ -284,6 +287,7 @@ static struct supervisor *sup;
 static char dir[64], conf_path[96], sysfs[96];
 static unsigned int fds_before;
 static bool privileged;
+static unsigned int adopt_ms, patience_ms;
 
 static unsigned int open_fds(void)
 {
@@ -306,6 +310,8 @@ static void start(void)
 		.store = store,
 		.keep_ids = !privileged,
 		.log_level = LOG_LEVEL_INFO,
+		.adopt_ms = adopt_ms,
+		.patience_ms = patience_ms,
 	};
 
 	sup = supervisor_new(&echo, &o);
@@ -326,6 +332,7 @@ static void setup(void)
 	fds_before = open_fds();
 	nr_probe = nr_remove = nr_resume = nr_publish = nr_changed = 0;
 	nr_disconnected = 0;
+	adopt_ms = patience_ms = 0;
 	snprintf(dir, sizeof(dir), "/tmp/xylem-supervisor-XXXXXX");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
 	snprintf(conf_path, sizeof(conf_path), "%s/echo.conf", dir);
@@ -801,6 +808,177 @@ static void test_impostor(void)
 	teardown();
 }
 
+/* A process that the supervisor did not start has ended: its status, else -1. */
+static int reap(int pid)
+{
+	int status = -1, i;
+
+	for (i = 0; i < 1000 && waitpid(pid, &status, WNOHANG) != pid; i++)
+		supervisor_turn(sup, 10);
+	if (i < 1000)
+		return status;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return -1;
+}
+
+/* The device's memory, mapped once more: it stays when the supervisor goes. */
+static struct echo_state *keep_state(unsigned int domid, unsigned int devid)
+{
+	void *p;
+
+	look(domid, devid);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(each.state);
+	p = mremap(each.state, 0, sizeof(*each.state), MREMAP_MAYMOVE);
+	CU_ASSERT_TRUE_FATAL(p != MAP_FAILED);
+	return p;
+}
+
+/* Two devices of guest 5; its worker's main thread is held up in the second's detach. */
+static struct echo_state *hold_up(int *pid)
+{
+	struct echo_state *st;
+	int i;
+
+	connect_device(5, 51712, DEED_SERVE);
+	connect_device(5, 51728, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51712, 4) && until(5, 51728, 4));
+	put(5, 51712, false, "state", "4");
+	put(5, 51728, false, "state", "4");
+	turns(5);
+	st = keep_state(5, 51728);
+	*pid = each.pid;
+	atomic_store(&st->hold, 1);
+	put(5, 51728, false, "state", "6");
+	for (i = 0; i < 5; i++)
+		turns(2);
+	CU_ASSERT_EQUAL(state_of(5, 51728), 4);
+	return st;
+}
+
+/* Guest 5's devices are left alone now, guest 6's are served; then the worker answers. */
+static void heard_late(struct echo_state *st, int pid)
+{
+	int i;
+
+	look(5, 51712);
+	CU_ASSERT_EQUAL(each.count, 0);
+	CU_ASSERT_EQUAL(state_of(5, 51712), 4);
+	CU_ASSERT_EQUAL(kill(pid, 0), 0);
+	connect_device(6, 51712, DEED_SERVE);
+	CU_ASSERT_TRUE(until(6, 51712, 4));
+	atomic_store(&st->hold, 0);
+	for (i = 0; i < 500 && !each.pid; i++) {
+		supervisor_turn(sup, 20);
+		look(5, 51712);
+	}
+	CU_ASSERT_EQUAL(each.pid, pid);
+	CU_ASSERT_EQUAL(state_of(5, 51712), 4);
+	CU_ASSERT_TRUE(atomic_load(&st->detached));
+	munmap(st, sizeof(*st));
+	put(5, 51712, false, "state", "6");
+	CU_ASSERT_TRUE(until(5, 51712, 6));
+	remove_device(5, 51728);
+	remove_device(5, 51712);
+	detach_device(6, 51712);
+	CU_ASSERT_EQUAL(reap(pid), 0);
+	teardown();
+}
+
+/* A slow disk must not cost the guest its others when the supervisor is started anew. */
+static void test_slow_answer(void)
+{
+	struct echo_state *st;
+	int pid;
+
+	setup();
+	st = hold_up(&pid);
+	stop_supervisor();
+	adopt_ms = 100;
+	start();
+	heard_late(st, pid);
+}
+
+/* So many supervisors have come and gone that nobody can connect; nor is there a note. */
+static void test_full_backlog(void)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	struct echo_state *st;
+	int pid, fd[16], i;
+	char path[128];
+
+	setup();
+	st = hold_up(&pid);
+	stop_supervisor();
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/worker-5.sock", dir);
+	for (i = 0; i < 16; i++) {
+		fd[i] = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (connect(fd[i], (struct sockaddr *)&a, sizeof(a)))
+			break;
+	}
+	CU_ASSERT_TRUE_FATAL(i < 16);
+	CU_ASSERT_EQUAL(errno, EAGAIN);
+	for (; i >= 0; i--)
+		close(fd[i]);
+	snprintf(path, sizeof(path), "%s/worker-5.pid", dir);
+	CU_ASSERT_EQUAL(unlink(path), 0);
+	adopt_ms = 100;
+	start();
+	heard_late(st, pid);
+}
+
+/* Its uid is in use, but nobody has left word of it: no second one before it is dead. */
+static void test_left_over(void)
+{
+	int p[2], pid, status;
+	char c;
+
+	if (!privileged) {
+		printf("\nskip test_left_over: needs root\n");
+		return;
+	}
+	setup();
+	CU_ASSERT_EQUAL(pipe2(p, O_CLOEXEC), 0);
+	pid = fork();
+	if (!pid) {
+		if (setresuid(UID_BASE + 5, UID_BASE + 5, UID_BASE + 5) ||
+		    write(p[1], "x", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	CU_ASSERT_EQUAL(read(p[0], &c, 1), 1);
+	close(p[0]);
+	close(p[1]);
+	connect_device(5, 51712, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51712, 4));
+	CU_ASSERT_EQUAL(waitpid(pid, &status, WNOHANG), pid);
+	detach_device(5, 51712);
+	teardown();
+}
+
+/* It does not let go of a device that was removed while no supervisor was there. */
+static void test_stray_never_answered(void)
+{
+	struct echo_state *st;
+	int pid;
+
+	setup();
+	connect_device(5, 51712, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51712, 4));
+	st = keep_state(5, 51712);
+	pid = each.pid;
+	atomic_store(&st->hold, 1);
+	stop_supervisor();
+	tool->ops->rm(tool, 0, "/local/domain/0/backend/vbd/5/51712");
+	tool->ops->rm(tool, 0, "/local/domain/5/device/vbd/51712");
+	patience_ms = 300;
+	start();
+	CU_ASSERT_EQUAL(reap(pid), SIGKILL);
+	munmap(st, sizeof(*st));
+	teardown();
+}
+
 /* Two workers that have something to say and never answer HELLO. */
 struct talkers {
 	_Atomic(uint32_t) said[2];
@@ -864,9 +1042,11 @@ static void test_talkers(void)
 	stop_supervisor();
 	for (i = 0; i < 2; i++)
 		pid[i] = start_talker(t, (unsigned int)i);
+	adopt_ms = 500;
+	patience_ms = 1000;
 	start();
 	for (i = 0; i < 2; i++) {
-		CU_ASSERT_EQUAL(waitpid(pid[i], &status, 0), pid[i]);
+		status = reap(pid[i]);
 		CU_ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 		CU_ASSERT_TRUE(atomic_load(&t->said[i]) < 100);
 		CU_ASSERT_TRUE(atomic_load(&t->other_said[i]) < 20);
@@ -1122,6 +1302,10 @@ int main(int argc, char **argv)
 	CU_ADD_TEST(s, test_changes_while_away);
 	CU_ADD_TEST(s, test_impostor);
 	CU_ADD_TEST(s, test_talkers);
+	CU_ADD_TEST(s, test_slow_answer);
+	CU_ADD_TEST(s, test_full_backlog);
+	CU_ADD_TEST(s, test_left_over);
+	CU_ADD_TEST(s, test_stray_never_answered);
 	CU_ADD_TEST(s, test_names);
 	CU_ADD_TEST(s, test_released);
 	CU_ADD_TEST(s, test_vanish);
