@@ -8,6 +8,7 @@
 #ifndef XYLEM_BACKEND_H
 #define XYLEM_BACKEND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -84,6 +85,9 @@ struct backend_class {
 	/* Optional, for statistics: the name in the guest ("xvda", "vif 0") and what carries
 	 * its I/O ("io_uring", "tap"); strings that live as long as be. */
 	void (*describe)(struct backend *be, const char **device, const char **engine);
+	/* Optional. The device's worker has ended without detaching it: may I/O that it began
+	 * still be under way? Asked again for a while before the device is Closed. */
+	bool (*busy)(struct backend *be);
 	/* Once a second while connected: image size, carrier. May be NULL. */
 	void (*tick)(struct backend *be);
 	/* The device goes away: close images and taps, free priv. Called once for each

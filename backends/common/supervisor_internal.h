@@ -57,6 +57,7 @@ struct guest_worker {
 	bool exiting;  /* takes no new device */
 	bool expected; /* asked to end, or killed: its end is no news */
 	bool child;    /* ours to reap */
+	ev_tstamp died; /* > 0: when; its devices may not know yet */
 	bool unheard;  /* found, or looked for; has not said yet what it serves */
 	ev_tstamp patience; /* until when */
 	struct ev_io control_io, pid_io;

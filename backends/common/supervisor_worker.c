@@ -22,6 +22,9 @@
 
 #define READY_LIMIT  30.  /* s: from its start until READY */
 #define EXIT_LIMIT   10.  /* s: from EXIT until it has ended */
+#define HOLD_LIMIT   10.  /* s: after its death, until its I/O has ended */
+#define HOLD_FORCED  1.   /* the same when libxl waits: 4 s, 4.5 s, and this of its 10 s */
+#define HOLD_LOOK    .02  /* s: between looks */
 #define MESSAGES_MAX 32   /* taken from one worker in one turn */
 
 extern char **environ;
@@ -110,6 +113,8 @@ static void end_process(struct guest_worker *w)
 
 void worker_kill(struct guest_worker *w)
 {
+	if (w->died > 0.)
+		return; /* its devices learn of it in time */
 	w->expected = true;
 	end_process(w);
 }
@@ -151,23 +156,14 @@ static void log_end(const struct guest_worker *w, const siginfo_t *si)
 		log_error("guest %u: worker %d has ended", w->domid, w->pid);
 }
 
-/* It is dead: the kernel has released its grants and ports. */
-static void on_death(struct ev_loop *loop, struct ev_io *io, int events)
+/* Nothing that it has begun may be on its way any more: its devices learn of its end. */
+static void bury(struct guest_worker *w)
 {
-	struct guest_worker *w = io->data;
 	struct supervisor *s = w->s;
 	bool unheard = w->unheard;
 	uint32_t domid = w->domid;
-	siginfo_t si = {0};
 	struct device *d;
 
-	(void)loop;
-	(void)events;
-	if (w->child && waitid(P_PIDFD, (id_t)w->pidfd, &si, WEXITED | WNOHANG))
-		log_warn("guest %u: waitid: %s", w->domid, strerror(errno));
-	log_end(w, &si);
-	retire(w);
-	ev_io_stop(s->loop, &w->pid_io);
 	for (d = s->devices; d; d = d->next)
 		if (d->w == w)
 			xenbus_lost(&d->x);
@@ -175,6 +171,66 @@ static void on_death(struct ev_loop *loop, struct ev_io *io, int events)
 	if (unheard)
 		devices_rescan(s, domid);
 	devices_settle(s);
+}
+
+/* The first of its devices whose image may still be written to, or NULL. */
+static struct device *still_busy(const struct guest_worker *w)
+{
+	struct device *d;
+
+	for (d = w->s->devices; d; d = d->next)
+		if (d->w == w && d->be.class->busy && d->x.probed &&
+		    d->be.class->busy(&d->be))
+			return d;
+	return NULL;
+}
+
+/* libxl waits for those that are detaching; a guest that lives had better wait. */
+static ev_tstamp hold_limit(const struct guest_worker *w)
+{
+	const struct device *d;
+
+	for (d = w->s->devices; d; d = d->next)
+		if (d->w == w && d->x.phase == XENBUS_DETACHING)
+			return HOLD_FORCED;
+	return HOLD_LIMIT;
+}
+
+/*
+ * The end of a process does not wait for its io_uring's I/O, and Closed says that
+ * the image is at rest.
+ */
+static void hold_or_bury(struct guest_worker *w)
+{
+	struct device *d = still_busy(w);
+
+	if (d && ev_time() - w->died < hold_limit(w)) {
+		worker_limit(w, HOLD_LOOK);
+		return;
+	}
+	if (d)
+		log_warn("guest %u %s %u: I/O of its ended worker may still be under way",
+			 w->domid, w->s->class->type, d->be.devid);
+	bury(w);
+}
+
+/* It is dead: the kernel has released its grants and ports. */
+static void on_death(struct ev_loop *loop, struct ev_io *io, int events)
+{
+	struct guest_worker *w = io->data;
+	struct supervisor *s = w->s;
+	siginfo_t si = {0};
+
+	(void)loop;
+	(void)events;
+	if (w->child && waitid(P_PIDFD, (id_t)w->pidfd, &si, WEXITED | WNOHANG))
+		log_warn("guest %u: waitid: %s", w->domid, strerror(errno));
+	log_end(w, &si);
+	retire(w);
+	worker_hang_up(w);
+	ev_io_stop(s->loop, &w->pid_io);
+	w->died = ev_time();
+	hold_or_bury(w);
 }
 
 /* It never let go of what nobody claimed: that ends with it, but not other devices. */
@@ -193,6 +249,10 @@ static void on_limit(struct ev_loop *loop, struct ev_timer *t, int events)
 
 	(void)loop;
 	(void)events;
+	if (w->died > 0.) {
+		hold_or_bury(w);
+		return;
+	}
 	if (w->unheard) {
 		worker_still_unheard(w);
 		devices_settle(s);

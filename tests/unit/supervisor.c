@@ -261,6 +261,14 @@ static void echo_remove(struct backend *be)
 	nr_remove++;
 }
 
+static bool busy;
+
+static bool echo_busy(struct backend *be)
+{
+	(void)be;
+	return busy;
+}
+
 static const struct conf_key keys[] = {
 	{"depth", CONF_NUMBER, NULL, 1, 100},
 	{NULL, CONF_NUMBER, NULL, 0, 0},
@@ -279,6 +287,7 @@ static const struct backend_class echo = {
 	.publish = echo_publish,
 	.disconnected = echo_disconnected,
 	.changed = echo_changed,
+	.busy = echo_busy,
 	.remove = echo_remove,
 };
 
@@ -979,6 +988,49 @@ static void test_stray_never_answered(void)
 	teardown();
 }
 
+/* A worker ends with I/O under way: its devices end when that has. */
+static void test_busy_after_death(void)
+{
+	struct echo_state *st;
+	int pid;
+
+	setup();
+	connect_device(5, 51712, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51712, 4));
+	look(5, 51712);
+	pid = each.pid;
+	busy = true;
+	kill(pid, SIGKILL);
+	CU_ASSERT_TRUE(ended(pid));
+	turns(20);
+	CU_ASSERT_EQUAL(state_of(5, 51712), 4);
+	/* another device of the guest does not wait for it */
+	connect_device(5, 51744, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51744, 4));
+	CU_ASSERT_EQUAL(state_of(5, 51712), 4);
+	busy = false;
+	CU_ASSERT_TRUE(until(5, 51712, 5));
+	detach_device(5, 51744);
+	put(5, 51712, false, "state", "6");
+	CU_ASSERT_TRUE(until(5, 51712, 6));
+	remove_device(5, 51712);
+	/* but not for ever */
+	st = hold_up(&pid);
+	busy = true;
+	kill(pid, SIGKILL);
+	CU_ASSERT_TRUE(ended(pid));
+	turns(20);
+	CU_ASSERT_EQUAL(state_of(5, 51728), 4);
+	CU_ASSERT_TRUE(until(5, 51728, 6));
+	busy = false;
+	munmap(st, sizeof(*st));
+	remove_device(5, 51728);
+	put(5, 51712, false, "state", "6");
+	CU_ASSERT_TRUE(until(5, 51712, 6));
+	remove_device(5, 51712);
+	teardown();
+}
+
 /* Two workers that have something to say and never answer HELLO. */
 struct talkers {
 	_Atomic(uint32_t) said[2];
@@ -1306,6 +1358,7 @@ int main(int argc, char **argv)
 	CU_ADD_TEST(s, test_full_backlog);
 	CU_ADD_TEST(s, test_left_over);
 	CU_ADD_TEST(s, test_stray_never_answered);
+	CU_ADD_TEST(s, test_busy_after_death);
 	CU_ADD_TEST(s, test_names);
 	CU_ADD_TEST(s, test_released);
 	CU_ADD_TEST(s, test_vanish);
