@@ -20,14 +20,14 @@ boots()
 		vif = [ "bridge=$BRIDGE" ]
 	END
 	xl create $RUN/$1.cfg 2>&1 | tail -n 3
-	guest_wait $1 @@ready 180
+	guest_wait $1 '.*@@ready' 180
 }
 
 one()
 {
 	check $1-boots boots "$@" || return
 	check $1-was-grub grep -q GRUB $CONSOLES/guest-$1.log
-	check $1-disk guest_sh $1 'mkdir -p /mnt && mount -t ext4 /dev/xvda /mnt &&
+	check $1-disk guest_sh $1 'modprobe ext4 && mount -t ext4 /dev/xvda /mnt &&
 		sha256sum </mnt/boot/vmlinuz | cut -d" " -f1 && echo written >/mnt/new && umount /mnt'
 	check $1-disk-is-grubs grep -q "$(sha256sum </rig/vmlinuz | cut -d' ' -f1)" $OUT/checks/$1-disk
 	check $1-ping guest_sh $1 "ping -c 3 -i 0.2 $DOM0_IP"
