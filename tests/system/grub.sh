@@ -26,7 +26,7 @@ boots()
 one()
 {
 	check $1-boots boots "$@" || return
-	check $1-was-grub grep -q GRUB $CONSOLES/guest-$1.log
+	check $1-was-grub grep -aqi grub $CONSOLES/guest-$1.log
 	check $1-disk guest_sh $1 'modprobe ext4 && mount -t ext4 /dev/xvda /mnt &&
 		sha256sum </mnt/boot/vmlinuz | cut -d" " -f1 && echo written >/mnt/new && umount /mnt'
 	check $1-disk-is-grubs grep -q "$(sha256sum </rig/vmlinuz | cut -d' ' -f1)" $OUT/checks/$1-disk
