@@ -106,7 +106,8 @@ network()
 	check $1-ping guest_sh $1 "ping -c 3 -i 0.2 $DOM0_IP"
 	check $1-sent sent $1 $DOM0_IP
 	check $1-received received $1 $GUEST_IP $2
-	guest_sh $1 "ip addr add fd09::${GUEST_IP##*.}/64 dev eth0 nodad" >/dev/null
+	guest_sh $1 "echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad
+		ip addr add fd09::${GUEST_IP##*.}/64 dev eth0" >/dev/null
 	check $1-sent-v6 sent $1 fd09::1
 	check $1-received-v6 received $1 fd09::${GUEST_IP##*.} $2
 	check $1-iperf3 guest_sh $1 "iperf3 -c $DOM0_IP -n 16M && iperf3 -c $DOM0_IP -n 16M -R" 120
@@ -126,7 +127,8 @@ if [ $BACKEND = xylem ]; then
 	END
 fi
 bridge_up
-ip addr add fd09::1/64 dev $BRIDGE nodad
+echo 0 >/proc/sys/net/ipv6/conf/$BRIDGE/accept_dad
+ip addr add fd09::1/64 dev $BRIDGE
 ram_disk 32
 iperf3 -s -D
 check backends-start backends_start
