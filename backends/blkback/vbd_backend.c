@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 #include <xen/io/xenbus.h>
 
@@ -395,6 +396,7 @@ static int fill_attach(struct backend *be, struct vbd_attach *a)
 	a->max_persistent = f.persistent ? v->max_persistent : 0;
 	a->direct_min = v->direct_min;
 	a->size = v->size;
+	be->file_max = v->readonly ? 0 : v->size;
 	return 0;
 }
 
@@ -538,6 +540,7 @@ static int vbd_resume(struct backend *be)
 		vbd_remove(be);
 		return err;
 	}
+	be->file_max = v->readonly ? 0 : v->size;
 	v->connected = v->taken_over = true;
 	open_medium(be);
 	set_limits(be);
@@ -562,6 +565,7 @@ static void resize(struct backend *be, uint64_t size, int fd)
 	if (size != v->size)
 		log_info(LOG_NAME "size changes from %" PRIu64 " to %" PRIu64 " bytes",
 			 LOG_ARGS(be), v->size, size);
+	be->file_max = v->readonly ? 0 : size;
 	v->size = size; /* also if it fails: not again every second */
 	err = backend_update(be, &update, sizeof(update), &fd, fd >= 0);
 	if (err)
@@ -655,6 +659,32 @@ static void vbd_disconnected(struct backend *be)
 		publish_offer(be);
 }
 
+bool vbd_in_flight(const char *path)
+{
+	unsigned long reads = 0, writes = 0;
+	FILE *f = fopen(path, "re");
+	bool found;
+
+	if (!f)
+		return false;
+	found = fscanf(f, "%lu %lu", &reads, &writes) == 2;
+	fclose(f);
+	return found && (reads || writes);
+}
+
+/* A file's disk may have other users: then this lasts longer, but not for ever. */
+static bool vbd_busy(struct backend *be)
+{
+	const struct vbd *v = be->priv;
+	char path[64];
+
+	if (v->medium.image.fd < 0)
+		return false;
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/inflight",
+		 major(v->medium.image.dev), minor(v->medium.image.dev));
+	return vbd_in_flight(path);
+}
+
 static void vbd_describe(struct backend *be, const char **device, const char **engine)
 {
 	struct vbd *v = be->priv;
@@ -681,6 +711,7 @@ const struct backend_class vbd_backend_class = {
 	.disconnected = vbd_disconnected,
 	.changed = vbd_changed,
 	.describe = vbd_describe,
+	.busy = vbd_busy,
 	.tick = vbd_tick,
 	.remove = vbd_remove,
 };

@@ -36,4 +36,10 @@ int vbd_frontend_read(struct store *s, const char *frontend,
 		      const struct vbd_offer *offer, struct vbd_attach *a,
 		      struct vbd_frontend *f, char *why, size_t size);
 
+/*
+ * Is anything under way to the disk whose file in sysfs this is,
+ * /sys/dev/block/N:M/inflight ("READS WRITES")? False also when there is none.
+ */
+bool vbd_in_flight(const char *path);
+
 #endif

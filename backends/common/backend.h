@@ -28,6 +28,8 @@ struct backend {
 	char *guest;        /* the guest's name, for configuration and logs */
 	void *state;        /* mapping of the memfd shared with the worker, or NULL */
 	size_t state_size;
+	uint64_t file_max;  /* the class's: no file that the worker writes to shall grow
+			     * beyond this, bytes; devices have ends of their own */
 	struct log_limit log_limit;
 	void *priv;         /* the class's own */
 };

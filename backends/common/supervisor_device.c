@@ -138,6 +138,20 @@ static bool op_foreign(struct xenbus *x)
 	return readlink(path, target, sizeof(target)) > 0;
 }
 
+/* A worker may write files as far as its largest disk, which only the supervisor sets. */
+static void limit_files(const struct device *d)
+{
+	uint64_t most = 0;
+	const struct device *other;
+
+	for (other = d->s->devices; other; other = other->next)
+		if (other->w == d->w && other->be.file_max > most)
+			most = other->be.file_max;
+	if (worker_limit_files(d->w, most))
+		log_info("guest %u: cannot limit its worker's files: %s", d->be.domid,
+			 strerror(errno));
+}
+
 static int send_attach(struct device *d, struct backend_attach *a, size_t state_size)
 {
 	int fds[CONTROL_MAX_FDS], rc;
@@ -151,6 +165,7 @@ static int send_attach(struct device *d, struct backend_attach *a, size_t state_
 	rc = make_state(d, state_size);
 	if (rc)
 		return rc;
+	limit_files(d);
 	memcpy(fds, a->fds, a->nfds * sizeof(int));
 	fds[a->nfds] = d->state_fd;
 	d->cookie = ++d->s->cookie;
@@ -263,6 +278,7 @@ int backend_update(struct backend *be, const void *payload, size_t size, const i
 
 	if (!d->w)
 		return -ENOTCONN;
+	limit_files(d);
 	return worker_send(d->w, CONTROL_UPDATE, d, payload, size, fds, nfds);
 }
 

@@ -119,6 +119,8 @@ struct guest_worker *worker_get(struct supervisor *s, uint32_t domid);
 struct guest_worker *worker_find(struct supervisor *s, uint32_t domid);
 int worker_send(struct guest_worker *w, enum control_type type, struct device *d,
 		const void *payload, size_t size, const int *fds, unsigned int nfds);
+/* RLIMIT_FSIZE: no regular file grows beyond @bytes. 0, or -1 with errno. */
+int worker_limit_files(const struct guest_worker *w, uint64_t bytes);
 void worker_kill(struct guest_worker *w);
 /* A device has let go of it; the last one ends it. */
 void worker_unused(struct guest_worker *w);

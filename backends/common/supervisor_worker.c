@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -281,6 +282,17 @@ int worker_send(struct guest_worker *w, enum control_type type, struct device *d
 		m.cookie = d->cookie;
 	}
 	return control_send(w->control, &m, payload, size, fds, nfds);
+}
+
+int worker_limit_files(const struct guest_worker *w, uint64_t bytes)
+{
+	struct rlimit r;
+
+	/* Its filter does not let it change the soft limit. */
+	if (prlimit(w->pid, RLIMIT_FSIZE, NULL, &r))
+		return -1;
+	r.rlim_cur = bytes < r.rlim_max ? bytes : r.rlim_max;
+	return prlimit(w->pid, RLIMIT_FSIZE, &r, NULL);
 }
 
 /* The device that @m is about, if it is this worker's and of this attachment. */

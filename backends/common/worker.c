@@ -436,8 +436,9 @@ static int lean_memory(void)
 static void own_signals(void)
 {
 	/* The terminal's ^C and the service manager's HUP are the supervisor's business.
-	 */
-	static const int ignored[] = {SIGPIPE, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+	 * A write beyond RLIMIT_FSIZE gives EFBIG. */
+	static const int ignored[] = {SIGPIPE, SIGINT,  SIGHUP,
+				      SIGUSR1, SIGUSR2, SIGXFSZ};
 	sigset_t none;
 	unsigned int i;
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -216,6 +217,7 @@ static int echo_connect(struct backend *be, struct backend_attach *out,
 	out->size = sizeof(payload);
 	out->fds[out->nfds++] = open("/dev/null", O_RDWR | O_CLOEXEC);
 	out->fds[out->nfds++] = open("/dev/zero", O_RDWR | O_CLOEXEC);
+	be->file_max = be->devid;
 	*state_size = deed == DEED_STATELESS ? 0 : sizeof(struct echo_state);
 	return 0;
 }
@@ -568,6 +570,43 @@ static void test_a_worker_a_guest(void)
 	detach_device(6, 51712);
 	CU_ASSERT_TRUE(ended(other));
 	teardown();
+}
+
+static rlim_t file_limit(int pid)
+{
+	struct rlimit r = {0};
+
+	CU_ASSERT_EQUAL(prlimit(pid, RLIMIT_FSIZE, NULL, &r), 0);
+	return r.rlim_cur;
+}
+
+/* A worker's files end where the largest of its disks does. */
+static void test_file_limit(void)
+{
+	bool before = privileged;
+
+	privileged = false; /* root without CAP_SYS_RESOURCE may limit its own uid's */
+	setup();
+	connect_device(5, 51728, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51728, 4));
+	look(5, 51728);
+	CU_ASSERT_EQUAL(file_limit(each.pid), 51728);
+	connect_device(5, 51744, DEED_SERVE);
+	connect_device(5, 51712, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51744, 4) && until(5, 51712, 4));
+	CU_ASSERT_EQUAL(file_limit(each.pid), 51744);
+	look(5, 51712);
+	each.be->file_max = 60000;
+	CU_ASSERT_EQUAL(backend_update(each.be, "abc", 3, NULL, 0), 0);
+	CU_ASSERT_EQUAL(file_limit(each.pid), 60000);
+	detach_device(5, 51712);
+	detach_device(5, 51744);
+	look(5, 51728);
+	CU_ASSERT_EQUAL(backend_update(each.be, "abc", 3, NULL, 0), 0);
+	CU_ASSERT_EQUAL(file_limit(each.pid), 51728);
+	detach_device(5, 51728);
+	teardown();
+	privileged = before;
 }
 
 static void test_reconnect(void)
@@ -1341,6 +1380,7 @@ int main(int argc, char **argv)
 	s = CU_add_suite("supervisor", NULL, NULL);
 	CU_ADD_TEST(s, test_life);
 	CU_ADD_TEST(s, test_a_worker_a_guest);
+	CU_ADD_TEST(s, test_file_limit);
 	CU_ADD_TEST(s, test_reconnect);
 	CU_ADD_TEST(s, test_untold);
 	CU_ADD_TEST(s, test_refused_attach);

@@ -302,6 +302,7 @@ static void test_connect(void)
 	CU_ASSERT_EQUAL(attach()->queue[0].ring_ref[0], 8);
 	CU_ASSERT_EQUAL(attach()->queue[0].event_channel, 17);
 	CU_ASSERT_EQUAL(attach()->size, 1 << 20);
+	CU_ASSERT_EQUAL(be.file_max, 1 << 20);
 	CU_ASSERT_EQUAL(attach()->sector_size, 512);
 	CU_ASSERT_EQUAL(attach()->sector_unit, 512);
 	CU_ASSERT_EQUAL(attach()->max_segments, 256);
@@ -751,6 +752,7 @@ static void test_resize(void)
 	vbd_backend_class.tick(&be);
 	CU_ASSERT_EQUAL(updates, 1);
 	CU_ASSERT_EQUAL(last_update.size, 2 << 20);
+	CU_ASSERT_EQUAL(be.file_max, 2 << 20);
 	CU_ASSERT(has("sectors", "4096"));
 	CU_ASSERT(has("state", "4"));
 	CU_ASSERT_EQUAL(store_mem_events(store),
@@ -796,6 +798,7 @@ static void test_taken_over(void)
 	be.state = &state;
 	be.state_size = sizeof(state);
 	CU_ASSERT_EQUAL(vbd_backend_class.resume(&be), 0);
+	CU_ASSERT_EQUAL(be.file_max, 1 << 20);
 	CU_ASSERT(missing("feature-barrier"));
 	CU_ASSERT_EQUAL(atomic_load(&state.limit[0].ops_rate), 9);
 	vbd_backend_class.tick(&be);
@@ -826,6 +829,32 @@ static void test_taken_over(void)
 	CU_ASSERT(vbd_backend_class.resume(&be) < 0);
 	CU_ASSERT_PTR_NULL(be.priv);
 	end();
+}
+
+static void write_line(const char *path, const char *line)
+{
+	FILE *f = fopen(path, "w");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	fputs(line, f);
+	fclose(f);
+}
+
+static void test_in_flight(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/tmp/xylem-inflight-%d", getpid());
+	write_line(path, "       0        0\n");
+	CU_ASSERT_FALSE(vbd_in_flight(path));
+	write_line(path, "       0        1\n");
+	CU_ASSERT_TRUE(vbd_in_flight(path));
+	write_line(path, "       2        0\n");
+	CU_ASSERT_TRUE(vbd_in_flight(path));
+	write_line(path, "");
+	CU_ASSERT_FALSE(vbd_in_flight(path));
+	unlink(path);
+	CU_ASSERT_FALSE(vbd_in_flight(path));
 }
 
 /* The guest is gone and the toolstack has cleaned up: nothing may grow back. */
@@ -924,6 +953,7 @@ int main(void)
 		{"resize", test_resize},
 		{"limits", test_limits},
 		{"taken over", test_taken_over},
+		{"in flight", test_in_flight},
 		{"removed under way", test_removed},
 		{"store faults", test_faults},
 		CU_TEST_INFO_NULL,

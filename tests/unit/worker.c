@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -106,6 +107,9 @@ static int t_attach(struct worker *w, uint32_t devid, const void *payload, size_
 		return -ENOMEM;
 	if (size == 5 && !memcmp(what, "rings", 5))
 		rc = nfds == 1 ? use_rings(w, fds[0]) : -EINVAL;
+	else if (size == 4 && !memcmp(what, "grow", 4))
+		rc = pwrite(fds[0], "x", 1, 4095) != 1 ? -EIO
+		     : pwrite(fds[0], "x", 1, 4096) < 0 ? -errno : 0;
 	else if (size == 3 && !memcmp(what, "log", 3))
 		log_warn("a line for domain %u", worker_domid(w));
 	else if (size == 5 && !memcmp(what, "broke", 5))
@@ -224,8 +228,12 @@ static int ended(void)
 	return -1000;
 }
 
+static rlim_t file_limit = RLIM_INFINITY;
+
 static void start_process(int their, int listener)
 {
+	struct rlimit r = {file_limit, RLIM_INFINITY};
+
 	pid = fork();
 	if (pid)
 		return;
@@ -233,6 +241,8 @@ static void start_process(int their, int listener)
 	listener = fcntl(listener, F_DUPFD, 10);
 	dup2(their, 3);
 	dup2(listener, 4);
+	if (file_limit != RLIM_INFINITY && setrlimit(RLIMIT_FSIZE, &r))
+		_exit(126);
 	execl("/proc/self/exe", "worker", "--worker", NULL);
 	_exit(127);
 }
@@ -345,6 +355,21 @@ static void test_words(void)
 	expect(CONTROL_BROKEN, 2);
 	CU_ASSERT_STRING_EQUAL((char *)packet.payload, "it lied about 42");
 	CU_ASSERT_EQUAL(expect(CONTROL_ATTACHED, 2), 0);
+	send_plain(CONTROL_EXIT, 0, "");
+	finish(0);
+}
+
+/* A file does not grow beyond what the supervisor allows; that is an error, no end. */
+static void test_file_limit(void)
+{
+	int fds[2];
+
+	file_limit = 4096;
+	start();
+	file_limit = RLIM_INFINITY;
+	fds[0] = fds[1] = memfd;
+	send_fds(CONTROL_ATTACH, 1, "grow", fds, 2);
+	CU_ASSERT_EQUAL(expect(CONTROL_ATTACHED, 1), -EFBIG);
 	send_plain(CONTROL_EXIT, 0, "");
 	finish(0);
 }
@@ -545,6 +570,7 @@ int main(int argc, char **argv)
 	CU_ADD_TEST(s, test_messages);
 	CU_ADD_TEST(s, test_words);
 	CU_ADD_TEST(s, test_rings);
+	CU_ADD_TEST(s, test_file_limit);
 	CU_ADD_TEST(s, test_change_of_supervisor);
 	CU_ADD_TEST(s, test_busy_supervisor);
 	CU_ADD_TEST(s, test_broken_is_remembered);
