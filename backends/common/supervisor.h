@@ -23,8 +23,8 @@ struct supervisor_options {
 	bool keep_ids;           /* workers do not change uid (tests without root) */
 	enum log_level log_level;
 	/* For tests; 0: 5 s for workers found at start to answer before anything is
-	 * served, 60 s for what they are asked later. */
-	unsigned int adopt_ms, patience_ms;
+	 * served, 60 s for what they are asked later, 2.5 s for an unused one to stay. */
+	unsigned int adopt_ms, patience_ms, linger_ms;
 };
 
 /* Configuration, store, watches, devices and workers that are there. NULL: logged why. */

@@ -55,6 +55,7 @@ struct guest_worker {
 	int pid, pidfd, control; /* control -1: hung up */
 	bool ready;
 	bool exiting;  /* takes no new device */
+	bool idle;     /* no device just now: ended when the limit has passed */
 	bool expected; /* asked to end, or killed: its end is no news */
 	bool child;    /* ours to reap */
 	ev_tstamp died; /* > 0: when; its devices may not know yet */

@@ -23,6 +23,7 @@
 
 #define READY_LIMIT  30.  /* s: from its start until READY */
 #define EXIT_LIMIT   10.  /* s: from EXIT until it has ended */
+#define LINGER       2.5  /* s: without a device, while its guest lives */
 #define HOLD_LIMIT   10.  /* s: after its death, until its I/O has ended */
 #define HOLD_FORCED  1.   /* the same when libxl waits: 4 s, 4.5 s, and this of its 10 s */
 #define HOLD_LOOK    .02  /* s: between looks */
@@ -120,6 +121,16 @@ void worker_kill(struct guest_worker *w)
 	end_process(w);
 }
 
+static void dismiss(struct guest_worker *w)
+{
+	retire(w);
+	w->expected = true;
+	if (worker_send(w, CONTROL_EXIT, NULL, NULL, 0, NULL, 0))
+		worker_kill(w);
+	else
+		worker_limit(w, EXIT_LIMIT);
+}
+
 void worker_unused(struct guest_worker *w)
 {
 	struct device *d;
@@ -133,12 +144,14 @@ void worker_unused(struct guest_worker *w)
 		worker_kill(w);
 		return;
 	}
-	retire(w);
-	w->expected = true;
-	if (worker_send(w, CONTROL_EXIT, NULL, NULL, 0, NULL, 0))
-		worker_kill(w);
-	else
-		worker_limit(w, EXIT_LIMIT);
+	/* A frontend that comes again soon finds it; starting one costs a lot. */
+	if (w->ready && w->control >= 0 &&
+	    w->s->store->ops->domain_alive(w->s->store, w->domid)) {
+		w->idle = true;
+		worker_limit(w, w->s->o.linger_ms ? w->s->o.linger_ms / 1000. : LINGER);
+		return;
+	}
+	dismiss(w);
 }
 
 static void log_end(const struct guest_worker *w, const siginfo_t *si)
@@ -261,6 +274,10 @@ static void on_limit(struct ev_loop *loop, struct ev_timer *t, int events)
 	}
 	if (w->strays && !w->exiting) {
 		strays_late(w);
+		return;
+	}
+	if (w->idle && !w->exiting) {
+		dismiss(w);
 		return;
 	}
 	log_error("guest %u: worker %d did not %s in time; killed", w->domid, w->pid,
@@ -596,6 +613,10 @@ struct guest_worker *worker_get(struct supervisor *s, uint32_t domid)
 	struct guest_worker *w = worker_find(s, domid);
 	int rc;
 
+	if (w && w->idle) {
+		w->idle = false;
+		worker_limit(w, 0.);
+	}
 	if (w)
 		return w;
 	w = worker_new(s, domid);
