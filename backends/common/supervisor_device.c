@@ -18,8 +18,9 @@
 #define EVENTS_MAX 256 /* watch events taken in one turn */
 /* Polls of one device a second before its frontend has to wait for the next second. */
 #define POLLS_MAX 100
-#define STATE_MAX (64u << 20)
-#define SEALS     (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+#define STATE_MAX  (64u << 20)
+#define QUEUES_MAX 64
+#define SEALS      (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 #define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 
@@ -56,6 +57,24 @@ int device_map_state(struct device *d, int fd)
 	d->be.state_size = (size_t)st.st_size;
 	d->state_fd = fd;
 	return 0;
+}
+
+/*
+ * A found worker may have changed it since it was told: one that lies spoils its own
+ * figures, within the mapping, and no more than so many lines of them.
+ */
+static void note_layout(struct device *d)
+{
+	struct state_head *h = d->be.state;
+	uint32_t nr = *(volatile uint32_t *)&h->nr_queues;
+	uint32_t size = *(volatile uint32_t *)&h->queue_size;
+
+	d->nr_queues = d->queue_size = 0;
+	if (size < sizeof(struct state_queue) || size % 64 || nr > QUEUES_MAX ||
+	    nr > (d->be.state_size - sizeof(*h)) / size)
+		return;
+	d->nr_queues = nr;
+	d->queue_size = size;
 }
 
 static void unmap_state(struct device *d)
@@ -95,6 +114,7 @@ static int make_state(struct device *d, size_t size)
 	h->size = (uint32_t)size;
 	if (d->be.class->prepare)
 		d->be.class->prepare(&d->be);
+	note_layout(d);
 	return 0;
 }
 
@@ -362,6 +382,7 @@ static bool claim(struct device *d)
 			return false;
 		}
 		w->found[i].state_fd = -1;
+		note_layout(d);
 		d->w = w;
 		d->cookie = w->found[i].cookie;
 		return true;

@@ -36,6 +36,8 @@ struct device {
 	bool expect_attached, expect_detached; /* answers that are due */
 	bool told_broken;
 	int state_fd;          /* with be.state */
+	/* its lay-out, read before a worker could write there, or when it was found */
+	uint32_t nr_queues, queue_size;
 	struct ev_timer timer; /* xenbus_timer() */
 	bool dirty;            /* to be polled */
 	bool gone;             /* to be freed */

@@ -1,29 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The supervisor's connected devices as the statistics socket sees them. */
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "backends/common/supervisor_internal.h"
-
-/*
- * The lay-out as the head says it, read once and believed only as far as it fits
- * the mapping: a worker that lies spoils its own figures and nothing else.
- */
-static void fill_layout(const struct backend *be, struct stats_device *out)
-{
-	struct state_head *h = be->state;
-	uint32_t nr = *(volatile uint32_t *)&h->nr_queues;
-	uint32_t size = *(volatile uint32_t *)&h->queue_size;
-
-	out->state = h;
-	if (size < sizeof(struct state_queue) || size % 64 ||
-	    nr > (be->state_size - sizeof(*h)) / size)
-		return;
-	out->nr_queues = nr;
-	out->queue_size = size;
-}
 
 static bool connected_device(void *arg, unsigned int index, struct stats_device *out)
 {
@@ -45,7 +26,9 @@ static bool connected_device(void *arg, unsigned int index, struct stats_device 
 	out->devid = d->be.devid;
 	if (s->class->describe)
 		s->class->describe(&d->be, &out->device, &out->engine);
-	fill_layout(&d->be, out);
+	out->state = d->be.state;
+	out->nr_queues = d->nr_queues;
+	out->queue_size = d->queue_size;
 	return true;
 }
 

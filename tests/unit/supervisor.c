@@ -50,6 +50,7 @@ enum deed {
 /* What the test and its devices share. */
 struct echo_state {
 	struct state_head head;
+	struct state_queue queue;
 	_Atomic(uint64_t) count;
 	_Atomic(uint32_t) updates, fds, uid, detached, prepared;
 	_Atomic(uint32_t) hold; /* detach lasts as long as this is set */
@@ -228,6 +229,8 @@ static void echo_prepare(struct backend *be)
 
 	CU_ASSERT_EQUAL(st->head.magic, STATE_MAGIC);
 	CU_ASSERT_EQUAL(st->head.size, sizeof(*st));
+	st->head.nr_queues = 1;
+	st->head.queue_size = sizeof(struct state_queue);
 	atomic_store(&st->prepared, 1);
 }
 
@@ -615,6 +618,53 @@ static void test_file_limit(void)
 	detach_device(5, 51728);
 	teardown();
 	privileged = before;
+}
+
+/* What the statistics socket says, as JSON. */
+static void statistics(char *out, size_t size)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), i;
+	size_t got = 0;
+	ssize_t n = -1;
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/stat.sock", dir);
+	CU_ASSERT_EQUAL(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	CU_ASSERT_EQUAL(write(fd, "json\n", 5), 5);
+	for (i = 0; i < 500 && n; i++) {
+		supervisor_turn(sup, 5);
+		n = read(fd, out + got, size - 1 - got);
+		if (n > 0)
+			got += (size_t)n;
+	}
+	CU_ASSERT_EQUAL(n, 0);
+	out[got] = 0;
+	close(fd);
+}
+
+/* A worker that writes over its lay-out does not change what is read. */
+static void test_layout(void)
+{
+	static char before[16384], after[16384];
+
+	setup();
+	connect_device(5, 51712, DEED_SERVE);
+	CU_ASSERT_TRUE(until(5, 51712, 4));
+	look(5, 51712);
+	statistics(before, sizeof(before));
+	CU_ASSERT_PTR_NOT_NULL(strstr(before, "\"queues\":[{"));
+	each.state->head.nr_queues = 0;
+	each.state->head.queue_size = 64;
+	statistics(after, sizeof(after));
+	CU_ASSERT_PTR_NOT_NULL(strstr(after, "\"queues\":[{"));
+	each.state->head.nr_queues = UINT32_MAX;
+	stop_supervisor();
+	start();
+	turns(5);
+	statistics(after, sizeof(after));
+	CU_ASSERT_PTR_NOT_NULL(strstr(after, "\"queues\":[]"));
+	detach_device(5, 51712);
+	teardown();
 }
 
 static void test_reconnect(void)
@@ -1389,6 +1439,7 @@ int main(int argc, char **argv)
 	CU_ADD_TEST(s, test_life);
 	CU_ADD_TEST(s, test_a_worker_a_guest);
 	CU_ADD_TEST(s, test_file_limit);
+	CU_ADD_TEST(s, test_layout);
 	CU_ADD_TEST(s, test_reconnect);
 	CU_ADD_TEST(s, test_untold);
 	CU_ADD_TEST(s, test_refused_attach);
