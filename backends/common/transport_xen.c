@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -195,19 +196,24 @@ static const struct grants_ops xen_grants_ops = {
 
 /*
  * The module's bound on granted pages is for all of this domain, and its default is
- * two queues' worth. Best effort: without it later queues get no pools.
+ * two queues' worth. Half of dom0's grant table (32768 entries by default, one a
+ * page): the rest is for its own frontends, xenconsoled and xenstored. Best effort:
+ * without it later queues get no pools.
  */
 static void raise_gntalloc_limit(void)
 {
-	static const char limit[] = "65536\n";
+	const unsigned long pages = 16384;
 	int fd = open("/sys/module/xen_gntalloc/parameters/limit", O_RDWR | O_CLOEXEC);
-	char now[16] = "";
+	char text[16] = "";
+	int n;
 
 	if (fd < 0)
 		return;
-	if (read(fd, now, sizeof(now) - 1) > 0 && strtoul(now, NULL, 10) < 65536 &&
-	    write(fd, limit, sizeof(limit) - 1) < 0)
-		errno = 0; /* as it was, then */
+	if (read(fd, text, sizeof(text) - 1) > 0 && strtoul(text, NULL, 10) < pages) {
+		n = snprintf(text, sizeof(text), "%lu\n", pages);
+		if (write(fd, text, (size_t)n) < 0)
+			errno = 0; /* as it was, then */
+	}
 	close(fd);
 }
 
