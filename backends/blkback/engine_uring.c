@@ -48,7 +48,7 @@ struct engine_uring {
 	struct engine_setup setup;
 	struct io_uring *ring, own;
 	struct engine_done done;
-	uint32_t piece; /* bytes an I/O may have before it is split */
+	uint32_t piece;                     /* bytes an I/O may have before it is split */
 	bool pool_registered, page_buffers; /* see register_pool() */
 	bool plain_discard, ring_fd_registered;
 	bool event_armed, wake_armed;
@@ -587,8 +587,8 @@ static void register_pool(struct engine_uring *u)
 			!io_uring_register_buffers(u->ring, v, (unsigned int)n + 1);
 		free(v);
 	}
-	u->pool_registered = u->page_buffers ||
-			     !io_uring_register_buffers(u->ring, &whole, 1);
+	u->pool_registered =
+		u->page_buffers || !io_uring_register_buffers(u->ring, &whole, 1);
 }
 
 /* Register files and pool, and enable the ring. 0 or -errno. */

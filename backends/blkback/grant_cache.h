@@ -36,7 +36,7 @@ struct grant_cache {
 	struct metrics_queue *metrics;
 	uint32_t max, used; /* entries at most, and ever taken into use */
 	uint32_t mapped;
-	uint32_t free; /* list of unmapped entries, by hash_next */
+	uint32_t free;       /* list of unmapped entries, by hash_next */
 	uint32_t hash_shift; /* 64 less the bits of an index into it */
 	uint64_t uses;
 	uint32_t *hash;

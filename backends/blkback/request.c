@@ -282,7 +282,7 @@ void request_start(struct vbd_queue *q, struct vbd_request *req)
 	if (req->nr_pieces && !req->rmw && !req->flush_first)
 		start_data(q, req); /* nearly all */
 	else if ((req->op == ENGINE_DISCARD || req->op == ENGINE_SECURE_DISCARD) &&
-	    req->block_start == req->block_end)
+		 req->block_start == req->block_end)
 		queue_finish(q, req, BLKIF_RSP_OKAY); /* not one whole block */
 	else if (req->flush_first)
 		submit_flush(q, req);

@@ -104,8 +104,8 @@ struct vbd_queue {
 	int port;         /* local; -1: not bound */
 	bool port_masked; /* has fired since it was last unmasked */
 	bool broken, polled;
-	uint64_t now;           /* ns, of this round */
-	uint64_t latency;       /* of so many requests of this round, not counted yet */
+	uint64_t now;     /* ns, of this round */
+	uint64_t latency; /* of so many requests of this round, not counted yet */
 	uint32_t latency_count;
 	uint64_t limited_until; /* CLOCK_MONOTONIC ns: when to ask the limits again; or 0
 				 */
