@@ -54,6 +54,12 @@ static void test_buckets(void)
 	metrics_latency(&m, 0);
 	CU_ASSERT_EQUAL(m.latency[0], 1);
 	CU_ASSERT_EQUAL(m.latency_count, 2);
+	/* several at once are the same as one after the other */
+	memset(&m, 0, sizeof(m));
+	metrics_latencies(&m, 5000, 7);
+	CU_ASSERT_EQUAL(m.latency[only_bucket(&m)], 7);
+	CU_ASSERT_EQUAL(m.latency_sum_ns, 35000);
+	CU_ASSERT_EQUAL(m.latency_count, 7);
 }
 
 static int compare(const void *a, const void *b)
