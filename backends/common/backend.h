@@ -30,6 +30,7 @@ struct backend {
 	size_t state_size;
 	uint64_t file_max;  /* the class's: no file that the worker writes to shall grow
 			     * beyond this, bytes; devices have ends of their own */
+	unsigned int nr_errors; /* told by backend_error() */
 	struct log_limit log_limit;
 	void *priv;         /* the class's own */
 };

@@ -171,6 +171,7 @@ void backend_error(struct backend *be, int err, const char *fmt, ...)
 	char text[512], line[640], path[STORE_PATH_MAX];
 	va_list ap;
 
+	be->nr_errors++;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
@@ -211,6 +212,13 @@ static void enter(struct xenbus *x, enum xenbus_phase phase, unsigned int ms)
 	x->phase = phase;
 	x->steps++;
 	set_limit(x, ms);
+}
+
+/* The class failed: it has said why since it had told of @before errors, or we say what. */
+static void explain(struct xenbus *x, unsigned int before, int rc, const char *what)
+{
+	if (x->be->nr_errors == before)
+		backend_error(x->be, rc, "%s", what);
 }
 
 /* Closing because of an error that has been reported; no worker holds the device. */
@@ -268,13 +276,14 @@ static void finish(struct xenbus *x)
 /* Probe if that is still to do, then InitWait. */
 static void begin(struct xenbus *x)
 {
+	unsigned int told = x->be->nr_errors;
 	int rc;
 
 	x->failed = x->broken = x->may_return = false;
 	if (!x->probed) {
 		rc = x->be->class->probe(x->be);
 		if (rc) {
-			backend_error(x->be, rc, "cannot set up the device");
+			explain(x, told, rc, "cannot set up the device");
 			fail(x);
 			return;
 		}
@@ -343,6 +352,7 @@ static int resume(struct xenbus *x)
 /* A worker has served the device since before this supervisor was started. */
 static void decide_resumed(struct xenbus *x, const struct inputs *in)
 {
+	unsigned int told = x->be->nr_errors;
 	int rc;
 
 	if (!was_connected(in->state) && in->state != XenbusStateClosing) {
@@ -352,7 +362,7 @@ static void decide_resumed(struct xenbus *x, const struct inputs *in)
 	x->state = x->want = in->state;
 	rc = resume(x);
 	if (rc) {
-		backend_error(x->be, rc, "cannot take the device up again");
+		explain(x, told, rc, "cannot take the device up again");
 		x->failed = true;
 		switch_state(x, XenbusStateClosing);
 		start_detach(x, false);
@@ -400,6 +410,7 @@ static void decide_new(struct xenbus *x, const struct inputs *in)
 
 static void decide_wait(struct xenbus *x, const struct inputs *in)
 {
+	unsigned int told = x->be->nr_errors;
 	int rc;
 
 	if (x->dead || in->frontend == FRONTEND_VANISHED ||
@@ -422,7 +433,7 @@ static void decide_wait(struct xenbus *x, const struct inputs *in)
 		if (rc == -EAGAIN)
 			return;
 		if (rc) {
-			backend_error(x->be, rc, "cannot open the device");
+			explain(x, told, rc, "cannot open the device");
 			fail(x);
 			return;
 		}
@@ -432,7 +443,7 @@ static void decide_wait(struct xenbus *x, const struct inputs *in)
 		return;
 	rc = x->ops->attach(x);
 	if (rc) {
-		backend_error(x->be, rc, "cannot connect");
+		explain(x, told, rc, "cannot connect");
 		fail(x);
 		return;
 	}
@@ -620,6 +631,7 @@ void xenbus_poll(struct xenbus *x)
 
 void xenbus_attached(struct xenbus *x, int status)
 {
+	unsigned int told = x->be->nr_errors;
 	int rc;
 
 	if (x->phase != XENBUS_ATTACHING) {
@@ -634,7 +646,7 @@ void xenbus_attached(struct xenbus *x, int status)
 	} else {
 		rc = x->be->class->publish(x->be);
 		if (rc) {
-			backend_error(x->be, rc, "cannot publish the device");
+			explain(x, told, rc, "cannot publish the device");
 			x->failed = true;
 			switch_state(x, XenbusStateClosing);
 			start_detach(x, false);

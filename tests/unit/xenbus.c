@@ -22,6 +22,7 @@ static struct {
 	int probe, ready, publish, disconnected, changed, remove, resume;
 	int attach, detach, kill, released, gone;
 	int probe_result, ready_result, publish_result, resume_result, attach_result;
+	const char *reason; /* what ready() says when it fails, or NULL */
 	bool foreign, shared, sync_loss; /* detach finds the worker dead at once */
 	unsigned int ms;
 } did;
@@ -40,8 +41,9 @@ static int c_probe(struct backend *b)
 
 static int c_ready(struct backend *b)
 {
-	(void)b;
 	did.ready++;
+	if (did.reason)
+		backend_error(b, 0, "%s", did.reason);
 	return did.ready_result;
 }
 
@@ -690,6 +692,32 @@ static void check_failed(void)
 	teardown();
 }
 
+static bool error_says(const char *text)
+{
+	char *v = store_read(tool, 0, "%s", ERROR);
+	bool same = v && strstr(v, text);
+
+	free(v);
+	return same;
+}
+
+/* What the class says of its failure is better than what the machine could say. */
+static void test_detailed_error(void)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		setup(false);
+		did.ready_result = -ENOENT;
+		did.reason = i ? NULL : "/img/a: it has gone";
+		put(BACK "/hotplug-status", "connected");
+		xenbus_poll(&x);
+		CU_ASSERT_EQUAL(get(BACK "/state"), 5);
+		CU_ASSERT_TRUE(error_says(i ? "cannot open the device" : did.reason));
+		teardown();
+	}
+}
+
 static void test_class_fails(void)
 {
 	setup(false);
@@ -1130,6 +1158,7 @@ int main(void)
 	if (CU_initialize_registry())
 		return 1;
 	s = CU_add_suite("xenbus", NULL, NULL);
+	CU_ADD_TEST(s, test_detailed_error);
 	CU_ADD_TEST(s, test_connect_and_detach);
 	CU_ADD_TEST(s, test_connected_without_initialised);
 	CU_ADD_TEST(s, test_reconnect);
