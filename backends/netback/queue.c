@@ -108,9 +108,8 @@ bool queue_work(struct queue *q)
 		done = true;
 		if (++q->tx_streak >= TX_STREAK_MAX)
 			q->rx.ready = true;
-	} else if (q->tx_streak) {
-		/* an answer may be there already: cheaper to ask than to sleep on it */
-		q->rx.ready = true;
+	} else {
+		q->tx_streak = 0;
 	}
 	if (q->rx.ready)
 		q->tx_streak = 0;
