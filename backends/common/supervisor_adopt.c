@@ -80,8 +80,9 @@ static bool is_named(const struct supervisor *s, uint32_t domid, int pid)
 	ssize_t n = -1;
 	int fd, len;
 
-	len = snprintf(want, sizeof(want), "%s: guest %u%c--worker", s->class->name, domid,
-		       0) + 1;
+	len = snprintf(want, sizeof(want), "%s: guest %u%c--worker", s->class->name,
+		       domid, 0) +
+	      1;
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
@@ -305,9 +306,10 @@ static bool look_for(struct guest_worker *w)
 			return false;
 		}
 		if (rc < 0) {
-			log_error("guest %u: cannot look for its worker (%s); its devices "
-				  "are left alone",
-				  w->domid, strerror(-rc));
+			log_error(
+				"guest %u: cannot look for its worker (%s); its devices "
+				"are left alone",
+				w->domid, strerror(-rc));
 			return true;
 		}
 		w->pidfd = rc;
@@ -315,7 +317,8 @@ static bool look_for(struct guest_worker *w)
 	}
 	rc = w->control < 0 ? greet(w) : 0;
 	if (rc == -ECONNREFUSED || rc == -ENOENT) {
-		log_error("guest %u: worker %d does not listen; killed", w->domid, w->pid);
+		log_error("guest %u: worker %d does not listen; killed", w->domid,
+			  w->pid);
 		worker_kill(w);
 	}
 	return true;

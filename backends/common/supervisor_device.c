@@ -17,7 +17,7 @@
 
 #define EVENTS_MAX 256 /* watch events taken in one turn */
 /* Polls of one device a second before its frontend has to wait for the next second. */
-#define POLLS_MAX 100
+#define POLLS_MAX  100
 #define STATE_MAX  (64u << 20)
 #define QUEUES_MAX 64
 #define SEALS      (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)

@@ -21,13 +21,13 @@
 
 #include "backends/common/supervisor_internal.h"
 
-#define READY_LIMIT  30.  /* s: from its start until READY */
-#define EXIT_LIMIT   10.  /* s: from EXIT until it has ended */
-#define LINGER       2.5  /* s: without a device, while its guest lives */
-#define HOLD_LIMIT   10.  /* s: after its death, until its I/O has ended */
-#define HOLD_FORCED  1.   /* the same when libxl waits: 4 s, 4.5 s, and this of its 10 s */
-#define HOLD_LOOK    .02  /* s: between looks */
-#define MESSAGES_MAX 32   /* taken from one worker in one turn */
+#define READY_LIMIT  30. /* s: from its start until READY */
+#define EXIT_LIMIT   10. /* s: from EXIT until it has ended */
+#define LINGER       2.5 /* s: without a device, while its guest lives */
+#define HOLD_LIMIT   10. /* s: after its death, until its I/O has ended */
+#define HOLD_FORCED  1.  /* the same when libxl waits: 4 s, 4.5 s, and this of its 10 s */
+#define HOLD_LOOK    .02 /* s: between looks */
+#define MESSAGES_MAX 32  /* taken from one worker in one turn */
 
 extern char **environ;
 
@@ -66,7 +66,7 @@ void worker_limit(struct guest_worker *w, ev_tstamp s)
 }
 
 void worker_file(const struct supervisor *s, uint32_t domid, const char *suffix,
-		      char *out, size_t size)
+		 char *out, size_t size)
 {
 	snprintf(out, size, "%s/worker-%u.%s", s->runtime_dir, domid, suffix);
 }
