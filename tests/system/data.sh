@@ -65,18 +65,26 @@ front()
 # sent NAME ADDRESS: from the guest's disk to dom0; received: the other way.
 sent()
 {
-	nc -l -p 5001 </dev/null >$RUN/sent.bin &
+	socat -u TCP6-LISTEN:5001,ipv6only=0,reuseaddr OPEN:$RUN/sent.bin,creat,trunc &
 	sleep 0.5
 	guest_sh $1 "nc $2 5001 </dev/xvda; sha256sum </dev/xvda" 120 >$RUN/sum || { cat $RUN/sum; return 1; }
 	wait $!
 	[ "$(sha256sum <$RUN/sent.bin)" = "$(tail -n 1 $RUN/sum)" ]
 }
 
-received()
+# A guest takes what comes to a port, and prints its sum. (busybox's nc ends when the
+# other end says that it has no more to send: so its own input never ends.)
+listen()
 {
-	guest_send $1 "nc -l -p 5002 </dev/null >/tmp/received; sha256sum </tmp/received
+	guest_send $1 "[ -p /tmp/never ] || mkfifo /tmp/never
+		nc -l -p $2 <>/tmp/never >/tmp/received; sha256sum </tmp/received
 		rm /tmp/received; echo @@received"
 	received_mark=$(grep -c @@received $CONSOLES/guest-$1.log)
+}
+
+received()
+{
+	listen $1 5002
 	sleep 1
 	dd if=$3 bs=64k iflag=direct 2>/dev/null | nc $2 5002
 	wait_for 60 received_again $1 $received_mark || return 1
@@ -92,9 +100,7 @@ received_again()
 # From one guest to the other: two taps and a bridge, no checksum in between.
 passed_on()
 {
-	guest_send $2 "nc -l -p 5003 </dev/null >/tmp/received; sha256sum </tmp/received
-		rm /tmp/received; echo @@received"
-	received_mark=$(grep -c @@received $CONSOLES/guest-$2.log)
+	listen $2 5003
 	sleep 1
 	guest_sh $1 "nc $3 5003 </dev/xvda; sha256sum </dev/xvda | cut -d' ' -f1" 120 >$RUN/sum || return 1
 	wait_for 60 received_again $2 $received_mark || return 1

@@ -54,7 +54,7 @@ enough_free()
 
 bridge_up
 ram_disk 16
-socat TCP-LISTEN:9,fork,reuseaddr /dev/null &
+socat -u TCP-LISTEN:9,fork,reuseaddr OPEN:/dev/null &
 check backends-start backends_start
 check warm both 1 || finish
 sleep 2

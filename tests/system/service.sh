@@ -93,7 +93,7 @@ check writes-after guest_sh g1 "$write_4m"
 
 # 2 Mbit/s are 250 kB/s: a megabyte takes four seconds, less what may burst.
 check rate-seen limit_is vif from_guest 1 250000
-socat TCP-LISTEN:9,fork,reuseaddr /dev/null &
+socat -u TCP-LISTEN:9,fork,reuseaddr OPEN:/dev/null &
 check rate-holds at_least 2 guest_sh g1 "ip addr flush dev eth0; ip addr add $GUEST_IP/24 dev eth1
 	ip link set eth1 up; head -c 1000000 /dev/zero | nc $DOM0_IP 9" 60
 
