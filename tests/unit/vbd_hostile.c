@@ -397,7 +397,9 @@ static void test_slot_changes(void)
 		open_rig(persistent, 32);
 		while_flipping((char *)loopback_frame(r.lb, 0) + RING_HEAD_SIZE,
 			       4096 - RING_HEAD_SIZE, ask_plain);
-		CU_ASSERT_EQUAL(r.nr_broken, 0);
+		/* a segment may come to name the ring's own page: then it is a read into
+		 * the indices that ends the queue, and nothing else does */
+		CU_ASSERT(!r.nr_broken || r.ring.shared->req_prod != r.ring.req_pushed);
 		CU_ASSERT(rig_close(&r));
 	}
 }
