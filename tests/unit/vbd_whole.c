@@ -81,22 +81,16 @@ struct grants *worker_grants(struct worker *w)
 	return loopback_grants(lb);
 }
 
-struct io_uring *worker_get_uring(struct worker *w)
+int worker_run_uring(struct worker *w, struct worker_run *run)
 {
 	(void)w;
-	return NULL; /* libaio takes over */
+	(void)run;
+	return -EAGAIN; /* libaio takes over */
 }
 
-void worker_put_uring(struct worker *w, struct io_uring *ring)
+void worker_wait_uring(struct worker_run *run)
 {
-	(void)w;
-	(void)ring;
-}
-
-int worker_enable_uring(struct io_uring *ring)
-{
-	(void)ring;
-	return -EINVAL;
+	(void)run;
 }
 
 void worker_broken(struct worker *w, uint32_t devid, const char *fmt, ...)

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Ticket locks and reader-writer locks. In debug builds each knows its owner and its
+ * class; taking a lock whose class is not above all classes held panics: the classes
+ * below are the lock order, outermost first (docs/LOCKING.md). A lock taken by
+ * interrupt handlers is only ever taken with interrupts off (the _irq variants).
+ */
+#ifndef HV_SPINLOCK_H
+#define HV_SPINLOCK_H
+
+#include "hypervisor/lib/types.h"
+
+enum lock_class {
+	LOCK_NONE, /* not checked */
+	LOCK_DOMCTL,
+	LOCK_DOMAIN_LIST,
+	LOCK_DOMAIN,     /* domain->lock: life cycle, hypercalls of its own */
+	LOCK_DOMAIN_IRQ, /* PIRQ tables of a domain */
+	LOCK_PHYSDEV,
+	LOCK_PAGE_TABLES, /* pv.page_lock of a domain: page-table updates */
+	LOCK_GRANT_TABLE,
+	LOCK_GRANT_ENTRY,
+	LOCK_EVENT,         /* event_domain.lock */
+	LOCK_EVENT_CHANNEL, /* one port */
+	LOCK_EVENT_QUEUE,   /* FIFO queue of a vcpu and priority */
+	LOCK_DOMAIN_PAGES,  /* domain->page_lock: page list and counts */
+	LOCK_HEAP,
+	LOCK_XMALLOC,
+	LOCK_VMAP,
+	LOCK_IRQ_DESC,
+	LOCK_SCHED,      /* one CPU's run queue */
+	LOCK_TIMER,      /* one CPU's timers */
+	LOCK_TASKLET,
+	LOCK_RCU,
+	LOCK_CONSOLE,
+	LOCK_SERIAL,
+	LOCK_LEAF, /* nothing is taken under it */
+	LOCK_CLASSES
+};
+
+struct spinlock {
+	uint32_t tickets; /* low half: being served; high half: next to be given */
+#ifdef DEBUG
+	uint16_t class;
+	uint16_t cpu; /* holder + 1 */
+	void *taken_at;
+#endif
+};
+
+#ifdef DEBUG
+#define SPINLOCK(c) {.class = (c)}
+#else
+#define SPINLOCK(c) {0}
+#endif
+
+void spin_lock_init(struct spinlock *l, enum lock_class class);
+void spin_lock(struct spinlock *l);
+bool spin_trylock(struct spinlock *l);
+void spin_unlock(struct spinlock *l);
+bool spin_is_locked(const struct spinlock *l);
+unsigned long spin_lock_irqsave(struct spinlock *l); /* returns the flags */
+void spin_unlock_irqrestore(struct spinlock *l, unsigned long flags);
+void spin_lock_irq(struct spinlock *l);
+void spin_unlock_irq(struct spinlock *l);
+
+/* Readers exclude writers only; writers are preferred. Same order check. */
+struct rwlock {
+	struct spinlock writer;
+	int32_t readers;
+};
+#define RWLOCK(c) {.writer = SPINLOCK(c)}
+void rw_lock_init(struct rwlock *l, enum lock_class class);
+void read_lock(struct rwlock *l);
+void read_unlock(struct rwlock *l);
+void write_lock(struct rwlock *l);
+void write_unlock(struct rwlock *l);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Memory allocation and mapping inside the hypervisor. */
+#ifndef HV_MM_H
+#define HV_MM_H
+
+#include "hypervisor/mm/frame.h"
+
+/* ---- before the frame table exists (mm/boot_alloc.c) ---- */
+/* Memory handed to the boot allocator, page-aligned, not overlapping. */
+void boot_alloc_add(uint64_t start, uint64_t end);
+/* Never fails (panics). @align: bytes, a power of two. Machine address. */
+uint64_t boot_alloc(uint64_t bytes, uint64_t align);
+/* Build frame table, M2P and buddy lists out of what is left. */
+void mm_init(void);
+
+/* ---- buddy allocator (mm/buddy.c); LOCK_HEAP ---- */
+#define ORDER_4K  0
+#define ORDER_2M  9
+#define ORDER_1G  18
+#define MAX_ORDER 18
+#define ANY_NODE  0xffu
+
+enum alloc_flags {
+	ALLOC_32BIT = 1,     /* below 4 GiB */
+	ALLOC_NO_SCRUB = 2,  /* the caller overwrites all of it */
+	ALLOC_EXACT_NODE = 4,
+	ALLOC_NO_REFCOUNT = 8, /* the domain owns it and may not map it as its memory */
+};
+/* @bits-limited allocation: 0 for anywhere; else machine addresses below 2^bits. */
+struct frame *buddy_alloc(unsigned int order, unsigned int node, unsigned int bits,
+			  unsigned int flags);
+void buddy_free(struct frame *f, unsigned int order);
+uint64_t buddy_free_frames(unsigned int node); /* ANY_NODE: of all */
+uint64_t total_frames(void);
+/* Idle work: scrub some freed frames. True: more to do. */
+bool buddy_scrub_some(void);
+
+/* ---- for domains (mm/domain_pages.c); LOCK_DOMAIN_PAGES ---- */
+/* 2^order frames for @d, on its page list, each with count 1|FRAME_ALLOCATED, scrubbed.
+ * NULL: no memory, over max_pages, or dying. */
+struct frame *frames_alloc(struct domain *d, unsigned int order, unsigned int node,
+			   unsigned int bits, unsigned int flags);
+/* By the last frame_put(): off the list, scrub, back to the buddy allocator. */
+void frame_free_domain(struct frame *f);
+/* Stake out memory for @d (XENMEM_claim_pages): 0, -ENOMEM, -EINVAL. */
+int domain_claim_pages(struct domain *d, uint64_t pages);
+uint64_t outstanding_claims(void);
+/* Frames of the hypervisor that @d (or every domain, NULL: xen's) may map: shared info... */
+void share_frame_with(struct frame *f, struct domain *d, bool writable);
+
+/* ---- the hypervisor's own memory ---- */
+void *heap_pages(unsigned int order);            /* zeroed; NULL */
+void *heap_pages_node(unsigned int order, unsigned int node);
+void heap_free(void *p, unsigned int order);
+void *xzalloc_bytes(size_t size, size_t align);  /* zeroed; NULL; mm/xmalloc.c */
+void xfree(void *p);
+#define xzalloc(type)          ((type *)xzalloc_bytes(sizeof(type), _Alignof(type)))
+#define xzalloc_array(type, n) ((type *)xzalloc_bytes(sizeof(type) * (n), _Alignof(type)))
+
+/* ---- mapping ---- */
+/*
+ * A frame for a moment: direct map below its limit, else a slot of the current vcpu's
+ * window. Not across a context switch. Nest as a stack would, at most WINDOW_PAGES.
+ */
+void *map_frame(mfn_t mfn);
+void unmap_frame(const void *p);
+/* Lasting, in the vmap area: any frames in order. NULL: no room. */
+void *vmap(const mfn_t *mfn, unsigned int n);
+void vunmap(const void *p, unsigned int n);
+void *map_device(uint64_t maddr, size_t bytes); /* uncached registers */
+void *map_device_cached(uint64_t maddr, size_t bytes);
+extern uint64_t direct_map_limit;               /* machine address; direct_map= lowers it */
+
+/* ---- the hypervisor's own page tables (mm/paging.c) ---- */
+#define PTE_P    (1ull << 0)
+#define PTE_RW   (1ull << 1)
+#define PTE_US   (1ull << 2)
+#define PTE_PWT  (1ull << 3)
+#define PTE_PCD  (1ull << 4)
+#define PTE_A    (1ull << 5)
+#define PTE_D    (1ull << 6)
+#define PTE_PS   (1ull << 7)
+#define PTE_PAT  (1ull << 7) /* in an L1 entry */
+#define PTE_G    (1ull << 8)
+#define PTE_NX   (1ull << 63)
+#define PTE_ADDR 0x000ffffffffff000ull
+#define PTE_HV      (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_G | PTE_NX)
+#define PTE_HV_RO   (PTE_P | PTE_A | PTE_D | PTE_G | PTE_NX)
+#define PTE_HV_CODE (PTE_P | PTE_A | PTE_G)
+
+extern uint64_t idle_l4[512]; /* the root of idle vcpus; slots 256-271 go into every root */
+/* Map @n frames from @mfn at @va with L1 to L3 entries as sizes allow. 0 or -ENOMEM. */
+int hv_map(uint64_t va, mfn_t mfn, uint64_t n, uint64_t flags);
+void hv_unmap(uint64_t va, uint64_t n);
+int hv_protect(uint64_t va, uint64_t n, uint64_t flags);
+/* Slots 256-271 of a new root, @d's slot 258 among them. */
+void hv_fill_root(uint64_t *l4, const struct domain *d);
+/* Slot 258 of a domain: 0 or -ENOMEM. */
+int perdomain_create(struct domain *d);
+void perdomain_destroy(struct domain *d);
+/* L1 table page that maps @va in @d's slot 258, made if missing; NULL: no memory. The
+ * caller writes entries. @va need not be mapped now. */
+uint64_t *perdomain_l1(struct domain *d, uint64_t va);
+
+/* ---- TLB (cpu/tlb.c) ---- */
+struct cpumask;
+void tlb_flush_local(void);                     /* all but global */
+void tlb_flush_local_global(void);
+void tlb_flush_va_local(uint64_t va);
+/* All CPUs of @mask, this one too if in it. Waits. Interrupts on, no irq-safe lock held. */
+void tlb_flush_mask(const struct cpumask *mask, bool global);
+void tlb_flush_va_mask(const struct cpumask *mask, uint64_t va);
+
+#endif

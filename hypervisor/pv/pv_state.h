@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a PV domain and its vcpus have besides; part of struct domain and struct vcpu. */
+#ifndef HV_PV_STATE_H
+#define HV_PV_STATE_H
+
+#include "hypervisor/lib/abi.h"
+#include "hypervisor/lib/spinlock.h"
+#include "hypervisor/mm/frame.h"
+
+struct pv_domain {
+	struct spinlock page_lock; /* LOCK_PAGE_TABLES */
+	bool xpti;
+	uint64_t nr_l4;
+	uint64_t p2m_mfn_list; /* arch_shared_info is the guest's; for migration */
+	uint32_t shadow_log_dirty; /* log-dirty mode for xl save */
+	void *log_dirty;
+};
+
+struct pv_trap {
+	uint16_t cs;
+	uint8_t flags; /* TI_GET_DPL, TI_GET_IF */
+	uint64_t address;
+};
+
+struct pv_vcpu {
+	/* Roots: frames with an L4 type reference. User's is 0 until set. */
+	mfn_t kernel_root, user_root;
+	uint64_t cr3; /* what CR3 gets now: kernel's or user's, or the XPTI root */
+	bool kernel_mode; /* TF_kernel_mode: which of the two */
+	bool in_syscall;
+
+	struct pv_trap trap[256];
+	uint64_t event_callback, failsafe_callback, syscall_callback, syscall32_callback,
+		sysenter_callback, nmi_callback; /* linear addresses */
+	uint16_t event_callback_cs, failsafe_callback_cs, syscall32_cs, sysenter_cs;
+	bool syscall_masks_events, syscall32_masks_events, sysenter_masks_events,
+		failsafe_masks_events;
+
+	uint64_t kernel_ss, kernel_sp;
+	uint64_t ctrlreg[8]; /* CR0 (TS...), CR2 in vcpu_info, CR3, CR4 as the guest sees */
+	uint64_t fs_base, gs_base_kernel, gs_base_user; /* while not running */
+	uint16_t ds, es, fs, gs;
+	uint64_t debugreg[8], dr7_emul;
+	unsigned int iopl;
+	uint8_t *iobmp;
+	uint32_t iobmp_limit;
+
+	mfn_t gdt_frame[14];
+	uint32_t gdt_entries;
+	uint64_t ldt_base;
+	uint32_t ldt_entries, ldt_mapped; /* LDT pages are mapped when first used */
+	uint64_t vm_assist_seen;
+	uint64_t *xpti_root;
+
+	/* the bounce: an exception to be delivered on the way out */
+	struct pv_bounce {
+		uint32_t error_code;
+		uint8_t flags; /* TBF_* of pv/trap.h */
+		uint16_t cs;
+		uint64_t address;
+	} bounce;
+};
+
+#endif

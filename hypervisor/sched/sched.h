@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The scheduler's core. A policy (one file) decides who runs; the core blocks, wakes,
+ * pauses and switches. vcpu->pause_flags says why a vcpu does not run: it is runnable
+ * when that is 0 and neither it nor its domain is paused by count.
+ */
+#ifndef HV_SCHED_H
+#define HV_SCHED_H
+
+#include "hypervisor/cpu/percpu.h"
+#include "hypervisor/lib/lib.h"
+#include "hypervisor/sched/timer.h"
+
+struct domain;
+struct vcpu;
+
+enum vcpu_pause_flag {
+	VCPU_BLOCKED,      /* SCHEDOP_block, HLT */
+	VCPU_DOWN,         /* offline: never started, or VCPUOP_down */
+	VCPU_POLLING,      /* SCHEDOP_poll */
+	VCPU_MIGRATING,
+	VCPU_PAUSED_TOOLS, /* by domctl (domain's controller_pause_count is beside) */
+};
+
+struct sched_policy {
+	const char *name;
+	uint32_t id; /* XEN_SCHEDULER_* */
+	int (*init)(void);
+	int (*vcpu_init)(struct vcpu *v); /* v->sched_data */
+	void (*vcpu_destroy)(struct vcpu *v);
+	void (*domain_init)(struct domain *d);
+	/* Run queue lock of v's CPU held, interrupts off. */
+	void (*sleep)(struct vcpu *v);
+	void (*wake)(struct vcpu *v);
+	void (*yield)(struct vcpu *v);
+	/* After the vcpu was switched out: it may go to another CPU now. */
+	void (*switched_out)(struct vcpu *v);
+	/* The next to run on this CPU (idle vcpu if none) and for how long (ns, or NEVER). */
+	struct vcpu *(*pick)(stime_t now, stime_t *slice);
+	unsigned int (*pick_cpu)(struct vcpu *v);
+	/* XEN_DOMCTL_SCHEDOP_*, XEN_SYSCTL_SCHEDOP_*: the union is the ABI's. */
+	int (*adjust_domain)(struct domain *d, void *op);
+	int (*adjust_global)(void *op);
+	void (*dump)(unsigned int cpu);
+};
+extern const struct sched_policy sched_credit2, sched_null, sched_rtds;
+extern const struct sched_policy *sched_policy;
+
+DECLARE_PER_CPU(struct vcpu *, running_vcpu); /* what is on the CPU's stack and registers */
+DECLARE_PER_CPU(struct vcpu *, idle_vcpu);
+
+void sched_init(const char *name); /* sched=; before the first vcpu */
+void sched_init_cpu(unsigned int cpu);
+int sched_vcpu_init(struct vcpu *v, unsigned int cpu);
+void sched_vcpu_destroy(struct vcpu *v);
+
+bool vcpu_runnable(const struct vcpu *v);
+void vcpu_wake(struct vcpu *v);      /* it has become runnable; harmless otherwise */
+void vcpu_sleep_nosync(struct vcpu *v); /* no longer runnable: get it off its CPU */
+void vcpu_sleep_sync(struct vcpu *v);   /* and wait until its state is in memory */
+void vcpu_block(void);               /* current, unless an event is pending; events on */
+void vcpu_unblock(struct vcpu *v);   /* something came for it */
+void vcpu_yield(void);
+long vcpu_poll(const evtchn_port_t *ports, unsigned int n, uint64_t timeout);
+void vcpu_pause(struct vcpu *v);     /* counted; waits */
+void vcpu_pause_nosync(struct vcpu *v);
+void vcpu_unpause(struct vcpu *v);
+void domain_pause(struct domain *d); /* counted; waits; not for current's own domain */
+void domain_unpause(struct domain *d);
+int domain_pause_by_tools(struct domain *d);   /* XEN_DOMCTL_pausedomain */
+int domain_unpause_by_tools(struct domain *d);
+int vcpu_set_affinity(struct vcpu *v, const struct cpumask *hard, const struct cpumask *soft);
+
+/* Runstate: RUNSTATE_* and the time since; the guest's area is updated (guest_ops). */
+void vcpu_runstate_get(const struct vcpu *v, struct vcpu_runstate_info *out);
+uint64_t cpu_idle_time(unsigned int cpu); /* ns */
+
+/* Singleshot and periodic timers of guests (sched/vcpu_timer.c). */
+long vcpu_set_singleshot(struct vcpu *v, uint64_t when, uint32_t flags);
+void vcpu_stop_singleshot(struct vcpu *v);
+long vcpu_set_periodic(struct vcpu *v, uint64_t period_ns);
+
+/* Continue as @next: pv/switch.c. Does not return to its caller when stacks are reset. */
+void context_switch(struct vcpu *prev, struct vcpu *next);
+/* context_switch() calls it when prev's state is saved. */
+void sched_context_saved(struct vcpu *prev);
+/* Save a vcpu's registers that are still on its CPU (lazy switch), to look at them. */
+void sync_vcpu_state(struct vcpu *v);
+_Noreturn void idle_loop(void);
+
+#endif
