@@ -36,10 +36,8 @@ static bool hold_all(struct vbd_queue *q, struct vbd_request *req)
 {
 	for (uint32_t i = 0; i < req->nr_pieces; i++) {
 		req->held[i] = grant_cache_get(&q->cache, req->pieces[i].gref);
-		if (req->held[i] == GRANT_CACHE_NONE) {
-			grant_cache_put(&q->cache, req->held, i);
-			return false;
-		}
+		if (req->held[i] == GRANT_CACHE_NONE)
+			return hold_missing(q, req, i);
 	}
 	return true;
 }
@@ -333,4 +331,6 @@ void data_fetch(struct vbd_queue *q, const uint32_t *gref, const uint32_t *lengt
 	metric_add(q->metrics, METRIC_GRANT_COPIES, n);
 	for (uint32_t i = 0; i < n; i++)
 		ok[i] = called && seg[i].status == GNTST_okay;
+	if (q->persistent)
+		hold_indirect(q, gref, ok, n);
 }

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Persistent grants: the frontend uses the same pages again and again, so each is
- * mapped once and kept. Bounded; the least recently used goes when a new one
- * comes. One cache a queue, used by that queue's thread alone.
+ * mapped once and kept. Bounded; the least recently used go when new ones come. One
+ * cache a queue, used by that queue's thread alone.
+ *
+ * Grants are mapped in runs, one call for all that are wanted and missing, and a run
+ * is unmapped as a whole, since each call costs a system call or three and makes
+ * every CPU forget what it knew of the mappings. So what counts against the bound is
+ * what is mapped, and what goes is the run whose last use is longest ago; one with a
+ * page that is held stays.
  *
  * Finding a grant again is what happens all the time, once a page of data; making
  * room costs a hypercall anyway. So a use only stamps the entry, and whoever needs
- * room looks through all of them for the oldest stamp.
+ * room looks through all of them for the oldest stamps.
  *
- * Invariant: an entry is in the hash exactly while it is mapped.
+ * Invariant: an entry is in the hash and in a run exactly while it is mapped.
  */
 #ifndef XYLEM_GRANT_CACHE_H
 #define XYLEM_GRANT_CACHE_H
@@ -20,16 +26,24 @@
 #include "backends/common/transport.h"
 
 #define GRANT_CACHE_NONE UINT32_MAX
+#define GRANT_RUN_MAX    256 /* grants mapped in one call at most */
 
 struct grant_cache_entry {
 	char *page; /* NULL: not mapped */
 	uint32_t gref;
 	uint32_t holders;
 	uint32_t hash_next;
-	uint32_t unused;
+	uint32_t run_next; /* behind it in its run, by page; GRANT_CACHE_NONE: the last */
 	uint64_t last_use; /* when it was last put back */
 };
 _Static_assert(sizeof(struct grant_cache_entry) == 32, "found by a shift");
+
+/* What one grants_map() made. */
+struct grant_run {
+	uint32_t first; /* entry */
+	uint32_t pages;
+	uint64_t last_use; /* of any entry; set when room is needed */
+};
 
 struct grant_cache {
 	struct grants *grants;
@@ -41,6 +55,8 @@ struct grant_cache {
 	uint64_t uses;
 	uint32_t *hash;
 	struct grant_cache_entry *entry; /* max of them */
+	struct grant_run *run;           /* max of them, nr_runs in use, in no order */
+	uint32_t nr_runs;
 };
 
 /* At most @max grants. 0 or -ENOMEM. */
@@ -50,8 +66,14 @@ int grant_cache_init(struct grant_cache *c, struct grants *grants, uint32_t max,
 /* Unmap everything. Nothing may be held. */
 void grant_cache_end(struct grant_cache *c);
 
-/* For grant_cache_get(): a grant that is not mapped yet. */
-uint32_t grant_cache_add(struct grant_cache *c, uint32_t gref);
+/*
+ * Map those of @n grants (at most GRANT_RUN_MAX) that are not mapped yet: by one call,
+ * or, when that fails, one by one up to the first that cannot be mapped. Others are
+ * unmapped to make room for the first @need; the rest get what room there is. None of
+ * them is held: whether it worked, grant_cache_get() tells.
+ */
+void grant_cache_map(struct grant_cache *c, const uint32_t *gref, uint32_t need,
+		     uint32_t n);
 
 static inline uint32_t *grant_cache_bucket(const struct grant_cache *c, uint32_t gref)
 {
@@ -60,9 +82,8 @@ static inline uint32_t *grant_cache_bucket(const struct grant_cache *c, uint32_t
 }
 
 /*
- * The entry of @gref, mapped for reading and writing, held until
- * grant_cache_put(). GRANT_CACHE_NONE: it cannot be mapped so, or every entry is
- * held; the caller copies instead.
+ * The entry of @gref, mapped for reading and writing, held until grant_cache_put().
+ * GRANT_CACHE_NONE: it is not mapped.
  */
 static inline uint32_t grant_cache_get(struct grant_cache *c, uint32_t gref)
 {
@@ -70,9 +91,8 @@ static inline uint32_t grant_cache_get(struct grant_cache *c, uint32_t gref)
 
 	while (index != GRANT_CACHE_NONE && c->entry[index].gref != gref)
 		index = c->entry[index].hash_next;
-	if (index == GRANT_CACHE_NONE)
-		return grant_cache_add(c, gref);
-	c->entry[index].holders++;
+	if (index != GRANT_CACHE_NONE)
+		c->entry[index].holders++;
 	return index;
 }
 

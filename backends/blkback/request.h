@@ -126,6 +126,7 @@ struct vbd_queue {
 
 	struct grant_cache cache; /* used when persistent */
 	bool persistent;
+	uint32_t foreseen; /* sequence behind the last request that hold.c looked at */
 	struct pool pool;
 	uint32_t max_pieces;
 	struct vbd_request *requests;
@@ -171,6 +172,17 @@ void request_continue(struct vbd_queue *q, struct vbd_request *req);
 
 /* The copies of @req, to or from the pool, are done: submit, or finish. */
 void request_copied(struct vbd_queue *q, struct vbd_request *req);
+
+/* ---- hold.c ---- */
+
+/*
+ * Map what is missing of @req, whose first @from pieces are held, and hold them all.
+ * False: none is held. With it those of the waiting requests behind @req are mapped.
+ */
+bool hold_missing(struct vbd_queue *q, struct vbd_request *req, uint32_t from);
+
+/* Map the indirect pages that had to be copied this time. */
+void hold_indirect(struct vbd_queue *q, const uint32_t *gref, const bool *ok, uint32_t n);
 
 /* ---- data.c ---- */
 
