@@ -25,7 +25,7 @@
 #define EXIT_LIMIT   10. /* s: from EXIT until it has ended */
 #define LINGER       2.5 /* s: without a device, while its guest lives */
 #define HOLD_LIMIT   10. /* s: after its death, until its I/O has ended */
-#define HOLD_FORCED  1.  /* the same when libxl waits: 4 s, 4.5 s, and this of its 10 s */
+#define HOLD_FORCED  1.  /* the same when libxl waits: 4 s and 4.5 s, or 8.5 s, and this */
 #define HOLD_LOOK    .02 /* s: between looks */
 #define MESSAGES_MAX 32  /* taken from one worker in one turn */
 

@@ -231,12 +231,15 @@ static void fail(struct xenbus *x)
 
 /*
  * A disk that drains slowly must not cost the guest its other disks: then libxl
- * gives up after its 10 s, and we go on draining.
+ * gives up after its 10 s, and we go on draining. A grace in CLOSING is part of them.
+ * That the guest is dead is no reason to hurry: nobody waits before online is 0.
  */
 static unsigned int detach_limit(struct xenbus *x, bool hurry)
 {
-	return x->dead || (hurry && !x->ops->shared(x)) ? XENBUS_FORCE_LIMIT
-							: XENBUS_DETACH_LIMIT;
+	if (!hurry || (!x->dead && x->ops->shared(x)))
+		return XENBUS_DETACH_LIMIT;
+	return x->phase == XENBUS_CLOSING && x->limit ? XENBUS_FORCE_LIMIT
+						      : XENBUS_HURRY_LIMIT;
 }
 
 static void start_detach(struct xenbus *x, bool hurry)
@@ -458,7 +461,7 @@ static void decide_connected(struct xenbus *x, const struct inputs *in)
 		switch_state(x, XenbusStateClosing);
 		start_detach(x, true);
 	} else if (x->dead || frontend_done(x, in)) {
-		start_detach(x, x->dead || forced(x, in));
+		start_detach(x, forced(x, in));
 	} else if (forced(x, in)) {
 		switch_state(x, XenbusStateClosing);
 		enter(x, XENBUS_CLOSING, XENBUS_CLOSE_GRACE);
@@ -489,7 +492,7 @@ static void decide_closing(struct xenbus *x, const struct inputs *in)
 				  x->be->domid, x->be->class->type, x->be->devid,
 				  XENBUS_CLOSE_GRACE);
 		x->failed |= x->expired;
-		start_detach(x, x->dead || x->expired || !in->online);
+		start_detach(x, x->expired || !in->online);
 	} else {
 		close_now(x, in);
 	}
@@ -502,9 +505,9 @@ static void decide_detaching(struct xenbus *x, const struct inputs *in)
 			  x->be->domid, x->be->class->type, x->be->devid);
 		set_limit(x, 0);
 		x->ops->kill(x);
-	} else if (x->limit > XENBUS_FORCE_LIMIT && (x->dead || forced(x, in)) &&
-		   detach_limit(x, true) == XENBUS_FORCE_LIMIT) {
-		set_limit(x, XENBUS_FORCE_LIMIT);
+	} else if (x->limit > XENBUS_HURRY_LIMIT && forced(x, in) &&
+		   detach_limit(x, true) == XENBUS_HURRY_LIMIT) {
+		set_limit(x, XENBUS_HURRY_LIMIT);
 	}
 }
 
@@ -516,7 +519,7 @@ static void decide_attaching(struct xenbus *x, const struct inputs *in)
 		set_limit(x, 0);
 		x->ops->kill(x);
 	} else if (x->dead || forced(x, in) || !frontend_ready(in)) {
-		start_detach(x, x->dead || forced(x, in));
+		start_detach(x, forced(x, in));
 	}
 }
 

@@ -36,9 +36,11 @@ enum xenbus_phase {
  * waits 10 s for Closed, and draining must fit in too. */
 #define XENBUS_CLOSE_GRACE 4000
 /* How long a worker may take, ms: to attach; to detach; to detach when libxl waits or the
- * device is gone, and nothing else hangs on this worker. Then it is killed. */
+ * device is gone, and nothing else hangs on this worker; the same when libxl has waited
+ * for the frontend already. Then it is killed. */
 #define XENBUS_ATTACH_LIMIT 20000
 #define XENBUS_DETACH_LIMIT 60000
+#define XENBUS_HURRY_LIMIT  8500
 #define XENBUS_FORCE_LIMIT  4500
 
 struct xenbus;

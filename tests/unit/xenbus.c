@@ -372,7 +372,9 @@ static void test_frontend_does_not_close(void)
 	xenbus_timer(&x); /* the grace is over */
 	CU_ASSERT_EQUAL(did.detach, 1);
 	CU_ASSERT_EQUAL(did.ms, XENBUS_FORCE_LIMIT);
-	CU_ASSERT_TRUE(XENBUS_CLOSE_GRACE + XENBUS_FORCE_LIMIT < 10000);
+	/* and a second for I/O that outlives a killed worker */
+	CU_ASSERT_TRUE(XENBUS_CLOSE_GRACE + XENBUS_FORCE_LIMIT + 1000 < 10000);
+	CU_ASSERT_TRUE(XENBUS_HURRY_LIMIT + 1000 < 10000);
 	xenbus_detached(&x);
 	CU_ASSERT_EQUAL(get(BACK "/state"), 6);
 	/* It still says Connected: that is not a wish to come back, even if online again.
@@ -383,6 +385,22 @@ static void test_frontend_does_not_close(void)
 	CU_ASSERT_EQUAL(x.phase, XENBUS_CLOSED);
 	frontend(XenbusStateInitialising);
 	CU_ASSERT_EQUAL(x.phase, XENBUS_WAIT);
+	teardown();
+}
+
+/* What it took to close is not the worker's any more, little as it may be. */
+static void test_frontend_closes_late(void)
+{
+	setup(false);
+	connect();
+	force_close();
+	frontend(XenbusStateClosing);
+	CU_ASSERT_EQUAL(did.detach, 0);
+	frontend(XenbusStateClosed);
+	CU_ASSERT_EQUAL(did.detach, 1);
+	CU_ASSERT_EQUAL(did.ms, XENBUS_FORCE_LIMIT);
+	xenbus_detached(&x);
+	CU_ASSERT_EQUAL(get(BACK "/state"), 6);
 	teardown();
 }
 
@@ -415,7 +433,7 @@ static void test_slow_and_shared(void)
 	CU_ASSERT_EQUAL(x.phase, XENBUS_DETACHING);
 	CU_ASSERT_EQUAL(did.ms, XENBUS_DETACH_LIMIT);
 	xenbus_domain_gone(&x);
-	CU_ASSERT_EQUAL(did.ms, XENBUS_FORCE_LIMIT);
+	CU_ASSERT_EQUAL(did.ms, XENBUS_HURRY_LIMIT);
 	CU_ASSERT_EQUAL(did.kill, 0);
 	xenbus_timer(&x);
 	CU_ASSERT_EQUAL(did.kill, 1);
@@ -544,7 +562,7 @@ static void vanish(enum xenbus_phase from)
 	remove_dirs();
 	if (from >= XENBUS_ATTACHING) {
 		CU_ASSERT_EQUAL(x.phase, XENBUS_DETACHING);
-		CU_ASSERT_EQUAL(did.ms, XENBUS_FORCE_LIMIT);
+		CU_ASSERT_EQUAL(did.ms, XENBUS_HURRY_LIMIT);
 		CU_ASSERT_EQUAL(did.gone, 0);
 		xenbus_detached(&x);
 	}
@@ -567,7 +585,7 @@ static void test_destroy(void)
 	tool->ops->rm(tool, 0, FRONT);
 	force_close();
 	CU_ASSERT_EQUAL(x.phase, XENBUS_DETACHING);
-	CU_ASSERT_EQUAL(did.ms, XENBUS_FORCE_LIMIT);
+	CU_ASSERT_EQUAL(did.ms, XENBUS_HURRY_LIMIT); /* all of libxl's time */
 	xenbus_detached(&x);
 	CU_ASSERT_EQUAL(get(BACK "/state"), 6);
 	remove_dirs();
@@ -581,6 +599,12 @@ static void test_domain_released(void)
 	connect();
 	xenbus_domain_gone(&x);
 	CU_ASSERT_EQUAL(x.phase, XENBUS_DETACHING);
+	CU_ASSERT_EQUAL(did.ms, XENBUS_DETACH_LIMIT); /* nobody waits */
+	see(BACK "/online", "0");
+	CU_ASSERT_EQUAL(did.ms, XENBUS_HURRY_LIMIT); /* now libxl does */
+	did.ms = 1;
+	xenbus_poll(&x);
+	CU_ASSERT_EQUAL(did.ms, 1); /* and that counts once */
 	xenbus_detached(&x);
 	CU_ASSERT_EQUAL(get(BACK "/state"), 6);
 	/* its nodes still say Connected, but nobody will come back */
@@ -636,7 +660,7 @@ static void test_force_while_draining(void)
 	frontend(XenbusStateClosed);
 	CU_ASSERT_EQUAL(did.ms, XENBUS_DETACH_LIMIT);
 	force_close();
-	CU_ASSERT_EQUAL(did.ms, XENBUS_FORCE_LIMIT);
+	CU_ASSERT_EQUAL(did.ms, XENBUS_HURRY_LIMIT);
 	xenbus_detached(&x);
 	CU_ASSERT_EQUAL(get(BACK "/state"), 6);
 	teardown();
@@ -1163,6 +1187,7 @@ int main(void)
 	CU_ADD_TEST(s, test_connected_without_initialised);
 	CU_ADD_TEST(s, test_reconnect);
 	CU_ADD_TEST(s, test_frontend_does_not_close);
+	CU_ADD_TEST(s, test_frontend_closes_late);
 	CU_ADD_TEST(s, test_worker_does_not_detach);
 	CU_ADD_TEST(s, test_slow_and_shared);
 	CU_ADD_TEST(s, test_worker_does_not_attach);
