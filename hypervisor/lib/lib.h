@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 
+#include "hypervisor/lib/errno.h"
 #include "hypervisor/lib/types.h"
 
 #ifdef HOST_TEST
