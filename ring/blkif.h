@@ -149,42 +149,64 @@ struct blkif_req {
 	};
 };
 
-/* Read the request in the slot at @slot (shared memory, read once) into @out. */
-static inline void blkif_decode(enum blkif_abi abi, const void *slot,
-				struct blkif_req *out)
+/* The segments of a request that has so many; a number that cannot be: none. */
+static inline void blkif_decode_segments(const uint8_t *body, uint32_t n,
+					 struct blkif_req *out)
 {
-	uint8_t copy[BLKIF_SLOT_SIZE_MAX];
-	uint32_t a = blkif_align(abi);
-	const uint8_t *body = copy + BLKIF_BODY(a);
+	if (n == 1) /* most, by far */
+		ring_copy_in(out->seg, body, sizeof(out->seg[0]));
+	else if (n && n <= BLKIF_MAX_SEGMENTS_PER_REQUEST)
+		ring_copy_in(out->seg, body, sizeof(out->seg));
+}
+
+/* blkif_decode() for one alignment, which the compiler shall know. */
+static inline __attribute__((always_inline)) void
+blkif_decode_aligned(const uint32_t a, const uint8_t *slot, struct blkif_req *out)
+{
+	uint8_t head[BLKIF_BODY(8)];
+	const uint8_t *body = slot + BLKIF_BODY(a);
 	uint16_t word;
 
-	ring_copy_in(copy, slot, BLKIF_SLOT_SIZE(a));
-	__builtin_memcpy(&word, copy + 2, sizeof(word));
-	__builtin_memcpy(&out->id, copy + BLKIF_ID(a), sizeof(out->id));
-	__builtin_memcpy(&out->sector, copy + BLKIF_SECTOR(a), sizeof(out->sector));
-	out->op = copy[0];
+	ring_copy_in(head, slot, BLKIF_BODY(a));
+	__builtin_memcpy(&word, head + 2, sizeof(word));
+	__builtin_memcpy(&out->id, head + BLKIF_ID(a), sizeof(out->id));
+	__builtin_memcpy(&out->sector, head + BLKIF_SECTOR(a), sizeof(out->sector));
+	out->op = head[0];
 	out->indirect = false;
 	out->discard_flag = 0;
+	out->nr_segments = head[1];
 	out->handle = word;
-	switch (copy[0]) {
+	switch (head[0]) {
 	case BLKIF_OP_INDIRECT:
-		out->op = copy[1];
+		out->op = head[1];
 		out->indirect = true;
 		out->nr_segments = word;
-		__builtin_memcpy(&out->handle, body, sizeof(out->handle));
-		__builtin_memcpy(out->indirect_gref, copy + BLKIF_GREFS(a),
-				 sizeof(out->indirect_gref));
+		ring_copy_in(&out->handle, body, sizeof(out->handle));
+		ring_copy_in(out->indirect_gref, slot + BLKIF_GREFS(a),
+			     sizeof(out->indirect_gref));
 		break;
 	case BLKIF_OP_DISCARD:
 		out->nr_segments = 0;
-		out->discard_flag = copy[1];
-		__builtin_memcpy(&out->nr_sectors, body, sizeof(out->nr_sectors));
+		out->discard_flag = head[1];
+		ring_copy_in(&out->nr_sectors, body, sizeof(out->nr_sectors));
 		break;
 	default:
-		out->nr_segments = copy[1];
-		__builtin_memcpy(out->seg, body, sizeof(out->seg));
+		blkif_decode_segments(body, head[1], out);
 		break;
 	}
+}
+
+/*
+ * Read the request in the slot at @slot (shared memory, no byte of it read twice) into
+ * @out: what it has of segments and no more, the rest of the array stays as it was.
+ */
+static inline void blkif_decode(enum blkif_abi abi, const void *slot,
+				struct blkif_req *out)
+{
+	if (blkif_align(abi) == 8)
+		blkif_decode_aligned(8, slot, out);
+	else
+		blkif_decode_aligned(4, slot, out);
 }
 
 /*
@@ -309,8 +331,8 @@ struct blkif_piece {
 
 /*
  * Turn @n segments (a private copy: of a request's own, or of an indirect page)
- * into pieces, and add their bytes to *@total if all are good. @unit is what first_sect and
- * last_sect count: 512, or the sector size for a frontend that set
+ * into pieces, and add their bytes to *@total if all are good. @unit is what first_sect
+ * and last_sect count: 512, or the sector size for a frontend that set
  * feature-large-sector-size; a power of two, 512 to 4096.
  */
 static inline enum blkif_error

@@ -6,7 +6,7 @@ include backends/common/vars.mk
 
 BLK_ENGINE_SRCS := $(addprefix backends/blkback/,engine_common.c engine_uring.c engine_aio.c \
 	engine_null.c)
-BLK_QUEUE_SRCS := $(addprefix backends/blkback/,queue.c request.c data.c hold.c copy.c grant_cache.c \
+BLK_QUEUE_SRCS := $(addprefix backends/blkback/,queue.c plain.c request.c data.c hold.c copy.c grant_cache.c \
 	pool.c ranges.c)
 BLK_DATA_SRCS := backends/blkback/vbd.c $(BLK_QUEUE_SRCS) $(BLK_ENGINE_SRCS)
 

@@ -4,6 +4,7 @@
  * event channel (a write to its descriptor), re-arms the read of it, and sleeps.
  * Image, event and wake descriptors are registered, and so is the pool.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -34,6 +35,13 @@ enum { TAG_EVENT = 1, TAG_WAKE, TAG_UNMASK, TAG_CANCEL, TAGS };
 enum { URING_PIECES = ENGINE_PRIVATE, URING_ERROR };
 #define URING_WHOLE 1 /* in URING_ERROR: not in pieces, they came out short */
 
+/*
+ * So many submissions go to the kernel at a time. The block layer takes a batch's tags
+ * in one go if they lie side by side in one word of the device's bitmap, often of 16
+ * bits; and what a batch allocates should come out of one slab.
+ */
+#define BATCH 16
+
 #define BUFFER      4096u
 #define BUFFERS_MAX 16384u /* io_uring's limit */
 
@@ -49,6 +57,8 @@ struct engine_uring {
 	struct io_uring *ring, own;
 	struct engine_done done;
 	uint32_t piece;                     /* bytes an I/O may have before it is split */
+	unsigned int room;                  /* completions of I/O there is place for */
+	unsigned int extra;                 /* pieces in flight beyond one an I/O */
 	bool pool_registered, page_buffers; /* see register_pool() */
 	bool plain_discard, ring_fd_registered;
 	bool event_armed, wake_armed;
@@ -180,6 +190,8 @@ static int issue_pieces(struct engine_uring *u, struct engine_io *io)
 	uint64_t most = (io->length / least + 4095) & ~4095ull, done = 0, bytes;
 	unsigned int i = 0, first, n;
 
+	if (u->base.inflight + u->extra + 2 * least > u->room)
+		return issue_whole(u, io);
 	if (io_uring_sq_space_left(u->ring) < 2 * least + CONTROL_SQES) {
 		count_syscall(u);
 		io_uring_submit(u->ring);
@@ -197,6 +209,8 @@ static int issue_pieces(struct engine_uring *u, struct engine_io *io)
 			io->offset + done);
 		io->private[URING_PIECES]++;
 	}
+	assert(io->private[URING_PIECES] <= 2 * least);
+	u->extra += (unsigned int)io->private[URING_PIECES] - 1;
 	return 0;
 }
 
@@ -223,12 +237,25 @@ static int issue(struct engine_uring *u, struct engine_io *io)
 	return 0;
 }
 
+static void uring_commit(struct engine *e)
+{
+	struct engine_uring *u = uring_of(e);
+
+	if (!io_uring_sq_ready(u->ring))
+		return;
+	count_syscall(u);
+	io_uring_submit(u->ring);
+}
+
 static int uring_submit(struct engine *e, struct engine_io *io)
 {
 	struct engine_uring *u = uring_of(e);
 
-	if (e->inflight >= e->depth)
+	if (e->inflight >= e->depth || e->inflight + u->extra >= u->room)
 		return -EAGAIN;
+	/* Not before there is another: the last batch goes with wait(). */
+	if (io_uring_sq_ready(u->ring) >= BATCH)
+		uring_commit(e);
 	memset(io->private, 0, sizeof(io->private));
 	if (io->pooled && io->op <= ENGINE_WRITE && io->length <= u->piece) {
 		/* What nearly every request is. */
@@ -252,16 +279,6 @@ static int uring_submit(struct engine *e, struct engine_io *io)
 	return 0;
 }
 
-static void uring_commit(struct engine *e)
-{
-	struct engine_uring *u = uring_of(e);
-
-	if (!io_uring_sq_ready(u->ring))
-		return;
-	count_syscall(u);
-	io_uring_submit(u->ring);
-}
-
 /* One piece of @io came back. True: it was the last, and all is well or *@res says why
  * not. */
 static bool piece_completed(struct engine_uring *u, struct engine_io *io, int *res)
@@ -272,8 +289,10 @@ static bool piece_completed(struct engine_uring *u, struct engine_io *io, int *r
 		io->private[ENGINE_DONE_BYTES] += (uint64_t)*res;
 	else if (!io->private[URING_ERROR])
 		io->private[URING_ERROR] = (uint64_t)(int64_t)*res;
-	if (--io->private[URING_PIECES])
+	if (--io->private[URING_PIECES]) {
+		u->extra--;
 		return false;
+	}
 	error = (int64_t)io->private[URING_ERROR];
 	*res = (int)error;
 	if (error && error != -EAGAIN && error != -EINTR)
@@ -658,8 +677,7 @@ struct engine *engine_uring_open(const struct engine_setup *s)
 		return NULL;
 	}
 	/* Completions never overflow the ring. */
-	u->base.depth = u->ring->cq.ring_entries - CONTROL_SQES - 1;
-	if (u->base.depth > s->depth)
-		u->base.depth = s->depth;
+	u->room = u->ring->cq.ring_entries - CONTROL_SQES - 1;
+	u->base.depth = u->room < s->depth ? u->room : s->depth;
 	return &u->base;
 }

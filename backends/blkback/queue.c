@@ -167,7 +167,7 @@ static bool stopped(const struct vbd_queue *q)
 	return atomic_load_explicit(q->setup.stop, memory_order_acquire);
 }
 
-static void fetch_one(struct vbd_queue *q, enum blkif_abi abi)
+static struct vbd_request *fetch_one(struct vbd_queue *q, enum blkif_abi abi)
 {
 	struct vbd_request *req = q->free;
 	struct vbd_inflight *rec;
@@ -183,12 +183,12 @@ static void fetch_one(struct vbd_queue *q, enum blkif_abi abi)
 	atomic_signal_fence(memory_order_release);
 	q->ring_state->req_cons = q->ring.req_cons;
 	req->started = q->now;
-	request_parse(q, req);
-	list_add(&q->waiting, req);
+	return req;
 }
 
 static bool fetch(struct vbd_queue *q)
 {
+	bool plain = plain_possible(q);
 	int32_t n;
 
 	if (q->waiting.head || q->broken || stopped(q))
@@ -200,8 +200,16 @@ static bool fetch(struct vbd_queue *q)
 		return false;
 	metric_add(q->metrics, METRIC_BATCHES, 1);
 	q->now = fast_clock_now(&q->clock);
-	while (n--)
-		fetch_one(q, q->disk->abi);
+	while (n--) {
+		struct vbd_request *req = fetch_one(q, q->disk->abi);
+
+		/* What is behind one that goes the long way goes behind it. */
+		plain = plain && plain_start(q, req);
+		if (plain)
+			continue;
+		request_parse(q, req);
+		list_add(&q->waiting, req);
+	}
 	request_resolve_indirect(q);
 	return true;
 }

@@ -184,6 +184,17 @@ bool hold_missing(struct vbd_queue *q, struct vbd_request *req, uint32_t from);
 /* Map the indirect pages that had to be copied this time. */
 void hold_indirect(struct vbd_queue *q, const uint32_t *gref, const bool *ok, uint32_t n);
 
+/* ---- plain.c ---- */
+
+/* Whether nothing stands in the way of requests that come now. */
+bool plain_possible(const struct vbd_queue *q);
+
+/*
+ * Check and start @req, just fetched, if it is an ordinary one. False: it is not, or
+ * something is missing; nothing is held, and request_parse() goes on.
+ */
+bool plain_start(struct vbd_queue *q, struct vbd_request *req);
+
 /* ---- data.c ---- */
 
 /*

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Whole boots: `make system`, with SCENARIOS="pv-basic ..." for some only; `make
+# Whole boots: `make system`, with SCENARIOS="basic:pv ..." for some only; `make
 # soak` all of them and then the long ones.
 
 system: rig stage
