@@ -24,8 +24,11 @@ struct cpu_info {
 	uint64_t hypervisor_cr3, guest_cr3; /* XPTI; 0: the same root serves both */
 	uint32_t cpu;
 	uint32_t spec_flags;
-	uint64_t unused;
 };
+/* The CPU aligns the stack to 16 bytes before it pushes an interrupt's frame; TSS.rsp0 is
+ * &regs.es, so that must be aligned. A saved frame's address is then 8 modulo 16. */
+_Static_assert((sizeof(struct cpu_info) - offsetof(struct cpu_info, regs.es)) % 16 == 0,
+	       "hardware's frame lands in cpu_info.regs");
 
 #ifndef HOST_TEST
 static inline struct cpu_info *cpu_info(void)

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Bringing one CPU up: control registers, descriptor tables, stack, per-CPU data; and the
+ * ways out of an exception. cpu/setup.c, gdt.c, idt.c, percpu.c, exceptions.c, extable.c. */
+#ifndef HV_SETUP_H
+#define HV_SETUP_H
+
+#include "hypervisor/cpu/percpu.h"
+#include "hypervisor/lib/lib.h"
+#include "hypervisor/mm/layout.h"
+
+/* Selectors; the guest's flat ones (0xe023, 0xe02b, 0xe033) are the ABI's. */
+#define HV_CS        0xe008
+#define HV_DS        0xe010
+#define TSS_SELECTOR 0xe040 /* 16 bytes */
+#define LDT_SELECTOR 0xe050 /* 16 bytes: pv/descriptor.c writes it */
+
+/* ---- image (hypervisor.lds); IMAGE_START is machine address 0 ---- */
+extern char image_start[], image_end[];
+extern char text_start[], text_end[], rodata_start[], rodata_end[], data_start[], bss_end[];
+static inline uint64_t image_to_maddr(const void *p)
+{
+	return (uint64_t)p - IMAGE_START;
+}
+
+/* ---- control registers, PAT, EFER: each CPU, first thing (cpu/setup.c) ---- */
+void cpu_setup(void);
+extern uint64_t cr4_features; /* what CR4 has on every CPU */
+extern bool cpu_has_smap, cpu_has_smep, cpu_has_fsgsbase, cpu_has_xsave, cpu_has_nx;
+#define PAT_VALUE 0x050100070406ull
+
+/* ---- GDT and TSS (cpu/gdt.c) ---- */
+struct tss {
+	uint32_t reserved0;
+	uint64_t rsp[3];
+	uint64_t reserved1;
+	uint64_t ist[7]; /* IST n is ist[n - 1] */
+	uint64_t reserved2;
+	uint16_t reserved3, iomap_base;
+} __attribute__((packed, aligned(8)));
+DECLARE_PER_CPU(struct tss, tss);
+/* Page 14 (FIRST_RESERVED_GDT_PAGE) of any GDT in use on the CPU: its address in the
+ * direct map. Frame: virt_to_mfn() of it. */
+DECLARE_PER_CPU(uint64_t *, gdt_page);
+void gdt_init_cpu(unsigned int cpu, void *stack); /* fills page and TSS; any CPU may call */
+void gdt_load(void);                             /* this CPU: idle's GDTR, segments, TR */
+void gdt_load_at(uint64_t base);                 /* GDTR only: GDT_VADDR(vcpu) or idle's */
+uint64_t gdt_idle_base(void);
+
+enum ist { IST_DF = 1, IST_NMI, IST_MC, IST_DB }; /* stack pages 0 to 3 */
+
+/* ---- IDT (cpu/idt.c): one for all CPUs ---- */
+void idt_init(void);
+void idt_load(void);
+
+/* ---- per-CPU data and stacks (cpu/percpu.c) ---- */
+void percpu_init_boot(void); /* first of all */
+int percpu_alloc(unsigned int cpu);  /* variables and GDT page; 0/-ENOMEM */
+void *stack_alloc(unsigned int cpu); /* lowest address; cpu_info on top filled; NULL */
+extern char boot_stack[];
+
+/* ---- exceptions ---- */
+void do_exception(struct cpu_user_regs *regs);
+/* Owned by pv/traps.c: any exception that a guest made (CPL 3). #PF: @regs and CR2. */
+void handle_guest_exception(struct cpu_user_regs *regs);
+/* If @regs->rip may fault: continue at its fix-up. */
+bool extable_fixup(struct cpu_user_regs *regs);
+/* In C: a fault at label 1 continues at label 2. */
+#define EXTABLE(from, to)                                                                \
+	".pushsection .extable, \"a\"\n.balign 4\n.long " #from " - ., " #to " - .\n.popsection\n"
+void backtrace(const struct cpu_user_regs *regs);
+void show_registers(const struct cpu_user_regs *regs);
+/* Name and offset of a code address; NULL. cpu/symbols.c */
+const char *symbol_lookup(uint64_t address, uint64_t *offset);
+
+#endif
