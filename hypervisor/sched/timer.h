@@ -21,6 +21,7 @@ struct timer {
 	uint32_t cpu;
 	uint32_t heap_index; /* 0: not pending */
 	bool killed;
+	struct timer *child, *next, *prev; /* in its CPU's pairing heap: sched/timer.c */
 };
 
 /* The handler runs in TIMER_SOFTIRQ on the timer's CPU, once a set_timer(). */
