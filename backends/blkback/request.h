@@ -173,16 +173,18 @@ void request_continue(struct vbd_queue *q, struct vbd_request *req);
 /* The copies of @req, to or from the pool, are done: submit, or finish. */
 void request_copied(struct vbd_queue *q, struct vbd_request *req);
 
-/* ---- hold.c ---- */
+/* ---- hold.c: rare, and with tables on the stack; kept out of their callers ---- */
 
 /*
  * Map what is missing of @req, whose first @from pieces are held, and hold them all.
  * False: none is held. With it those of the waiting requests behind @req are mapped.
  */
-bool hold_missing(struct vbd_queue *q, struct vbd_request *req, uint32_t from);
+__attribute__((noinline, cold)) bool
+hold_missing(struct vbd_queue *q, struct vbd_request *req, uint32_t from);
 
 /* Map the indirect pages that had to be copied this time. */
-void hold_indirect(struct vbd_queue *q, const uint32_t *gref, const bool *ok, uint32_t n);
+__attribute__((noinline, cold)) void
+hold_indirect(struct vbd_queue *q, const uint32_t *gref, const bool *ok, uint32_t n);
 
 /* ---- plain.c ---- */
 
