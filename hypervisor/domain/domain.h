@@ -11,6 +11,7 @@
 #include "hypervisor/lib/spinlock.h"
 #include "hypervisor/pv/pv_state.h"
 #include "hypervisor/sched/sched.h"
+#include "hypervisor/sched/softirq.h"
 
 #define DOMAINS        DOMID_FIRST_RESERVED
 #define MAX_VCPUS      8192
@@ -52,6 +53,8 @@ struct domain {
 	uint64_t vm_assist;
 
 	int32_t pause_count, tools_pause_count;
+	uint32_t suspend_port;        /* XEN_DOMCTL_subscribe: told of a suspend; 0: none */
+	uint64_t *poll_mask;          /* vcpus in SCHEDOP_poll, a bit each */
 	struct cpumask *node_affinity;
 	uint32_t node;
 	uint32_t cpupool;
@@ -73,6 +76,9 @@ struct domain {
 	void *sched_data;
 	void *relinquish; /* progress of a destruction under way */
 	uint32_t relinquish_state;
+	struct tasklet destroy_tasklet; /* the last reference may go in any context */
+	struct timer watchdog[2];     /* SCHEDOP_watchdog */
+	uint32_t watchdog_inuse;
 	struct pv_domain pv_state;
 	uint64_t *perdomain_l3; /* slot 258 */
 	struct cpumask dirty_cpus; /* may have its TLB entries */
@@ -121,6 +127,11 @@ struct vcpu {
 	struct cpumask dirty;         /* the CPU that still holds its state (lazy switch) */
 	uint32_t dirty_cpu;           /* VCPU_CLEAN, or that CPU */
 	struct tasklet_ref *continuation;
+	struct {
+		bool active, preempted;
+		struct multicall_entry call;
+	} multicall;
+	uint32_t pin_override;        /* SCHEDOP_pin_override: CPU + 1; 0: none */
 	bool exit_to_hypervisor;
 };
 #define VCPU_CLEAN (~0u)
@@ -161,6 +172,7 @@ struct vcpu *domain_vcpu(struct domain *d, unsigned int id); /* NULL; index-safe
 
 int domain_kill(struct domain *d);  /* XEN_DOMCTL_destroydomain; -ERESTART */
 void domain_shutdown(struct domain *d, uint8_t reason);
+void domain_shutdown_check(struct domain *d); /* a vcpu went down: was it the last? */
 void domain_resume(struct domain *d);
 void domain_crash(struct domain *d, const char *why); /* current's state is printed */
 #define domain_crash_current(why) domain_crash(current->domain, why)

@@ -31,6 +31,9 @@ struct event_domain {
 	uint32_t max_ports;      /* of the ABI in use */
 	uint32_t limit;          /* XEN_DOMCTL_set_max_evtchn; config.max_evtchn_port + 1 */
 	uint32_t active;
+	uint32_t next_free;      /* no port below it is free */
+	uint32_t next_close;     /* where a preempted reset or relinquish goes on */
+	uint32_t **pirq_group;   /* pirq -> port, 128 an array, made as needed */
 	struct event_fifo *fifo; /* NULL: 2-level */
 };
 

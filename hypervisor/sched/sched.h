@@ -9,6 +9,7 @@
 
 #include "hypervisor/cpu/percpu.h"
 #include "hypervisor/lib/lib.h"
+#include "hypervisor/lib/spinlock.h"
 #include "hypervisor/sched/timer.h"
 
 struct domain;
@@ -20,6 +21,7 @@ enum vcpu_pause_flag {
 	VCPU_POLLING,      /* SCHEDOP_poll */
 	VCPU_MIGRATING,
 	VCPU_PAUSED_TOOLS, /* by domctl (domain's controller_pause_count is beside) */
+	VCPU_SHUTDOWN,     /* its domain is shutting down */
 };
 
 struct sched_policy {
@@ -29,6 +31,8 @@ struct sched_policy {
 	int (*vcpu_init)(struct vcpu *v); /* v->sched_data */
 	void (*vcpu_destroy)(struct vcpu *v);
 	void (*domain_init)(struct domain *d);
+	/* This CPU joins: may point the CPU's sched_lock at a lock that CPUs share. */
+	void (*cpu_init)(unsigned int cpu);
 	/* Run queue lock of v's CPU held, interrupts off. */
 	void (*sleep)(struct vcpu *v);
 	void (*wake)(struct vcpu *v);
@@ -45,6 +49,10 @@ struct sched_policy {
 };
 extern const struct sched_policy sched_credit2, sched_null, sched_rtds;
 extern const struct sched_policy *sched_policy;
+
+/* The run queue lock of a CPU: its own, unless the policy shares one among CPUs. v->cpu
+ * changes only under the lock of the CPU it leaves. */
+DECLARE_PER_CPU(struct spinlock *, sched_lock);
 
 DECLARE_PER_CPU(struct vcpu *, running_vcpu); /* what is on the CPU's stack and registers */
 DECLARE_PER_CPU(struct vcpu *, idle_vcpu);
@@ -71,8 +79,14 @@ int domain_pause_by_tools(struct domain *d);   /* XEN_DOMCTL_pausedomain */
 int domain_unpause_by_tools(struct domain *d);
 int vcpu_set_affinity(struct vcpu *v, const struct cpumask *hard, const struct cpumask *soft);
 
+int vcpu_pin_override(struct vcpu *v, int cpu); /* SCHEDOP_pin_override; -1 ends it */
+
 /* Runstate: RUNSTATE_* and the time since; the guest's area is updated (guest_ops). */
 void vcpu_runstate_get(const struct vcpu *v, struct vcpu_runstate_info *out);
+void vcpu_runstate_set(struct vcpu *v, int state, stime_t t); /* run queue lock held */
+/* Write the guest's area. @v is current with its address space loaded: context_switch()
+ * calls it for next when all of next is on the CPU; schedule() for prev before. */
+void vcpu_runstate_update_guest(struct vcpu *v);
 uint64_t cpu_idle_time(unsigned int cpu); /* ns */
 
 /* Singleshot and periodic timers of guests (sched/vcpu_timer.c). */
@@ -80,7 +94,7 @@ long vcpu_set_singleshot(struct vcpu *v, uint64_t when, uint32_t flags);
 void vcpu_stop_singleshot(struct vcpu *v);
 long vcpu_set_periodic(struct vcpu *v, uint64_t period_ns);
 
-/* Continue as @next: pv/switch.c. Does not return to its caller when stacks are reset. */
+/* Continue as @next: pv/switch.c. Called with interrupts off, no locks. Does not return to its caller when stacks are reset. */
 void context_switch(struct vcpu *prev, struct vcpu *next);
 /* context_switch() calls it when prev's state is saved. */
 void sched_context_saved(struct vcpu *prev);
