@@ -151,11 +151,28 @@ void frame_put_allocated(struct frame *f);
  * frame_validate/frame_devalidate). 0; -EINVAL: used as another type, or contents
  * refused; -EINTR: preempted, nothing taken; -ERESTART: partly done, kept for the caller
  * to go on with.
+ *
+ * Interrupted work (pv/ relies on this). FRAME_PARTIAL: the type count is 1, and this one
+ * and one general reference belong to the state itself, to nobody else; nr_validated says
+ * how far. frame_get_type*() of the same type claims such a frame (clears FRAME_PARTIAL,
+ * count stays 1: being validated) and calls frame_validate(), which goes on from
+ * nr_validated; when it is done the state's general reference is dropped and the type
+ * reference is the caller's. An error of frame_validate() other than -ERESTART: it has
+ * undone all; the type becomes FRAME_NONE. -ERESTART from a get: the caller has no type
+ * reference, only the general one that he brought. -ERESTART from a put: the caller's type
+ * reference is gone; he keeps his general one and calls frame_finish_put() until it is 0.
+ * Another type of a partial frame is -EINVAL. frame.c sets nr_validated to 0 before it
+ * calls frame_validate() afresh and to 512 before frame_devalidate().
+ *
+ * A type changes only after the TLBs of the owner's dirty_cpus were flushed when the old
+ * one was FRAME_WRITABLE or a page table: frame.c does this before frame_validate().
  */
 int frame_get_type(struct frame *f, uint64_t type);
 int frame_get_type_preemptible(struct frame *f, uint64_t type);
 void frame_put_type(struct frame *f);
 int frame_put_type_preemptible(struct frame *f);
+/* Go on tearing down if @f is partial; 0: nothing left to do, or -ERESTART. */
+int frame_finish_put(struct frame *f);
 
 bool frame_get_and_type(struct frame *f, const struct domain *d, uint64_t type);
 void frame_put_and_type(struct frame *f);
