@@ -14,6 +14,7 @@ struct pv_domain {
 	uint64_t p2m_mfn_list; /* arch_shared_info is the guest's; for migration */
 	uint32_t shadow_log_dirty; /* log-dirty mode for xl save */
 	void *log_dirty;
+	struct frame *relinquish_at; /* destruction's place in the page list, with a reference */
 };
 
 struct pv_trap {
@@ -51,6 +52,9 @@ struct pv_vcpu {
 	uint32_t ldt_entries, ldt_mapped; /* LDT pages are mapped when first used */
 	uint64_t vm_assist_seen;
 	uint64_t *xpti_root;
+	/* Tables given up but not yet torn down (frame_finish_put()), with a general
+	 * reference each: pv_finish_tables() before anything else is done to page tables. */
+	struct frame *old_table[2];
 
 	/* the bounce: an exception to be delivered on the way out */
 	struct pv_bounce {
