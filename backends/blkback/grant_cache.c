@@ -3,7 +3,6 @@
 #include "backends/blkback/grant_cache.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -67,15 +66,6 @@ static uint32_t take_entry(struct grant_cache *c)
 	}
 	c->free = c->entry[index].hash_next;
 	return index;
-}
-
-static bool is_mapped(const struct grant_cache *c, uint32_t gref)
-{
-	uint32_t index = *grant_cache_bucket(c, gref);
-
-	while (index != GRANT_CACHE_NONE && c->entry[index].gref != gref)
-		index = c->entry[index].hash_next;
-	return index != GRANT_CACHE_NONE;
 }
 
 /* ---- runs ---- */
@@ -201,7 +191,7 @@ void grant_cache_map(struct grant_cache *c, const uint32_t *gref, uint32_t need,
 
 	assert(n <= GRANT_RUN_MAX && need <= n);
 	for (uint32_t i = 0; i < n; i++) {
-		if (is_mapped(c, gref[i]) || among(list, nr, gref[i]))
+		if (grant_cache_has(c, gref[i]) || among(list, nr, gref[i]))
 			continue;
 		list[nr++] = gref[i];
 		must += i < need;

@@ -20,6 +20,7 @@
 #define XYLEM_GRANT_CACHE_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "backends/common/metrics.h"
@@ -81,16 +82,29 @@ static inline uint32_t *grant_cache_bucket(const struct grant_cache *c, uint32_t
 	return &c->hash[gref * 0x9e3779b97f4a7c15ull >> c->hash_shift];
 }
 
+static inline uint32_t grant_cache_find(const struct grant_cache *c, uint32_t gref)
+{
+	uint32_t index = *grant_cache_bucket(c, gref);
+
+	while (index != GRANT_CACHE_NONE && c->entry[index].gref != gref)
+		index = c->entry[index].hash_next;
+	return index;
+}
+
+/* Whether @gref is mapped; not held. */
+static inline bool grant_cache_has(const struct grant_cache *c, uint32_t gref)
+{
+	return grant_cache_find(c, gref) != GRANT_CACHE_NONE;
+}
+
 /*
  * The entry of @gref, mapped for reading and writing, held until grant_cache_put().
  * GRANT_CACHE_NONE: it is not mapped.
  */
 static inline uint32_t grant_cache_get(struct grant_cache *c, uint32_t gref)
 {
-	uint32_t index = *grant_cache_bucket(c, gref);
+	uint32_t index = grant_cache_find(c, gref);
 
-	while (index != GRANT_CACHE_NONE && c->entry[index].gref != gref)
-		index = c->entry[index].hash_next;
 	if (index != GRANT_CACHE_NONE)
 		c->entry[index].holders++;
 	return index;

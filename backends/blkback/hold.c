@@ -6,7 +6,8 @@
  */
 #include "backends/blkback/request.h"
 
-#define FORESEEN_PAGES 64 /* mapped at once, more only for one request */
+/* Mapped at once, more only for one request: two of the hypervisor's lots of 32. */
+#define FORESEEN_PAGES 64
 
 _Static_assert(VBD_MAX_SEGMENTS <= GRANT_RUN_MAX, "a request is one run");
 _Static_assert(INDIRECT_BATCH <= GRANT_RUN_MAX, "so is a batch of indirect pages");
@@ -16,8 +17,21 @@ struct wanted {
 	uint32_t n;
 };
 
+/* Add what @r misses. False: there was no room for all of it. */
+static bool want(struct vbd_queue *q, const struct vbd_request *r, struct wanted *w)
+{
+	for (uint32_t i = 0; i < r->nr_pieces; i++) {
+		if (grant_cache_has(&q->cache, r->pieces[i].gref))
+			continue;
+		if (w->n >= FORESEEN_PAGES)
+			return false;
+		w->gref[w->n++] = r->pieces[i].gref;
+	}
+	return true;
+}
+
 /*
- * Add what the requests behind @req name, each request once: a grant that cannot be
+ * Add what the requests behind @req miss, looking at each once: a grant that cannot be
  * mapped would else cost a try for every request before it.
  */
 static void foresee(struct vbd_queue *q, const struct vbd_request *req, struct wanted *w)
@@ -29,11 +43,7 @@ static void foresee(struct vbd_queue *q, const struct vbd_request *req, struct w
 	do {
 		q->foreseen = r->rec->sequence + 1;
 		r = r->next;
-		if (!r || w->n + r->nr_pieces > FORESEEN_PAGES)
-			return;
-		for (uint32_t i = 0; i < r->nr_pieces; i++)
-			w->gref[w->n++] = r->pieces[i].gref;
-	} while (true);
+	} while (r && want(q, r, w));
 }
 
 /* Those that are not there yet; in the end all are held, or none. */

@@ -421,7 +421,7 @@ static void test_calls(void)
 		uint32_t segments, depth, most;
 	} row[] = {
 		{11, 1, 93},               /* one a request */
-		{11, 32, 24}, {32, 1, 64}, /* the indirect page is a run of its own */
+		{11, 32, 18}, {32, 1, 64}, /* the indirect page is a run of its own */
 		{32, 32, 18}, {1, 32, 32}, /* one a round */
 		{8, 32, 16},
 	};
