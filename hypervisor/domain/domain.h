@@ -106,6 +106,7 @@ struct vcpu {
 		uint64_t guest_area; /* guest linear address of vcpu_runstate_info; 0: none */
 	} runstate;
 	uint64_t time_area;           /* VCPUOP_register_vcpu_time_memory_area */
+	bool time_area_stale;           /* to be written once its kernel runs: pv_toggle_mode() */
 
 	struct timer singleshot, periodic, poll_timer;
 	uint64_t period;

@@ -44,13 +44,23 @@ bool reprogram_timer(stime_t when);  /* this CPU's hardware timer; false: alread
 struct vcpu;
 struct domain;
 void time_init(void);                /* calibrate; after ACPI tables are parsed */
-void time_init_cpu(void);
+void time_init_cpu(void);            /* an AP; while the boot CPU is in time_sync_serve() */
+void time_sync_serve(void);          /* answers it, if it asks */
 void update_vcpu_time(struct vcpu *v);        /* vcpu_time_info, if it changed */
 void force_update_vcpu_time(struct vcpu *v);
+/* The copy at v->time_area: current's, with its kernel's page tables. */
+void update_vcpu_time_area(struct vcpu *v);
 void update_domain_wallclock(struct domain *d);
 void set_wallclock(uint64_t secs, uint32_t nsecs, uint64_t system_time_base);
 void get_wallclock(uint64_t *secs, uint32_t *nsecs);
 extern uint32_t cpu_khz;
-uint64_t tsc_to_ns(uint64_t tsc);
+uint64_t tsc_to_ns(uint64_t ticks);  /* a difference of two TSC readings */
+/* ns = (ticks << shift, or >> -shift) * mul >> 32, as vcpu_time_info has it. */
+struct time_scale {
+	uint32_t mul;
+	int8_t shift;
+};
+struct time_scale time_scale_of(uint64_t hz);
+uint64_t time_scale(struct time_scale s, uint64_t ticks);
 
 #endif
