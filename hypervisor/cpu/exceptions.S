@@ -35,7 +35,7 @@ guest_entry:
 
 nested_entry:
 	movq %rsp, %rdi
-	leaq UREGS_rbp(%rsp), %rbp /* for the back-trace: rbp here, and rip by hand */
+	leaq 1(%rsp), %rbp /* to the back-trace: a saved frame, not a return address */
 	subq $8, %rsp
 	cmpl $0x20, UREGS_entry_vector(%rdi)
 	jae 3f
@@ -70,7 +70,7 @@ ENTRY(ist_entry)
 	jmp guest_entry
 ist_nested:
 	movq %rsp, %rdi
-	leaq UREGS_rbp(%rsp), %rbp
+	leaq 1(%rsp), %rbp
 	subq $8, %rsp
 	/* With whichever tables: those of the interrupted code are put back. */
 	xorl %ebx, %ebx

@@ -4,15 +4,10 @@
 #ifndef HV_SETUP_H
 #define HV_SETUP_H
 
+#include "hypervisor/cpu/gdt.h"
 #include "hypervisor/cpu/percpu.h"
 #include "hypervisor/lib/lib.h"
 #include "hypervisor/mm/layout.h"
-
-/* Selectors; the guest's flat ones (0xe023, 0xe02b, 0xe033) are the ABI's. */
-#define HV_CS        0xe008
-#define HV_DS        0xe010
-#define TSS_SELECTOR 0xe040 /* 16 bytes */
-#define LDT_SELECTOR 0xe050 /* 16 bytes: pv/descriptor.c writes it */
 
 /* ---- image (hypervisor.lds); IMAGE_START is machine address 0 ---- */
 extern char image_start[], image_end[];
@@ -38,9 +33,6 @@ struct tss {
 	uint16_t reserved3, iomap_base;
 } __attribute__((packed, aligned(8)));
 DECLARE_PER_CPU(struct tss, tss);
-/* Page 14 (FIRST_RESERVED_GDT_PAGE) of any GDT in use on the CPU: its address in the
- * direct map. Frame: virt_to_mfn() of it. */
-DECLARE_PER_CPU(uint64_t *, gdt_page);
 void gdt_init_cpu(unsigned int cpu, void *stack); /* fills page and TSS; any CPU may call */
 void gdt_load(void);                             /* this CPU: idle's GDTR, segments, TR */
 void gdt_load_at(uint64_t base);                 /* GDTR only: GDT_VADDR(vcpu) or idle's */
@@ -60,8 +52,6 @@ extern char boot_stack[];
 
 /* ---- exceptions ---- */
 void do_exception(struct cpu_user_regs *regs);
-/* Owned by pv/traps.c: any exception that a guest made (CPL 3). #PF: @regs and CR2. */
-void handle_guest_exception(struct cpu_user_regs *regs);
 /* If @regs->rip may fault: continue at its fix-up. */
 bool extable_fixup(struct cpu_user_regs *regs);
 /* In C: a fault at label 1 continues at label 2. */

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The hypervisor: build/hv/xylem, a flat multiboot image. See docs/hypervisor.md.
+
+include hypervisor/vars.mk
+
+HV_SRCS := $(filter-out hypervisor/cpu/asm_offsets.c,$(sort $(wildcard hypervisor/*/*.c hypervisor/*/*/*.c)))
+HV_ASM := $(sort $(wildcard hypervisor/*/*.S))
+HV_OBJS := $(HV_SRCS:%.c=$(HV_OUT)/%.o) $(HV_ASM:%.S=$(HV_OUT)/%.o)
+
+$(HV_OUT)/hypervisor/%.o: hypervisor/%.c $(HV_OUT)/asm_offsets.h build/config.mk
+	$(call say,HV-CC,$<)mkdir -p $(@D) && $(CC) $(HV_FLAGS) -I$(HV_OUT) -MMD -MP -c -o $@ $<
+$(HV_OUT)/hypervisor/%.o: hypervisor/%.S $(HV_OUT)/asm_offsets.h build/config.mk
+	$(call say,HV-AS,$<)mkdir -p $(@D) && $(CC) $(HV_BASE) -I$(HV_OUT) -g -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
+build/hvtest/%.o: %.c build/config.mk
+	$(call say,HV-SAN,$<)mkdir -p $(@D) && $(CC) $(HV_BASE) $(SAN) -DHOST_TEST -DDEBUG -D_GNU_SOURCE -MMD -MP -c -o $@ $<
+
+$(HV_OUT)/asm_offsets.s: hypervisor/cpu/asm_offsets.c build/config.mk
+	$(call say,HV-CC,$<)mkdir -p $(@D) && $(CC) $(HV_FLAGS) -MMD -MP -MT $@ -S -o $@ $<
+$(HV_OUT)/asm_offsets.h: $(HV_OUT)/asm_offsets.s
+	$(Q)sed -n 's/^#define /#define /p' $< >$@.new && (cmp -s $@.new $@ || cp $@.new $@); rm $@.new
+
+# The version and who built it; from the git commit if there is one.
+$(HV_OUT)/version.h: VERSION build/config.mk $(wildcard .git/HEAD .git/logs/HEAD)
+	$(Q)hypervisor/version.sh $(VERSION) "$(CC)" >$@.new && (cmp -s $@.new $@ || cp $@.new $@); rm $@.new
+$(HV_OUT)/hypervisor/boot/version.o: $(HV_OUT)/version.h
+
+# Linked three times: without a table of symbols, with one of the right size, and with
+# the one that has the addresses of the second.
+HV_LD := ld -m elf_x86_64 -static -no-pie -z noexecstack -z max-page-size=4096 \
+	--no-warn-rwx-segments -T hypervisor/hypervisor.lds
+$(HV_OUT)/xylem.elf: $(HV_OBJS) hypervisor/hypervisor.lds hypervisor/symbols.sh
+	$(call say,HV-LD,$@)cd $(HV_OUT) && top=$(CURDIR) && : >xylem.nm && for pass in 1 2 3; do \
+		$$top/hypervisor/symbols.sh <xylem.nm >symbols.S && $(CC) -c -o symbols.o symbols.S && \
+		(cd $$top && $(HV_LD) -Map=$@.map -o $@.new $(HV_OBJS) $(HV_OUT)/symbols.o) && \
+		nm -n xylem.elf.new >xylem.nm || exit 1; \
+	done && mv xylem.elf.new xylem.elf
+$(HV_OUT)/xylem: $(HV_OUT)/xylem.elf
+	$(Q)objcopy -O binary $< $@
+
+all: hypervisor
+hypervisor: $(HV_OUT)/xylem
+
+install: install-hypervisor
+install-hypervisor: $(HV_OUT)/xylem
+	$(call say,INSTALL,boot/xylem)$(INSTALL) -d $(DESTDIR)/boot
+	$(Q)gzip -9nc $(HV_OUT)/xylem >$(DESTDIR)/boot/xylem-$(VERSION).gz
+	$(Q)$(INSTALL) -m 644 $(HV_OUT)/xylem $(DESTDIR)/boot/xylem
+
+.PHONY: hypervisor install-hypervisor
+
+-include $(HV_OBJS:.o=.d) $(HV_OUT)/asm_offsets.d $(patsubst %.o,%.d,$(sort $(HV_TEST_OBJS)))
