@@ -189,6 +189,7 @@ static inline bool is_idle_vcpu(const struct vcpu *v)
 
 #define for_each_vcpu(d, v, i)                                                           \
 	for ((i) = 0; (i) < (d)->max_vcpus; (i)++)                                       \
-		if (((v) = (d)->vcpu[i]))
+		if (!((v) = (d)->vcpu[i])) {                                              \
+		} else
 
 #endif

@@ -30,17 +30,20 @@ struct sched_policy {
 	int (*init)(void);
 	int (*vcpu_init)(struct vcpu *v); /* v->sched_data */
 	void (*vcpu_destroy)(struct vcpu *v);
-	void (*domain_init)(struct domain *d);
+	int (*domain_init)(struct domain *d); /* d->sched_data */
+	void (*domain_destroy)(struct domain *d);
 	/* This CPU joins: may point the CPU's sched_lock at a lock that CPUs share. */
 	void (*cpu_init)(unsigned int cpu);
 	/* Run queue lock of v's CPU held, interrupts off. */
-	void (*sleep)(struct vcpu *v);
-	void (*wake)(struct vcpu *v);
+	bool (*queued)(const struct vcpu *v); /* waits for a CPU */
+	void (*sleep)(struct vcpu *v);        /* a queued one: off the queue */
+	void (*wake)(struct vcpu *v);         /* neither queued nor running: queue it */
 	void (*yield)(struct vcpu *v);
-	/* After the vcpu was switched out: it may go to another CPU now. */
+	/* Runnable and neither queued nor running, just switched out: queue it. */
 	void (*switched_out)(struct vcpu *v);
 	/* The next to run on this CPU (idle vcpu if none) and for how long (ns, or NEVER). */
 	struct vcpu *(*pick)(stime_t now, stime_t *slice);
+	/* Where a vcpu that is neither queued nor running should wait. */
 	unsigned int (*pick_cpu)(struct vcpu *v);
 	/* XEN_DOMCTL_SCHEDOP_*, XEN_SYSCTL_SCHEDOP_*: the union is the ABI's. */
 	int (*adjust_domain)(struct domain *d, void *op);
@@ -77,6 +80,9 @@ void domain_pause(struct domain *d); /* counted; waits; not for current's own do
 void domain_unpause(struct domain *d);
 int domain_pause_by_tools(struct domain *d);   /* XEN_DOMCTL_pausedomain */
 int domain_unpause_by_tools(struct domain *d);
+bool vcpu_may_run_on(const struct vcpu *v, unsigned int cpu); /* affinity, override */
+bool vcpu_end_poll(struct vcpu *v); /* it was in SCHEDOP_poll: vcpu_wake() it then */
+void domain_pause_nosync(struct domain *d);
 int vcpu_set_affinity(struct vcpu *v, const struct cpumask *hard, const struct cpumask *soft);
 
 int vcpu_pin_override(struct vcpu *v, int cpu); /* SCHEDOP_pin_override; -1 ends it */
@@ -93,6 +99,10 @@ uint64_t cpu_idle_time(unsigned int cpu); /* ns */
 long vcpu_set_singleshot(struct vcpu *v, uint64_t when, uint32_t flags);
 void vcpu_stop_singleshot(struct vcpu *v);
 long vcpu_set_periodic(struct vcpu *v, uint64_t period_ns);
+
+void vcpu_timers_init(struct vcpu *v);
+void vcpu_timers_kill(struct vcpu *v);
+void vcpu_timers_resume(struct vcpu *v); /* context_switch(): next is on the CPU */
 
 /* Continue as @next: pv/switch.c. Called with interrupts off, no locks. Does not return to its caller when stacks are reset. */
 void context_switch(struct vcpu *prev, struct vcpu *next);
