@@ -441,6 +441,8 @@ static void test_calls(void)
 		queue_use(row[i].segments, row[i].depth);
 		CU_ASSERT_EQUAL(queue_calls(LOOPBACK_MAP) - before, n);
 		CU_ASSERT(n <= row[i].most);
+		/* not too large either: a run goes as a whole */
+		CU_ASSERT(64 * n >= total * row[i].segments);
 		CU_ASSERT_EQUAL(close_calls(), n);
 	}
 }
@@ -471,6 +473,26 @@ static void test_bad_among_good(void)
 		CU_ASSERT(queue_calls(LOOPBACK_MAP) - before <= 24 + 2 * 8);
 		CU_ASSERT(rig_close(&r));
 	}
+}
+
+/* A ring full of bad ones: a call each, and one for having tried them together. */
+static void test_all_bad(void)
+{
+	struct blkif_req req;
+	uint64_t before;
+
+	queue_open(0);
+	before = queue_calls(LOOPBACK_MAP);
+	for (uint32_t k = 0; k < 32; k++) {
+		rig_request(&r, &req, BLKIF_OP_WRITE, k, 8 * k, k, 1);
+		req.seg[0].gref = 0xffffff00u + k;
+		rig_put(&r, &req);
+	}
+	rig_push(&r);
+	for (uint32_t k = 0; k < 32; k++)
+		CU_ASSERT_EQUAL(rig_wait(&r, k), BLKIF_RSP_ERROR);
+	CU_ASSERT_EQUAL(queue_calls(LOOPBACK_MAP) - before, 32 + 1);
+	CU_ASSERT(rig_close(&r));
 }
 
 /* More than may be mapped, over and over: what is in use stays within the bound. */
@@ -553,6 +575,7 @@ static const struct vbd_test tests[] = {
 	{"runs by chance", test_random},
 	{"calls of a queue", test_calls},
 	{"bad requests among sound ones", test_bad_among_good},
+	{"nothing but bad requests", test_all_bad},
 	{"more than may be mapped", test_too_many},
 	{"against a model", test_model},
 };
