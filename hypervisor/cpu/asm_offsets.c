@@ -4,6 +4,7 @@
 #include "hypervisor/cpu/setup.h"
 #include "hypervisor/domain/domain.h"
 
+#undef current
 #define CONSTANT(name, value) __asm__ volatile("\n#define " #name " %c0" ::"i"(value))
 #define OFFSET(name, type, member) CONSTANT(name, offsetof(type, member))
 
@@ -52,4 +53,5 @@ void asm_offsets(void)
 
 	OFFSET(VCPU_domain, struct vcpu, domain);
 	OFFSET(VCPU_info, struct vcpu, info);
+	OFFSET(VCPU_pv_kernel_mode, struct vcpu, pv.kernel_mode);
 }

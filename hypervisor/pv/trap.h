@@ -42,16 +42,10 @@ enum x86_vector {
 
 struct vcpu;
 
-/*
- * From cpu/exceptions.S for exceptions 0-31 out of ring 3 (not NMI, #DF, #MC), with all
- * registers in cpu_info.regs, interrupts on; then it jumps to ret_from_guest_exit.
- */
-void handle_guest_exception(struct cpu_user_regs *regs);
-
 /* pv/entry.S. Jump targets with RSP = cpu_info(): every way back to the guest. */
 void ret_from_guest_exit(void);
-/* From there, before registers are loaded. Interrupts off on return. */
-void pv_exit_to_guest(void);
+/* From there, before registers are loaded. Interrupts off on return; true: by SYSRET. */
+bool pv_exit_to_guest(void);
 void pv_syscall_user(void);     /* SYSCALL in user mode */
 void pv_syscall32_user(void);   /* SYSCALL in a 32-bit segment */
 void pv_sysenter(void);
@@ -59,14 +53,17 @@ void pv_iret_failed(void); /* the IRETQ faulted: failsafe */
 /* Drop this CPU's stack and go on at @fn with RSP = cpu_info(). */
 _Noreturn void reset_stack_and_jump(void (*fn)(void));
 
-/* MSRs of SYSCALL and SYSENTER of this CPU: once in its start-up, after its stack is its own. */
-void pv_entry_init_cpu(void);
-/* Fill a hypercall page of a PV guest: 32 stubs of 32 bytes and more. */
+/* pv/entry_cpu.c: MSRs of SYSCALL and SYSENTER of this CPU: once in its start-up, when it
+ * is on its own stack. 0 or -ENOMEM. */
+int pv_entry_init_cpu(void);
+/* Fill a hypercall page of a PV guest: stubs of 32 bytes. */
 void hypercall_page_fill(void *page);
 
-/* pv/trap_guest.c: write what is pending in v->pv.bounce to the guest's stack. */
+/* pv/trap_guest.c */
+/* Write what is pending in v->pv.bounce to the guest's stack; go on at its handler. */
 void pv_deliver_bounce(struct vcpu *v, struct cpu_user_regs *regs);
-void pv_failsafe(struct vcpu *v);
+/* Deliver to a callback. @flags: TBF_*. */
+void pv_bounce_to(struct vcpu *v, uint64_t address, uint8_t flags);
 /* Flags and selectors a guest may not choose are put right; for iret and set_context. */
 void pv_sanitise_regs(struct cpu_user_regs *regs);
 

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Delivering to a PV guest: exceptions, events, NMIs. A bounce writes a frame as hardware
+ * would, plus RCX and R11, on the guest kernel's stack, and goes on at the handler.
+ */
+#include "hypervisor/cpu/privileged.h"
+#include "hypervisor/hypercall/guest_access.h"
+#include "hypervisor/pv/pv.h"
+#include "hypervisor/pv/trap.h"
+#include "hypervisor/sched/softirq.h"
+
+/* Exceptions that push an error code. */
+#define HAS_ERROR_CODE                                                                   \
+	(1u << TRAP_DF | 1u << TRAP_TS | 1u << TRAP_NP | 1u << TRAP_SS | 1u << TRAP_GP | \
+	 1u << TRAP_PF | 1u << TRAP_AC)
+
+void pv_inject(unsigned int vector, uint32_t error_code)
+{
+	struct vcpu *v = current;
+	const struct pv_trap *t = &v->pv.trap[vector & 0xff];
+	struct pv_bounce *b = &v->pv.bounce;
+
+	b->error_code = error_code;
+	b->cs = t->cs;
+	b->address = t->address;
+	b->flags = TBF_PENDING;
+	if (vector < 32 && HAS_ERROR_CODE >> vector & 1)
+		b->flags |= TBF_ERROR_CODE;
+	if (TI_GET_IF(t))
+		b->flags |= TBF_INTERRUPT;
+	if (!b->address)
+		gprintk(LOG_INFO, "no handler for exception %u (%#x) at %#lx\n", vector, error_code,
+			(unsigned long)guest_regs()->rip);
+}
+
+void pv_inject_page_fault(uint32_t error_code, uint64_t address)
+{
+	struct vcpu *v = current;
+
+	/* A guest's kernel is in ring 3 as its users are: only we know which it was. */
+	error_code &= ~PF_USER;
+	if (!v->pv.kernel_mode)
+		error_code |= PF_USER;
+	v->pv.ctrlreg[2] = address;
+	if (v->info)
+		v->info->arch.cr2 = address;
+	pv_inject(TRAP_PF, error_code);
+}
+
+void pv_bounce_to(struct vcpu *v, uint64_t address, uint8_t flags)
+{
+	v->pv.bounce.address = address;
+	v->pv.bounce.cs = FLAT_KERNEL_CS;
+	v->pv.bounce.flags = TBF_PENDING | flags;
+}
+
+void pv_sanitise_regs(struct cpu_user_regs *regs)
+{
+	regs->rflags &= ~(uint64_t)(X86_FLAGS_IOPL | X86_FLAGS_VM | X86_FLAGS_NT | X86_FLAGS_VIF |
+				    X86_FLAGS_VIP);
+	regs->rflags |= X86_FLAGS_IF | X86_FLAGS_MBS;
+	regs->cs |= 3;
+	regs->ss |= 3;
+}
+
+/* RFLAGS as the guest's kernel sees them: IF is "events on", IOPL what it asked for. */
+static uint64_t guest_flags(const struct vcpu *v, const struct cpu_user_regs *regs, bool masked)
+{
+	uint64_t f = regs->rflags & ~(uint64_t)(X86_FLAGS_IF | X86_FLAGS_IOPL);
+
+	if (!masked)
+		f |= X86_FLAGS_IF;
+	if (v->domain->vm_assist & 1ul << VMASST_TYPE_architectural_iopl)
+		f |= (v->pv.iopl & 3) << 12;
+	return f;
+}
+
+void pv_deliver_bounce(struct vcpu *v, struct cpu_user_regs *regs)
+{
+	struct pv_bounce b = v->pv.bounce;
+	bool masked = !v->info || READ_ONCE(v->info->evtchn_upcall_mask) & 1;
+	uint64_t frame[12], sp = regs->rsp, cs = regs->cs;
+	unsigned int n = 0;
+
+	v->pv.bounce.flags = 0;
+	if (!b.address) {
+		domain_crash(v->domain, "no handler for an exception or callback");
+		return;
+	}
+	if (v->pv.kernel_mode) {
+		cs &= ~3ull;
+	} else {
+		sp = v->pv.kernel_sp;
+		pv_toggle_mode(v);
+	}
+
+	frame[n++] = regs->rcx;
+	frame[n++] = regs->r11;
+	if (b.flags & TBF_FAILSAFE) {
+		frame[n++] = regs->ds;
+		frame[n++] = regs->es;
+		frame[n++] = regs->fs;
+		frame[n++] = regs->gs;
+	}
+	if (b.flags & TBF_ERROR_CODE)
+		frame[n++] = b.error_code;
+	frame[n++] = regs->rip;
+	frame[n++] = cs | (uint64_t)masked << 32; /* saved_upcall_mask's place */
+	frame[n++] = guest_flags(v, regs, masked);
+	frame[n++] = regs->rsp;
+	frame[n++] = regs->ss;
+
+	sp = (sp & ~15ull) - n * 8;
+	if (copy_to_guest(sp, frame, n * 8)) {
+		gprintk(LOG_INFO, "guest's stack at %#lx: not writable\n", (unsigned long)sp);
+		domain_crash(v->domain, "exception frame on the guest's stack");
+		return;
+	}
+	if (b.flags & TBF_INTERRUPT && v->info)
+		WRITE_ONCE(v->info->evtchn_upcall_mask, 1);
+
+	regs->rip = b.address;
+	regs->cs = b.cs | 3;
+	regs->ss = FLAT_KERNEL_SS;
+	regs->rsp = sp;
+	regs->rflags &= ~(uint64_t)(X86_FLAGS_TF | X86_FLAGS_RF | X86_FLAGS_NT | X86_FLAGS_AC |
+				    X86_FLAGS_VM | X86_FLAGS_IOPL);
+	regs->entry_vector = ENTRY_SYSCALL;
+}
+
+/* An event or an NMI that the guest should see now. */
+static bool bounce_pending(struct vcpu *v)
+{
+	if (unlikely(v->nmi.pending) && !v->nmi.masked) {
+		v->nmi.pending = false;
+		if (v->pv.nmi_callback) {
+			v->nmi.masked = true;
+			pv_bounce_to(v, v->pv.nmi_callback, TBF_INTERRUPT);
+			return true;
+		}
+	}
+	if (v->info && READ_ONCE(v->info->evtchn_upcall_pending) &&
+	    !READ_ONCE(v->info->evtchn_upcall_mask)) {
+		pv_bounce_to(v, v->pv.event_callback, TBF_INTERRUPT);
+		return true;
+	}
+	return false;
+}
+
+/*
+ * SYSRET loads flat selectors and takes RIP and RFLAGS from RCX and R11. With a
+ * non-canonical RIP it would fault in ring 0 on Intel's, so such go by IRETQ.
+ */
+static bool may_sysret(const struct cpu_user_regs *regs)
+{
+	return regs->entry_vector == ENTRY_SYSCALL && regs->cs == FLAT_RING3_CS64 &&
+	       regs->ss == FLAT_RING3_SS64 && !(regs->rflags & (X86_FLAGS_TF | X86_FLAGS_RF)) &&
+	       (uint64_t)((int64_t)(regs->rip << 16) >> 16) == regs->rip;
+}
+
+bool pv_exit_to_guest(void)
+{
+	struct cpu_user_regs *regs = guest_regs();
+	struct vcpu *v = current;
+
+	for (;;) {
+		if (v->pv.bounce.flags)
+			pv_deliver_bounce(v, regs);
+		irq_disable();
+		if (softirq_is_pending()) {
+			irq_enable();
+			softirq_run(); /* may go on as another vcpu and not come back */
+			continue;
+		}
+		if (likely(!bounce_pending(v)))
+			return may_sysret(regs);
+		irq_enable();
+	}
+}
+
+/* IRETQ refused what the guest asked for: its failsafe callback learns of it. */
+void pv_iret_failed(void)
+{
+	struct vcpu *v = current;
+	struct cpu_user_regs *regs = guest_regs();
+
+	irq_enable();
+	pv_save_segments(v);
+	regs->ds = v->pv.ds;
+	regs->es = v->pv.es;
+	regs->fs = v->pv.fs;
+	regs->gs = v->pv.gs;
+	pv_bounce_to(v, v->pv.failsafe_callback,
+		     TBF_FAILSAFE | (v->pv.failsafe_masks_events ? TBF_INTERRUPT : 0));
+}
+
+void pv_syscall_user(void)
+{
+	struct vcpu *v = current;
+
+	pv_bounce_to(v, v->pv.syscall_callback, v->pv.syscall_masks_events ? TBF_INTERRUPT : 0);
+}
+
+/* In kernel mode a 32-bit SYSCALL means nothing: the guest's fault. */
+void pv_syscall32_user(void)
+{
+	struct vcpu *v = current;
+
+	if (v->pv.kernel_mode || !v->pv.syscall32_callback) {
+		guest_regs()->rip -= 2;
+		pv_inject(TRAP_UD, 0);
+		return;
+	}
+	pv_bounce_to(v, v->pv.syscall32_callback,
+		     v->pv.syscall32_masks_events ? TBF_INTERRUPT : 0);
+}
+
+void pv_sysenter(void)
+{
+	struct vcpu *v = current;
+
+	if (v->pv.kernel_mode || !v->pv.sysenter_callback) {
+		pv_inject(TRAP_GP, 0);
+		return;
+	}
+	pv_bounce_to(v, v->pv.sysenter_callback,
+		     v->pv.sysenter_masks_events ? TBF_INTERRUPT : 0);
+}
