@@ -161,8 +161,8 @@ void frame_put_allocated(struct frame *f);
  * undone all; the type becomes FRAME_NONE. -ERESTART from a get: the caller has no type
  * reference, only the general one that he brought. -ERESTART from a put: the caller's type
  * reference is gone; he keeps his general one and calls frame_finish_put() until it is 0.
- * Another type of a partial frame is -EINVAL. frame.c sets nr_validated to 0 before it
- * calls frame_validate() afresh and to 512 before frame_devalidate().
+ * Another type of a partial frame is -EINVAL. frame.c sets nr_validated and partial to 0
+ * before it calls frame_validate() afresh, and to 512 and 0 before frame_devalidate().
  *
  * A type changes only after the TLBs of the owner's dirty_cpus were flushed when the old
  * one was FRAME_WRITABLE or a page table: frame.c does this before frame_validate().

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Updates of live page tables. No lock: the table is held by a type reference, so that it
+ * stays what it is; what the new entry needs is taken first; then one compare-and-exchange
+ * puts it in place, and exactly what stood there is dropped.
+ */
+#include "hypervisor/pv/page_tables.h"
+#include "hypervisor/sched/softirq.h"
+
+#define PTE_AD (PTE_A | PTE_D)
+
+/* ---- what was given up and takes long ---- */
+
+int pv_finish_tables(struct vcpu *v)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(v->pv.old_table); i++) {
+		struct frame *f = v->pv.old_table[i];
+
+		if (likely(!f))
+			continue;
+		if (frame_finish_put(f))
+			return -ERESTART;
+		v->pv.old_table[i] = NULL;
+		frame_put(f);
+	}
+	return 0;
+}
+
+static int give_up_table(struct vcpu *v, struct frame *f, unsigned int slot)
+{
+	int rc = frame_put_type_preemptible(f);
+
+	if (rc != -ERESTART) {
+		frame_put(f);
+		return 0;
+	}
+	ASSERT(!v->pv.old_table[slot]);
+	v->pv.old_table[slot] = f;
+	return rc;
+}
+
+void table_put(struct frame *f, unsigned int slot)
+{
+	give_up_table(current, f, slot);
+}
+
+/* ---- an open table ---- */
+
+int table_open(struct table *t, mfn_t mfn, struct domain *pt_owner)
+{
+	struct frame *f;
+	uint64_t type;
+	int rc;
+
+	t->frame = NULL;
+	if (!mfn_valid(mfn))
+		return -EINVAL;
+	f = mfn_to_frame(MFN(index_nospec(mfn.n, max_frame)));
+	if (!frame_get(f, pt_owner))
+		return -EINVAL;
+	type = READ_ONCE(f->type);
+	/* What is no table can still be written, if it could be mapped writable. */
+	type = type_level(type) && (type & FRAME_VALIDATED) ? type & FRAME_TYPE_MASK :
+							      FRAME_WRITABLE;
+	/* Another vcpu may drop the table at this moment: then this validates it again. */
+	rc = frame_get_type_preemptible(f, type);
+	if (rc) {
+		frame_put(f);
+		return rc == -EINTR ? -ERESTART : rc;
+	}
+	t->frame = f;
+	t->type = type;
+	t->entry = map_frame(mfn);
+	return 0;
+}
+
+void table_close(struct table *t)
+{
+	if (!t->frame)
+		return;
+	unmap_frame(t->entry);
+	table_put(t->frame, 1);
+	t->frame = NULL;
+}
+
+/* ---- entries ---- */
+
+/* Put @new into *@p, A and D of the present one kept if asked. Returns what it replaced. */
+static uint64_t entry_exchange(uint64_t *p, uint64_t new, bool preserve_ad)
+{
+	uint64_t old = READ_ONCE(*p);
+
+	if (!preserve_ad)
+		return atomic_xchg(p, new);
+	while (!atomic_cmpxchg(p, &old, new | (old & PTE_AD)))
+		;
+	return old;
+}
+
+/* The same frame with the same rights: nothing to take or drop. The processor may set A
+ * and D meanwhile; anybody else's change sends us the long way. */
+static bool entry_change_flags(uint64_t *p, uint64_t old, uint64_t new, bool preserve_ad)
+{
+	for (unsigned int tries = 0; tries < 4; tries++) {
+		uint64_t was = old;
+
+		if (atomic_cmpxchg(p, &old, new | (preserve_ad ? old & PTE_AD : 0)))
+			return true;
+		if ((was ^ old) & ~PTE_AD)
+			break;
+	}
+	return false;
+}
+
+int pv_mod_l1(uint64_t *l1e, uint64_t new, mfn_t l1mfn, struct domain *page_owner,
+	      bool preserve_ad)
+{
+	uint64_t old = READ_ONCE(*l1e);
+	int rc;
+
+	if (!(new & PTE_P)) {
+		rc = absent_entry_check(new);
+	} else {
+		/* Bits that only guest and processor care about, of an entry that has them
+		 * in the form we keep: the everyday case of mprotect and ageing. */
+		const uint64_t keep = PTE_P | PTE_RW | PTE_PWT | PTE_PCD | PTE_PAT | PTE_ADDR;
+
+		if (!((old ^ new) & keep) &&
+		    entry_change_flags(l1e, old, (new | PTE_US) & ~PTE_G, preserve_ad))
+			return 0;
+		rc = l1e_get(&new, frame_owner(mfn_to_frame(l1mfn)), page_owner);
+	}
+	if (!rc)
+		l1e_put(entry_exchange(l1e, new, preserve_ad));
+	return rc;
+}
+
+/* An L2-L4 entry of an open table. */
+static int mod_table_entry(struct table *t, unsigned int level, unsigned int index,
+			   uint64_t new, bool preserve_ad)
+{
+	uint64_t *p = &t->entry[index], old = READ_ONCE(*p);
+	int rc;
+
+	if (is_hv_slot(level, index))
+		return -EINVAL;
+	if (!(new & PTE_P)) {
+		rc = absent_entry_check(new);
+	} else {
+		if ((old & PTE_P) && mfn_eq(pte_mfn(old), pte_mfn(new)) &&
+		    is_linear(old, t->frame) == is_linear(new, t->frame)) {
+			rc = table_entry_flags(&new);
+			if (rc || entry_change_flags(p, old, new, preserve_ad))
+				return rc;
+		}
+		rc = table_entry_get(&new, t->frame, level, true);
+	}
+	if (rc)
+		return rc;
+	old = entry_exchange(p, new, preserve_ad);
+	if ((old & PTE_P) && !is_linear(old, t->frame))
+		table_put(mfn_to_frame(pte_mfn(old)), 0);
+	return 0;
+}
+
+int table_update(struct table *t, unsigned int index, uint64_t new,
+		 struct domain *page_owner, bool preserve_ad)
+{
+	unsigned int level = type_level(t->type);
+
+	if (level == 1)
+		return pv_mod_l1(&t->entry[index], new, frame_to_mfn(t->frame), page_owner,
+				 preserve_ad);
+	if (level)
+		return mod_table_entry(t, level, index, new, preserve_ad);
+	entry_exchange(&t->entry[index], new, preserve_ad);
+	return 0;
+}
+
+int pv_update_pte(mfn_t table, unsigned int index, uint64_t new, struct domain *pt_owner,
+		  struct domain *page_owner, bool preserve_ad)
+{
+	struct table t;
+	int rc = pv_finish_tables(current);
+
+	if (rc)
+		return rc;
+	rc = table_open(&t, table, pt_owner);
+	if (rc)
+		return rc;
+	rc = table_update(&t, index, new, page_owner, preserve_ad);
+	table_close(&t);
+	return rc;
+}
+
+/* ---- walking the current tables ---- */
+
+/* The L1 table for @va: its frame number, or invalid. Tables may change meanwhile: what is
+ * found may be wrong, but all that was read is this domain's. */
+static mfn_t walk_to_l1(const struct vcpu *v, uint64_t va)
+{
+	mfn_t mfn = v->pv.kernel_mode ? v->pv.kernel_root : v->pv.user_root;
+
+	if (!guest_va_ok(va))
+		return MFN_INVALID;
+	for (unsigned int level = 4; level > 1; level--) {
+		unsigned int shift = PAGE_SHIFT + 9 * (level - 1);
+		const uint64_t *t;
+		uint64_t e;
+
+		if (!mfn_valid(mfn) || frame_owner(mfn_to_frame(mfn)) != v->domain)
+			return MFN_INVALID;
+		t = map_frame(mfn);
+		e = READ_ONCE(t[(va >> shift) % PTES_PER_TABLE]);
+		unmap_frame(t);
+		if (!(e & PTE_P))
+			return MFN_INVALID;
+		mfn = pte_mfn(e);
+	}
+	return mfn;
+}
+
+uint64_t *pv_map_l1e(uint64_t va, mfn_t *l1mfn)
+{
+	mfn_t mfn = walk_to_l1(current, va);
+	struct frame *f;
+	uint64_t *l1;
+
+	if (!mfn_valid(mfn))
+		return NULL;
+	f = mfn_to_frame(MFN(index_nospec(mfn.n, max_frame)));
+	if (!frame_get(f, current->domain))
+		return NULL;
+	if ((READ_ONCE(f->type) & (FRAME_TYPE_MASK | FRAME_VALIDATED)) !=
+		    (FRAME_L1 | FRAME_VALIDATED) ||
+	    frame_get_type(f, FRAME_L1)) {
+		frame_put(f);
+		return NULL;
+	}
+	*l1mfn = mfn;
+	l1 = map_frame(mfn);
+	return &l1[(va >> PAGE_SHIFT) % PTES_PER_TABLE];
+}
+
+void pv_unmap_l1e(uint64_t *l1e, mfn_t l1mfn)
+{
+	unmap_frame(l1e);
+	frame_put_and_type(mfn_to_frame(l1mfn));
+}
+
+uint64_t pv_read_l1e(uint64_t va)
+{
+	mfn_t mfn = walk_to_l1(current, va);
+	const uint64_t *l1;
+	uint64_t e;
+
+	if (!mfn_valid(mfn) || frame_owner(mfn_to_frame(mfn)) != current->domain)
+		return 0;
+	l1 = map_frame(mfn);
+	e = READ_ONCE(l1[(va >> PAGE_SHIFT) % PTES_PER_TABLE]);
+	unmap_frame(l1);
+	return e;
+}
+
+/* ---- roots ---- */
+
+/* The M2P, for reading, is in the guest kernel's address space and not in its users'. */
+static void show_m2p(mfn_t root, bool show)
+{
+	const unsigned int slot = (M2P_RO_START >> 39) % PTES_PER_TABLE;
+	uint64_t *l4 = map_frame(root);
+	uint64_t e = show ? idle_l4[slot] : 0;
+
+	if (l4[slot] != e)
+		WRITE_ONCE(l4[slot], e);
+	unmap_frame(l4);
+}
+
+int pv_new_root(struct vcpu *v, mfn_t root, bool user)
+{
+	mfn_t *now = user ? &v->pv.user_root : &v->pv.kernel_root;
+	mfn_t old = *now;
+	struct frame *f;
+	int rc = pv_finish_tables(v);
+
+	if (rc)
+		return rc;
+	if (root.n && !mfn_eq(root, old)) {
+		if (!mfn_valid(root))
+			return -EINVAL;
+		f = mfn_to_frame(MFN(index_nospec(root.n, max_frame)));
+		if (!frame_get(f, v->domain))
+			return -EINVAL;
+		rc = frame_get_type_preemptible(f, FRAME_L4);
+		if (rc) {
+			frame_put(f);
+			return rc == -EINTR ? -ERESTART : rc;
+		}
+	} else if (!root.n && !user) {
+		return -EINVAL;
+	}
+	if (root.n)
+		show_m2p(root, !user || mfn_eq(root, v->pv.kernel_root));
+	*now = root;
+	if (v == current)
+		pv_write_cr3(v);
+	if (old.n && !mfn_eq(root, old))
+		return give_up_table(v, mfn_to_frame(old), 0);
+	return 0;
+}
+
+int pv_drop_roots(struct vcpu *v)
+{
+	mfn_t *root[] = {&v->pv.kernel_root, &v->pv.user_root};
+	int rc = pv_finish_tables(v);
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(root) && !rc; i++) {
+		mfn_t old = *root[i];
+
+		*root[i] = MFN(0);
+		if (old.n)
+			rc = give_up_table(v, mfn_to_frame(old), 0);
+	}
+	return rc;
+}

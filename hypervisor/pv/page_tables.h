@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Between the files that keep PV guests' page tables safe. What a present entry holds:
+ * in an L1, a general reference to the frame, and a FRAME_WRITABLE type reference if it
+ * is writable; nothing for device memory. In an L2-L4, a type reference (and the general
+ * one under it) to the table one level below; nothing when it points at its own table,
+ * read-only: a linear mapping, which lives and dies with the table.
+ */
+#ifndef HV_PV_PAGE_TABLES_H
+#define HV_PV_PAGE_TABLES_H
+
+#include "hypervisor/pv/pv.h"
+
+#define PTES_PER_TABLE 512
+
+static inline mfn_t pte_mfn(uint64_t e)
+{
+	return maddr_to_mfn(e & PTE_ADDR);
+}
+
+/* 1 to 4 for a page table, 0 for anything else. */
+static inline unsigned int type_level(uint64_t type)
+{
+	unsigned int t = type >> 61;
+
+	return t <= 4 ? t : 0;
+}
+
+static inline uint64_t level_type(unsigned int level)
+{
+	return (uint64_t)level << 61;
+}
+
+static inline bool is_hv_slot(unsigned int level, unsigned int index)
+{
+	return level == 4 && index >= HV_FIRST_SLOT && index <= HV_LAST_SLOT;
+}
+
+/* A guest's linear address: canonical and not in the hypervisor's slots. */
+static inline bool guest_va_ok(uint64_t va)
+{
+	return (uint64_t)((int64_t)(va << 16) >> 16) == va &&
+	       (va < HV_VIRT_START || va >= HV_VIRT_END);
+}
+
+/* Device memory: entries hold no references to it. */
+static inline bool mfn_is_io(mfn_t mfn)
+{
+	return !mfn_valid(mfn) || (READ_ONCE(mfn_to_frame(mfn)->count) & FRAME_FOREIGN_IO);
+}
+
+/* An L2-L4 entry of @table (at @level) that is a linear mapping. */
+static inline bool is_linear(uint64_t e, const struct frame *table)
+{
+	return mfn_eq(pte_mfn(e), frame_to_mfn(table)) && !(e & PTE_RW);
+}
+
+/* ---- page_types.c ---- */
+/*
+ * Take what the L1 entry @e, not yet in a table of @pt_owner, has to hold; @e is put into
+ * the form it gets in the table. 0, -EINVAL, -EPERM.
+ */
+int l1e_get(uint64_t *e, struct domain *pt_owner, struct domain *page_owner);
+void l1e_put(uint64_t e);
+/* The same in an L2-L4 table. -ERESTART: nothing taken, ask again. */
+int table_entry_get(uint64_t *e, struct frame *table, unsigned int level, bool preemptible);
+/* Forces and checks bits alone: for an entry that keeps pointing at the same table. */
+int table_entry_flags(uint64_t *e);
+/* An entry that is not present must not help L1TF: 0 or -EINVAL. */
+int absent_entry_check(uint64_t e);
+
+/* ---- page_tables.c ---- */
+/*
+ * A table held by its present type, and its mapping: from table_open() to table_close().
+ * What is dropped may have to be torn down later: see pv_vcpu.old_table.
+ */
+struct table {
+	struct frame *frame; /* NULL: closed */
+	uint64_t type;       /* FRAME_WRITABLE: a page without checks */
+	uint64_t *entry;
+};
+/* 0; -EINVAL; -ERESTART: not to be had yet. */
+int table_open(struct table *t, mfn_t mfn, struct domain *pt_owner);
+void table_close(struct table *t);
+/* Checked update of an entry in it. */
+int table_update(struct table *t, unsigned int index, uint64_t new,
+		 struct domain *page_owner, bool preserve_ad);
+/* Drop a table's type and general reference, the rest of the work being current's. */
+void table_put(struct frame *f, unsigned int slot);
+
+/* ---- mmuext_foreign.c ---- */
+/* The domain that a call's domid names, for access to its pages (as FD) or its page
+ * tables. With a reference; NULL and *err. */
+struct domain *page_owner_get(domid_t domid, int *err);
+struct domain *table_owner_get(domid_t domid, int *err);
+void page_owner_put(struct domain *d);
+/* CPUs that hold TLB entries of vcpus in the guest's bitmap at @gva. */
+int vcpus_to_cpumask(const struct domain *d, uint64_t gva, struct cpumask *mask);
+
+#endif
