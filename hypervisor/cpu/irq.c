@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Interrupts from the vector on: fixed ones to their handlers, devices' to the hypervisor
+ * or to the guests bound. A vector means the same on every CPU.
+ */
+#include "hypervisor/boot/boot.h"
+#include "hypervisor/cpu/irq_desc.h"
+#include "hypervisor/cpu/percpu.h"
+#include "hypervisor/cpu/privileged.h"
+#include "hypervisor/domain/domain.h"
+
+#define VECTOR_GUEST_INT80 0x80
+#define VECTOR_GUEST_INT82 0x82
+
+static void (*fixed_handler[256])(struct cpu_user_regs *regs);
+static struct irq_desc *vector_desc[256];
+static struct spinlock vector_lock = SPINLOCK(LOCK_LEAF); /* changes of vector_desc */
+
+void vector_set_handler(uint8_t vector, void (*fn)(struct cpu_user_regs *regs))
+{
+	fixed_handler[vector] = fn;
+}
+
+/* ---- vectors ---- */
+
+static bool vector_usable(unsigned int v)
+{
+	return v >= VECTOR_FIRST_DYNAMIC && v <= VECTOR_LAST_DYNAMIC &&
+	       v != VECTOR_GUEST_INT80 && v != VECTOR_GUEST_INT82 && !vector_desc[v];
+}
+
+int vectors_alloc(struct irq_desc **desc, unsigned int n)
+{
+	unsigned long flags = spin_lock_irqsave(&vector_lock);
+	unsigned int v, i;
+	int err = -ENOSPC;
+
+	for (v = ROUND_UP(VECTOR_FIRST_DYNAMIC, n); v + n - 1 <= VECTOR_LAST_DYNAMIC; v += n) {
+		for (i = 0; i < n && vector_usable(v + i); i++)
+			;
+		if (i < n)
+			continue;
+		for (i = 0; i < n; i++) {
+			desc[i]->vector = (uint8_t)(v + i);
+			atomic_store(&vector_desc[v + i], desc[i]);
+		}
+		err = 0;
+		break;
+	}
+	spin_unlock_irqrestore(&vector_lock, flags);
+	return err;
+}
+
+void vector_free(struct irq_desc *desc)
+{
+	unsigned long flags = spin_lock_irqsave(&vector_lock);
+
+	if (desc->vector)
+		atomic_store(&vector_desc[desc->vector], NULL);
+	desc->vector = 0;
+	spin_unlock_irqrestore(&vector_lock, flags);
+}
+
+/* ---- handling ---- */
+
+static void irq_mask(struct irq_desc *desc)
+{
+	if (!desc->masked)
+		desc->chip->mask(desc);
+	desc->masked = true;
+}
+
+static void irq_unmask(struct irq_desc *desc)
+{
+	if (desc->masked)
+		desc->chip->unmask(desc);
+	desc->masked = false;
+}
+
+static void irq_run_own(struct irq_desc *desc)
+{
+	void (*fn)(void *) = desc->fn;
+	void *arg = desc->arg;
+	bool level = desc->level;
+
+	spin_unlock(&desc->lock);
+	/* An edge that comes while the handler runs must be seen; a level line must be low
+	 * again before the EOI, lest it come at once. */
+	if (!level)
+		apic_eoi();
+	fn(arg);
+	if (level)
+		apic_eoi();
+	spin_lock(&desc->lock);
+}
+
+static void irq_run_guests(struct irq_desc *desc)
+{
+	struct irq_guest guest[IRQ_GUESTS_MAX];
+	unsigned int n = desc->nr_guests, i;
+
+	/* A level line stays asserted until the guest has served its device. */
+	if (desc->level)
+		irq_mask(desc);
+	apic_eoi();
+	memcpy(guest, desc->guest, sizeof(guest));
+	for (i = 0; desc->level && i < n; i++) {
+		desc->in_flight += !desc->guest[i].in_flight;
+		desc->guest[i].in_flight = true;
+	}
+	spin_unlock(&desc->lock);
+	/* Event locks come before this one in the order. */
+	for (i = 0; i < n; i++)
+		if (!send_pirq(guest[i].domain, guest[i].pirq))
+			irq_guest_eoi(desc, guest[i].domain);
+	spin_lock(&desc->lock);
+}
+
+static void irq_handle(struct irq_desc *desc)
+{
+	spin_lock(&desc->lock);
+	desc->count++;
+	desc->in_progress++;
+	if (desc->fn) {
+		irq_run_own(desc);
+	} else if (desc->nr_guests) {
+		irq_run_guests(desc);
+	} else {
+		if (desc->chip)
+			irq_mask(desc);
+		apic_eoi();
+	}
+	desc->in_progress--;
+	spin_unlock(&desc->lock);
+}
+
+void do_irq(struct cpu_user_regs *regs)
+{
+	uint8_t vector = (uint8_t)regs->entry_vector;
+	struct irq_desc *desc;
+
+	if (vector == VECTOR_SPURIOUS)
+		return; /* has no EOI */
+	if (fixed_handler[vector]) {
+		apic_eoi();
+		fixed_handler[vector](regs);
+		return;
+	}
+	desc = atomic_load(&vector_desc[vector]);
+	if (desc) {
+		irq_handle(desc);
+	} else {
+		apic_eoi();
+		printk(LOG_DEBUG, "CPU %u: interrupt with unused vector %#x\n", this_cpu, vector);
+	}
+}
+
+/* ---- who a source belongs to ---- */
+
+bool irq_is_free(struct irq_desc *desc)
+{
+	return !desc->fn && !desc->nr_guests;
+}
+
+/* Locked, interrupts off. Whatever CPU handles it now has done so when this returns. */
+static void irq_wait_idle(struct irq_desc *desc)
+{
+	while (desc->in_progress) {
+		spin_unlock(&desc->lock);
+		cpu_relax();
+		spin_lock(&desc->lock);
+	}
+}
+
+/* Lines and MSIs carry an APIC id of 8 bits. */
+static bool irq_reaches(unsigned int cpu)
+{
+	return cpu_online(cpu) && cpu_to_apicid[cpu] < 255;
+}
+
+static int irq_start(struct irq_desc *desc, unsigned int cpu)
+{
+	int err;
+
+	desc->cpu = irq_reaches(cpu) ? cpu : 0;
+	if (!desc->vector) {
+		err = vectors_alloc(&desc, 1);
+		if (err)
+			return err;
+	}
+	desc->masked = true;
+	desc->chip->route(desc);
+	irq_unmask(desc);
+	return 0;
+}
+
+/* An ISA interrupt's number is not always its line's. */
+static unsigned int isa_to_gsi(unsigned int irq)
+{
+	unsigned int i;
+
+	for (i = 0; i < acpi.nr_overrides; i++)
+		if (acpi.override[i].irq == irq)
+			return acpi.override[i].gsi;
+	return irq;
+}
+
+int irq_request(unsigned int irq, void (*fn)(void *arg), void *arg, const char *name)
+{
+	struct irq_desc *desc = gsi_desc(irq < 16 ? isa_to_gsi(irq) : irq);
+	unsigned long flags;
+	int err = -EBUSY;
+
+	if (!desc)
+		return -ENODEV;
+	flags = spin_lock_irqsave(&desc->lock);
+	if (irq_is_free(desc)) {
+		desc->fn = fn;
+		desc->arg = arg;
+		desc->name = name;
+		err = irq_start(desc, this_cpu);
+		if (err)
+			desc->fn = NULL;
+	}
+	spin_unlock_irqrestore(&desc->lock, flags);
+	return err;
+}
+
+void irq_release(unsigned int irq)
+{
+	struct irq_desc *desc = gsi_desc(irq < 16 ? isa_to_gsi(irq) : irq);
+	unsigned long flags;
+
+	if (!desc)
+		return;
+	flags = spin_lock_irqsave(&desc->lock);
+	irq_mask(desc);
+	irq_wait_idle(desc);
+	desc->fn = NULL;
+	spin_unlock_irqrestore(&desc->lock, flags);
+}
+
+int irq_guest_bind(struct irq_desc *desc, struct domain *d, unsigned int pirq, bool share,
+		   unsigned int cpu)
+{
+	unsigned long flags = spin_lock_irqsave(&desc->lock);
+	int err = 0;
+
+	if (desc->fn || (desc->nr_guests && !(share && desc->shareable)))
+		err = -EBUSY;
+	else if (desc->nr_guests == IRQ_GUESTS_MAX)
+		err = -EBUSY;
+	else if (!desc->nr_guests)
+		err = irq_start(desc, cpu);
+	if (!err) {
+		desc->shareable = share;
+		desc->guest[desc->nr_guests++] = (struct irq_guest){.domain = d, .pirq = pirq};
+	}
+	spin_unlock_irqrestore(&desc->lock, flags);
+	return err;
+}
+
+static struct irq_guest *irq_guest_find(struct irq_desc *desc, const struct domain *d)
+{
+	unsigned int i;
+
+	for (i = 0; i < desc->nr_guests; i++)
+		if (desc->guest[i].domain == d)
+			return &desc->guest[i];
+	return NULL;
+}
+
+/* Locked. */
+static void irq_guest_done(struct irq_desc *desc, struct irq_guest *g)
+{
+	if (!g || !g->in_flight)
+		return;
+	g->in_flight = false;
+	if (!--desc->in_flight)
+		irq_unmask(desc);
+}
+
+void irq_guest_eoi(struct irq_desc *desc, struct domain *d)
+{
+	unsigned long flags = spin_lock_irqsave(&desc->lock);
+
+	irq_guest_done(desc, irq_guest_find(desc, d));
+	spin_unlock_irqrestore(&desc->lock, flags);
+}
+
+void irq_guest_unbind(struct irq_desc *desc, struct domain *d)
+{
+	unsigned long flags = spin_lock_irqsave(&desc->lock);
+	struct irq_guest *g = irq_guest_find(desc, d);
+
+	if (g) {
+		if (desc->nr_guests == 1)
+			irq_mask(desc);
+		irq_wait_idle(desc);
+		irq_guest_done(desc, irq_guest_find(desc, d));
+		if (desc->nr_guests == 1)
+			irq_mask(desc); /* what was in flight has unmasked it */
+		g = irq_guest_find(desc, d);
+		*g = desc->guest[--desc->nr_guests];
+	}
+	spin_unlock_irqrestore(&desc->lock, flags);
+}
+
+void irq_set_cpu(struct irq_desc *desc, unsigned int cpu)
+{
+	unsigned long flags = spin_lock_irqsave(&desc->lock);
+
+	if (desc->cpu != cpu && irq_reaches(cpu)) {
+		desc->cpu = cpu;
+		if (desc->vector)
+			desc->chip->route(desc);
+	}
+	spin_unlock_irqrestore(&desc->lock, flags);
+}
+
+void irq_dump(void)
+{
+	unsigned int v, i;
+
+	for (v = VECTOR_FIRST_DYNAMIC; v <= VECTOR_LAST_DYNAMIC; v++) {
+		struct irq_desc *desc = atomic_load(&vector_desc[v]);
+
+		if (!desc)
+			continue;
+		printk(LOG_INFO, "vector %02x: %s %u, %s%s, CPU %u, %lu times%s%s\n", v,
+		       desc->chip->name, desc->gsi, desc->level ? "level" : "edge",
+		       desc->masked ? ", masked" : "", desc->cpu, (unsigned long)desc->count,
+		       desc->fn ? ", " : "", desc->fn ? desc->name : "");
+		for (i = 0; i < desc->nr_guests; i++)
+			printk(LOG_INFO, "    d%d pirq %u%s\n", desc->guest[i].domain->domid,
+			       desc->guest[i].pirq,
+			       desc->guest[i].in_flight ? ", in flight" : "");
+	}
+}
