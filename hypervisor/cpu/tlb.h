@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Start of cpu/tlb.c; the flushes are in mm/mm.h. */
+#ifndef HV_TLB_H
+#define HV_TLB_H
+
+void tlb_init(void); /* before other CPUs run */
+
+#endif
