@@ -2,15 +2,13 @@
 /*
  * A disk in the worker: checks the attach message, starts a thread a queue, and
  * waits until each has connected. A thread opens, runs and closes its queue
- * itself, since an io_uring belongs to the thread that enabled it: those that use
- * one are the worker's, and outlive the queue.
+ * itself, since an io_uring belongs to the thread that enabled it.
  */
 #include "backends/blkback/vbd.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/io_uring.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -29,11 +27,10 @@ struct queue_thread {
 	struct vbd_queue_setup setup;
 	struct events *events;
 	atomic_bool stop;
-	struct worker_run run; /* on a thread of the worker's, with an io_uring; or */
-	pthread_t thread;      /* on one of its own */
+	pthread_t thread;
 	sem_t started;
 	int status; /* of vbd_queue_open() */
-	bool created, own_thread;
+	bool created;
 	uint32_t ring_ref[VBD_MAX_RING_PAGES];
 	char name[64];
 };
@@ -117,31 +114,49 @@ static void queue_broken(void *arg, const char *text)
 	worker_broken(t->dev->worker, t->dev->devid, "%s: %s", t->name, text);
 }
 
-static void serve_queue(struct queue_thread *t)
+/* io_uring, or what does without one when the worker has none left. */
+static int choose_engine(struct queue_thread *t)
 {
-	struct vbd_queue *queue = vbd_queue_open(&t->setup);
+	struct worker_device *dev = t->dev;
 
-	t->status = queue ? 0 : -errno;
-	sem_post(&t->started);
-	if (!queue)
-		return;
-	vbd_queue_run(queue);
-	vbd_queue_close(queue); /* a broken one too: it holds nothing until detach */
-}
-
-static void queue_with_ring(struct worker_run *run, struct io_uring *ring)
-{
-	struct queue_thread *t =
-		(struct queue_thread *)((char *)run - offsetof(struct queue_thread, run));
-
-	t->setup.engine.ring = ring;
-	t->setup.engine_open = engine_uring_open;
-	serve_queue(t);
+	t->setup.engine.ring = NULL;
+	switch (dev->engine) {
+	case VBD_ENGINE_NULL:
+		t->setup.engine_open = engine_null_open;
+		return 0;
+	case VBD_ENGINE_URING:
+		t->setup.engine.ring = worker_get_uring(dev->worker);
+		if (t->setup.engine.ring) {
+			t->setup.engine_open = engine_uring_open;
+			return 0;
+		}
+		log_info("%s: no io_uring left, using libaio", t->name);
+		/* fall through */
+	case VBD_ENGINE_AIO:
+		t->setup.engine_open = engine_aio_open;
+		return 0;
+	}
+	return -EINVAL;
 }
 
 static void *queue_main(void *arg)
 {
-	serve_queue(arg);
+	struct queue_thread *t = arg;
+	struct vbd_queue *queue = NULL;
+
+	t->status = choose_engine(t);
+	if (!t->status) {
+		queue = vbd_queue_open(&t->setup);
+		t->status = queue ? 0 : -errno;
+	}
+	sem_post(&t->started);
+	if (queue) {
+		vbd_queue_run(queue);
+		vbd_queue_close(
+			queue); /* a broken one too: it holds nothing until detach */
+	}
+	if (t->setup.engine.ring)
+		worker_put_uring(t->dev->worker, t->setup.engine.ring);
 	return NULL;
 }
 
@@ -175,35 +190,15 @@ static void set_up_queue(struct worker_device *dev, unsigned int i,
 	};
 }
 
-/* On a thread with an io_uring. */
-static int start_with_ring(struct queue_thread *t)
-{
-	t->run.main = queue_with_ring;
-	return worker_run_uring(t->dev->worker, &t->run);
-}
-
-static int start_alone(struct queue_thread *t)
-{
-	t->own_thread = true;
-	t->setup.engine_open =
-		t->dev->engine == VBD_ENGINE_NULL ? engine_null_open : engine_aio_open;
-	return -pthread_create(&t->thread, NULL, queue_main, t);
-}
-
 static int start_queue(struct queue_thread *t)
 {
-	bool uring = t->dev->engine == VBD_ENGINE_URING;
 	int ret;
 
 	sem_init(&t->started, 0, 0);
-	ret = uring ? start_with_ring(t) : start_alone(t);
-	if (ret && uring) {
-		log_info("%s: no io_uring left, using libaio", t->name);
-		ret = start_alone(t);
-	}
+	ret = pthread_create(&t->thread, NULL, queue_main, t);
 	if (ret) {
 		sem_destroy(&t->started);
-		return ret;
+		return -ret;
 	}
 	t->created = true;
 	while (sem_wait(&t->started) && errno == EINTR)
@@ -252,10 +247,7 @@ static void stop_queues(struct worker_device *dev)
 
 		if (!t->created)
 			continue;
-		if (t->own_thread)
-			pthread_join(t->thread, NULL);
-		else
-			worker_wait_uring(&t->run);
+		pthread_join(t->thread, NULL);
 		sem_destroy(&t->started);
 	}
 }
@@ -349,8 +341,6 @@ static int vbd_update(struct worker_device *dev, const void *payload, size_t siz
 
 const struct worker_class vbd_worker_class = {
 	.type = "vbd",
-	/* Completions wait until the queue's thread asks for them. */
-	.uring_flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
 	.attach = vbd_attach,
 	.update = vbd_update,
 	.detach = vbd_detach,

@@ -8,7 +8,6 @@
 #ifndef XYLEM_WORKER_H
 #define XYLEM_WORKER_H
 
-#include <semaphore.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -65,21 +64,6 @@ void worker_put_uring(struct worker *w, struct io_uring *ring);
 /* liburing 2.3 has no io_uring_enable_rings(). 0 (also when already enabled) or -errno.
  */
 int worker_enable_uring(struct io_uring *ring);
-
-/*
- * The same with a thread that the ring keeps for as long as the worker lives, and that
- * runs one after the other what is given to it: a ring with IORING_SETUP_SINGLE_ISSUER
- * is of no use to any thread but the one that enabled it. What @main finds is as
- * worker_get_uring() gives it, and goes back when @main returns. 0; -EAGAIN when the
- * pool is empty or there can be no thread.
- */
-struct worker_run {
-	void (*main)(struct worker_run *run, struct io_uring *ring);
-	sem_t ended; /* worker_wait_uring()'s */
-};
-int worker_run_uring(struct worker *w, struct worker_run *run);
-/* Wait until main has returned; once for each run. */
-void worker_wait_uring(struct worker_run *run);
 
 /* The guest's domid. */
 uint32_t worker_domid(const struct worker *w);

@@ -5,7 +5,6 @@
 
 #include <liburing.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdbool.h>
 
 #include "backends/common/worker.h"
@@ -15,10 +14,6 @@ struct pool_ring {
 	struct io_uring_params params;
 	int fd;
 	bool mapped, busy;
-	/* for worker_run_uring() */
-	struct worker *worker; /* NULL: it has no thread yet */
-	struct worker_run *run;
-	sem_t wanted; /* `run` has been set */
 };
 
 struct slot;

@@ -19,22 +19,17 @@
 
 static int make_ring(struct pool_ring *r, const struct worker_class *class)
 {
-	/*
-	 * Linux 5.19 and later do not interrupt a running thread for a completion it will
-	 * see at its next system call; ask for that where it is known. What the class
-	 * asks for makes it quicker, and may be unknown too.
-	 */
-	const unsigned int flags[] = {class->uring_flags | IORING_SETUP_COOP_TASKRUN,
-				      IORING_SETUP_COOP_TASKRUN, 0};
 	unsigned int entries =
 		class->uring_entries ? class->uring_entries : DEFAULT_ENTRIES;
 
-	for (unsigned int i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+	/* Linux 5.19 and later do not interrupt a running thread for a completion it will
+	 * see at its next system call; ask for that where it is known. */
+	r->params.flags = class->uring_flags | IORING_SETUP_COOP_TASKRUN;
+	r->fd = sandbox_uring(entries, &r->params);
+	if (r->fd == -EINVAL) {
 		memset(&r->params, 0, sizeof(r->params));
-		r->params.flags = flags[i];
+		r->params.flags = class->uring_flags;
 		r->fd = sandbox_uring(entries, &r->params);
-		if (r->fd != -EINVAL)
-			break;
 	}
 	return r->fd < 0 ? r->fd : 0;
 }
@@ -92,8 +87,7 @@ struct io_uring *worker_get_uring(struct worker *w)
 	return r ? &r->ring : NULL;
 }
 
-/* The ring keeps its restrictions, and its thread if it has one; files and buffers must
- * not outlive the device. */
+/* The ring keeps its restrictions; files and buffers must not outlive the device. */
 void worker_put_uring(struct worker *w, struct io_uring *ring)
 {
 	struct pool_ring *r = (struct pool_ring *)ring;
@@ -101,8 +95,7 @@ void worker_put_uring(struct worker *w, struct io_uring *ring)
 	io_uring_unregister_files(ring);
 	io_uring_unregister_buffers(ring);
 	io_uring_cq_advance(ring, io_uring_cq_ready(ring));
-	/* A registered ring descriptor was the thread's that used it, and ended with it.
-	 */
+	/* A registered ring descriptor was the thread's that used it, and ended with it. */
 	ring->enter_ring_fd = ring->ring_fd;
 	ring->int_flags = 0;
 	pthread_mutex_lock(&w->uring_lock);
@@ -116,62 +109,4 @@ int worker_enable_uring(struct io_uring *ring)
 		     NULL, 0))
 		return 0;
 	return errno == EBADFD ? 0 : -errno; /* EBADFD: enabled by an earlier queue */
-}
-
-/* ---- with a thread ---- */
-
-static void *ring_main(void *arg)
-{
-	struct pool_ring *r = arg;
-	struct worker_run *run;
-
-	for (;;) {
-		while (sem_wait(&r->wanted) && errno == EINTR)
-			;
-		run = r->run;
-		run->main(run, &r->ring);
-		worker_put_uring(r->worker, &r->ring);
-		sem_post(&run->ended); /* and from here on it is the caller's */
-	}
-	return NULL;
-}
-
-static int start_thread(struct pool_ring *r, struct worker *w)
-{
-	pthread_t thread;
-
-	if (r->worker)
-		return 0;
-	sem_init(&r->wanted, 0, 0);
-	r->worker = w;
-	if (!pthread_create(&thread, NULL, ring_main, r)) {
-		pthread_detach(thread);
-		return 0;
-	}
-	r->worker = NULL;
-	sem_destroy(&r->wanted);
-	return -EAGAIN;
-}
-
-int worker_run_uring(struct worker *w, struct worker_run *run)
-{
-	struct pool_ring *r = (struct pool_ring *)worker_get_uring(w);
-
-	if (!r)
-		return -EAGAIN;
-	if (start_thread(r, w)) {
-		worker_put_uring(w, &r->ring);
-		return -EAGAIN;
-	}
-	sem_init(&run->ended, 0, 0);
-	r->run = run;
-	sem_post(&r->wanted);
-	return 0;
-}
-
-void worker_wait_uring(struct worker_run *run)
-{
-	while (sem_wait(&run->ended) && errno == EINTR)
-		;
-	sem_destroy(&run->ended);
 }

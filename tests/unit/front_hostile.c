@@ -84,16 +84,22 @@ struct grants *worker_grants(struct worker *worker)
 	return loopback_grants(w.lb);
 }
 
-int worker_run_uring(struct worker *worker, struct worker_run *run)
+struct io_uring *worker_get_uring(struct worker *worker)
 {
 	(void)worker;
-	(void)run;
-	return -EAGAIN; /* libaio takes over */
+	return NULL; /* libaio takes over */
 }
 
-void worker_wait_uring(struct worker_run *run)
+void worker_put_uring(struct worker *worker, struct io_uring *ring)
 {
-	(void)run;
+	(void)worker;
+	(void)ring;
+}
+
+int worker_enable_uring(struct io_uring *ring)
+{
+	(void)ring;
+	return -EINVAL;
 }
 
 void worker_broken(struct worker *worker, uint32_t devid, const char *fmt, ...)

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,53 +40,30 @@ struct grants *worker_grants(struct worker *worker)
 	return loopback_grants(worker->lb);
 }
 
-/* What a ring's thread does; this one ends with its first queue. */
-struct ring_thread {
-	struct io_uring ring;
-	struct worker *worker;
-	struct worker_run *run;
-};
-
-static void *ring_main(void *arg)
+struct io_uring *worker_get_uring(struct worker *worker)
 {
-	struct ring_thread *t = arg;
-	struct worker_run *run = t->run;
+	struct io_uring *ring;
 
-	run->main(run, &t->ring);
-	/* nothing may still be armed: what is left would write into freed memory */
-	io_uring_queue_exit(&t->ring);
-	__atomic_fetch_sub(&t->worker->rings_out, 1, __ATOMIC_RELAXED);
-	free(t);
-	sem_post(&run->ended);
-	return NULL;
-}
-
-int worker_run_uring(struct worker *worker, struct worker_run *run)
-{
-	struct ring_thread *t = calloc(1, sizeof(*t));
-	pthread_t thread;
-
-	if (!worker->rings_left || !t ||
-	    io_uring_queue_init(64, &t->ring,
-				IORING_SETUP_R_DISABLED | IORING_SETUP_COOP_TASKRUN)) {
-		free(t);
-		return -EAGAIN;
-	}
+	if (!worker->rings_left)
+		return NULL;
 	worker->rings_left--;
-	__atomic_fetch_add(&worker->rings_out, 1, __ATOMIC_RELAXED);
-	t->worker = worker;
-	t->run = run;
-	sem_init(&run->ended, 0, 0);
-	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, ring_main, t), 0);
-	pthread_detach(thread);
-	return 0;
+	ring = calloc(1, sizeof(*ring));
+	if (ring &&
+	    io_uring_queue_init(64, ring,
+				IORING_SETUP_R_DISABLED | IORING_SETUP_COOP_TASKRUN)) {
+		free(ring);
+		return NULL;
+	}
+	worker->rings_out++;
+	return ring;
 }
 
-void worker_wait_uring(struct worker_run *run)
+void worker_put_uring(struct worker *worker, struct io_uring *ring)
 {
-	while (sem_wait(&run->ended) && errno == EINTR)
-		;
-	sem_destroy(&run->ended);
+	/* nothing may still be armed: what is left would write into freed memory */
+	io_uring_queue_exit(ring);
+	free(ring);
+	__atomic_fetch_sub(&worker->rings_out, 1, __ATOMIC_RELAXED);
 }
 
 void worker_broken(struct worker *worker, uint32_t devid, const char *fmt, ...)

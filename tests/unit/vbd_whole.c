@@ -81,16 +81,22 @@ struct grants *worker_grants(struct worker *w)
 	return loopback_grants(lb);
 }
 
-int worker_run_uring(struct worker *w, struct worker_run *run)
+struct io_uring *worker_get_uring(struct worker *w)
 {
 	(void)w;
-	(void)run;
-	return -EAGAIN; /* libaio takes over */
+	return NULL; /* libaio takes over */
 }
 
-void worker_wait_uring(struct worker_run *run)
+void worker_put_uring(struct worker *w, struct io_uring *ring)
 {
-	(void)run;
+	(void)w;
+	(void)ring;
+}
+
+int worker_enable_uring(struct io_uring *ring)
+{
+	(void)ring;
+	return -EINVAL;
 }
 
 void worker_broken(struct worker *w, uint32_t devid, const char *fmt, ...)

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -95,53 +94,6 @@ static int use_rings(struct worker *w, int fd)
 	return rc;
 }
 
-struct ring_use {
-	struct worker_run run;
-	int fd, result;
-	pthread_t thread;
-};
-
-static void use_ring(struct worker_run *run, struct io_uring *ring)
-{
-	struct ring_use *u = (struct ring_use *)run; /* its first member */
-
-	u->result = read_through(ring, u->fd);
-	u->thread = pthread_self();
-}
-
-/* The same, each on its own thread: no other may use it, and the next use is there. */
-static int run_rings(struct worker *w, int fd)
-{
-	struct ring_use use[POOL + 1], again;
-	int i, round, rc = 0;
-
-	for (round = 0; round < 3; round++) {
-		for (i = 0; i < POOL + 1; i++) {
-			use[i] = (struct ring_use){.run.main = use_ring, .fd = fd};
-			if (worker_run_uring(w, &use[i].run))
-				break;
-		}
-		/* the last one found the pool empty, unless another was quick */
-		while (i--) {
-			worker_wait_uring(&use[i].run);
-			rc = rc ? rc : use[i].result;
-		}
-	}
-	/* alone: always the first free ring, so always the same thread */
-	for (round = 0; round < 3 && !rc; round++) {
-		again = (struct ring_use){.run.main = use_ring, .fd = fd};
-		rc = worker_run_uring(w, &again.run);
-		if (rc)
-			break;
-		worker_wait_uring(&again.run);
-		rc = again.result                                           ? again.result
-		     : round && !pthread_equal(again.thread, use[0].thread) ? -ESRCH
-									    : 0;
-		use[0].thread = again.thread;
-	}
-	return rc;
-}
-
 static int t_attach(struct worker *w, uint32_t devid, const void *payload, size_t size,
 		    const int *fds, unsigned int nfds, void *state, size_t state_size,
 		    struct worker_device **out)
@@ -155,12 +107,9 @@ static int t_attach(struct worker *w, uint32_t devid, const void *payload, size_
 		return -ENOMEM;
 	if (size == 5 && !memcmp(what, "rings", 5))
 		rc = nfds == 1 ? use_rings(w, fds[0]) : -EINVAL;
-	else if (size == 4 && !memcmp(what, "runs", 4))
-		rc = nfds == 1 ? run_rings(w, fds[0]) : -EINVAL;
 	else if (size == 4 && !memcmp(what, "grow", 4))
-		rc = pwrite(fds[0], "x", 1, 4095) != 1  ? -EIO
-		     : pwrite(fds[0], "x", 1, 4096) < 0 ? -errno
-							: 0;
+		rc = pwrite(fds[0], "x", 1, 4095) != 1 ? -EIO
+		     : pwrite(fds[0], "x", 1, 4096) < 0 ? -errno : 0;
 	else if (size == 3 && !memcmp(what, "log", 3))
 		log_warn("a line for domain %u", worker_domid(w));
 	else if (size == 5 && !memcmp(what, "broke", 5))
@@ -211,7 +160,6 @@ static const struct worker_class class = {
 	.type = "vbd",
 	.uring_pool = POOL,
 	.uring_entries = 8,
-	.uring_flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
 	.nice = 10,
 	.open_grants = t_grants,
 	.attach = t_attach,
@@ -426,9 +374,9 @@ static void test_file_limit(void)
 	finish(0);
 }
 
-static void test_rings(const char *how)
+static void test_rings(void)
 {
-	char text[1024];
+	char text[2 * 2 * POOL * READS];
 	int fds[2], p[2], i;
 
 	start();
@@ -438,7 +386,7 @@ static void test_rings(const char *how)
 	fds[0] = p[0];
 	fds[1] = memfd;
 	for (i = 0; i < 2; i++) {
-		send_fds(CONTROL_ATTACH, 1, how, fds, 2);
+		send_fds(CONTROL_ATTACH, 1, "rings", fds, 2);
 		CU_ASSERT_EQUAL(expect(CONTROL_ATTACHED, 1), 0);
 		send_plain(CONTROL_DETACH, 1, "");
 		CU_ASSERT_EQUAL(expect(CONTROL_DETACHED, 1), 0);
@@ -447,16 +395,6 @@ static void test_rings(const char *how)
 	finish(0);
 	close(p[0]);
 	close(p[1]);
-}
-
-static void test_rings_of_one_thread(void)
-{
-	test_rings("rings");
-}
-
-static void test_rings_with_threads(void)
-{
-	test_rings("runs");
 }
 
 /* The supervisor dies; the worker keeps its devices and tells the next one. */
@@ -631,8 +569,7 @@ int main(int argc, char **argv)
 	s = CU_add_suite("worker", NULL, NULL);
 	CU_ADD_TEST(s, test_messages);
 	CU_ADD_TEST(s, test_words);
-	CU_ADD_TEST(s, test_rings_of_one_thread);
-	CU_ADD_TEST(s, test_rings_with_threads);
+	CU_ADD_TEST(s, test_rings);
 	CU_ADD_TEST(s, test_file_limit);
 	CU_ADD_TEST(s, test_change_of_supervisor);
 	CU_ADD_TEST(s, test_busy_supervisor);
