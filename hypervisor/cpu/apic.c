@@ -244,6 +244,8 @@ void apic_init(void)
 	if (!x2apic)
 		apic_mmio = map_device(base & PTE_ADDR, PAGE_SIZE);
 	vector_set_handler(VECTOR_ERROR, error_interrupt);
+	set_bit(0, cpu_present_map.bits);
+	set_bit(0, cpu_online_map.bits);
 	apic_init_cpu();
 	printk(LOG_INFO, "APIC: %s, id %u\n", x2apic ? "x2APIC" : "xAPIC", apic_id());
 }

@@ -205,6 +205,7 @@ void ioapic_init(void)
 {
 	unsigned int i;
 
+	irqs_init();
 	pic_disable();
 	for (i = 0; i < acpi.nr_ioapics; i++)
 		ioapic_add(&acpi.ioapic[i]);

@@ -8,6 +8,7 @@
 #include "hypervisor/cpu/percpu.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/domain/domain.h"
+#include "hypervisor/sched/softirq.h"
 
 #define VECTOR_GUEST_INT80 0x80
 #define VECTOR_GUEST_INT82 0x82
@@ -94,43 +95,79 @@ static void irq_run_own(struct irq_desc *desc)
 	spin_lock(&desc->lock);
 }
 
-static void irq_run_guests(struct irq_desc *desc)
+/* Events take locks that are not for interrupt handlers, so they are sent in softirq: a
+ * bit here for each vector that has come. */
+struct vector_set {
+	uint64_t bits[4];
+};
+static DEFINE_PER_CPU(struct vector_set, vectors_for_guests);
+
+static void irq_note_for_guests(struct irq_desc *desc)
 {
-	struct irq_guest guest[IRQ_GUESTS_MAX];
-	unsigned int n = desc->nr_guests, i;
+	unsigned int i;
 
 	/* A level line stays asserted until the guest has served its device. */
-	if (desc->level)
+	if (desc->level) {
 		irq_mask(desc);
-	apic_eoi();
-	memcpy(guest, desc->guest, sizeof(guest));
-	for (i = 0; desc->level && i < n; i++) {
-		desc->in_flight += !desc->guest[i].in_flight;
-		desc->guest[i].in_flight = true;
+		for (i = 0; i < desc->nr_guests; i++) {
+			desc->in_flight += !desc->guest[i].in_flight;
+			desc->guest[i].in_flight = true;
+		}
 	}
-	spin_unlock(&desc->lock);
-	/* Event locks come before this one in the order. */
+	apic_eoi();
+	set_bit(desc->vector, this_cpu_var(vectors_for_guests).bits);
+	softirq_raise(SOFTIRQ_PIRQ);
+}
+
+static void irq_send_to_guests(struct irq_desc *desc)
+{
+	struct irq_guest guest[IRQ_GUESTS_MAX];
+	unsigned int n, i;
+
+	spin_lock_irq(&desc->lock);
+	n = desc->nr_guests;
+	memcpy(guest, desc->guest, sizeof(guest));
+	desc->in_progress++; /* irq_guest_unbind() waits */
+	spin_unlock_irq(&desc->lock);
+
 	for (i = 0; i < n; i++)
 		if (!send_pirq(guest[i].domain, guest[i].pirq))
 			irq_guest_eoi(desc, guest[i].domain);
-	spin_lock(&desc->lock);
+
+	spin_lock_irq(&desc->lock);
+	desc->in_progress--;
+	spin_unlock_irq(&desc->lock);
+}
+
+/* SOFTIRQ_PIRQ */
+static void irqs_to_guests(void)
+{
+	struct vector_set *set = &this_cpu_var(vectors_for_guests);
+	struct irq_desc *desc;
+	unsigned int v;
+
+	while ((v = (unsigned int)find_next_bit(set->bits, 256, 0)) < 256) {
+		clear_bit(v, set->bits);
+		desc = atomic_load(&vector_desc[v]);
+		if (desc)
+			irq_send_to_guests(desc);
+	}
 }
 
 static void irq_handle(struct irq_desc *desc)
 {
 	spin_lock(&desc->lock);
 	desc->count++;
-	desc->in_progress++;
 	if (desc->fn) {
+		desc->in_progress++;
 		irq_run_own(desc);
+		desc->in_progress--;
 	} else if (desc->nr_guests) {
-		irq_run_guests(desc);
+		irq_note_for_guests(desc);
 	} else {
-		if (desc->chip)
-			irq_mask(desc);
+		irq_mask(desc);
 		apic_eoi();
 	}
-	desc->in_progress--;
 	spin_unlock(&desc->lock);
 }
 
@@ -316,6 +353,11 @@ void irq_set_cpu(struct irq_desc *desc, unsigned int cpu)
 			desc->chip->route(desc);
 	}
 	spin_unlock_irqrestore(&desc->lock, flags);
+}
+
+void irqs_init(void)
+{
+	softirq_open(SOFTIRQ_PIRQ, irqs_to_guests);
 }
 
 void irq_dump(void)

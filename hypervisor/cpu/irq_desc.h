@@ -36,7 +36,7 @@ struct irq_desc {
 	void *arg;
 	const char *name;
 
-	uint32_t in_progress; /* being handled: whom it belongs to must stay */
+	uint32_t in_progress; /* CPUs that handle it: whom it belongs to must stay */
 	uint8_t nr_guests;
 	uint8_t in_flight; /* guests that have not ended it yet; a level line is masked meanwhile */
 	struct irq_guest {
@@ -63,5 +63,6 @@ static inline bool irq_needs_eoi(const struct irq_desc *desc)
 	return desc->level;
 }
 bool irq_is_free(struct irq_desc *desc); /* belongs to nobody */
+void irqs_init(void);
 
 #endif

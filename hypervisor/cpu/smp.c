@@ -24,9 +24,6 @@ _Static_assert(offsetof(struct trampoline_data, efer) == 48, "trampoline.S");
 _Static_assert(offsetof(struct trampoline_data, entry) == 64, "trampoline.S");
 _Static_assert(sizeof(struct trampoline_data) == 72, "trampoline.S");
 
-struct cpumask cpu_online_map = {{1}}, cpu_present_map = {{1}};
-unsigned int nr_cpus = 1;
-
 static int opt_maxcpus = NR_CPUS;
 BOOT_OPTION_INT("maxcpus", opt_maxcpus);
 
@@ -72,27 +69,29 @@ void on_cpus(const struct cpumask *mask, void (*fn)(void *), void *arg)
 	spin_unlock(&call_lock);
 }
 
-static void event_interrupt(struct cpu_user_regs *regs)
-{
-	(void)regs; /* softirqs are looked at on the way out */
-}
+/* ---- events, and stopping ---- */
 
-void smp_send_event(unsigned int cpu)
-{
-	apic_send_ipi(cpu, VECTOR_EVENT_CHECK);
-}
-
-/* ---- stopping ---- */
-
-bool cpus_stopping;
+static bool cpus_stopping;
 static uint32_t cpus_stopped;
 
-void cpu_stop(void)
+static _Noreturn void cpu_stop(void)
 {
 	irq_disable();
 	atomic_add(&cpus_stopped, 1);
 	for (;;)
 		__asm__ volatile("cli; hlt" ::: "memory");
+}
+
+static void event_interrupt(struct cpu_user_regs *regs)
+{
+	(void)regs; /* softirqs are looked at on the way out */
+	if (READ_ONCE(cpus_stopping))
+		cpu_stop();
+}
+
+void smp_send_event(unsigned int cpu)
+{
+	apic_send_ipi(cpu, VECTOR_EVENT_CHECK);
 }
 
 void stop_other_cpus(void)
@@ -105,7 +104,7 @@ void stop_other_cpus(void)
 	for_each_online_cpu(cpu)
 		if (cpu != this_cpu) {
 			others++;
-			apic_send_nmi(cpu);
+			smp_send_event(cpu);
 		}
 	for (end = now() + MILLISECS(100); atomic_load(&cpus_stopped) < others && now() < end;)
 		cpu_relax();

@@ -11,6 +11,7 @@ enum softirq {
 	SOFTIRQ_TASKLET,
 	SOFTIRQ_RCU,
 	SOFTIRQ_TIME_CALIBRATE,
+	SOFTIRQ_PIRQ, /* guests' interrupts become events: cpu/irq.c */
 	SOFTIRQS
 };
 
@@ -47,8 +48,6 @@ void tasklet_schedule(struct tasklet *t);
 void on_cpus(const struct cpumask *mask, void (*fn)(void *), void *arg);
 void smp_send_event(unsigned int cpu); /* make it look at its softirqs */
 _Noreturn void stop_other_cpus_and_halt(void);
-void stop_other_cpus(void);   /* by NMI; waits a little for them */
-extern bool cpus_stopping;    /* an NMI now means cpu_stop() */
-_Noreturn void cpu_stop(void); /* NMI handler's: this CPU is told to halt for good */
+void stop_other_cpus(void); /* for an orderly end; waits a little for them (panic: NMI) */
 
 #endif
