@@ -22,6 +22,8 @@ void irq_enable(void);
 bool irqs_enabled(void);
 void cpu_relax(void);
 void invlpg(const void *va);
+void wbinvd(void);
+void clflush(const void *line);
 uint64_t read_cr2(void);
 uint64_t read_cr3(void);
 void write_cr3(uint64_t v);
@@ -107,6 +109,16 @@ static inline void cpu_relax(void)
 static inline void invlpg(const void *va)
 {
 	__asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
+}
+
+static inline void wbinvd(void)
+{
+	__asm__ volatile("wbinvd" ::: "memory");
+}
+
+static inline void clflush(const void *line)
+{
+	__asm__ volatile("clflush (%0)" ::"r"(line) : "memory");
 }
 
 #define HV_CR(n)                                                                         \

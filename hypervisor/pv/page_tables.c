@@ -302,7 +302,8 @@ int pv_new_root(struct vcpu *v, mfn_t root, bool user)
 	if (root.n)
 		show_m2p(root, !user || mfn_eq(root, v->pv.kernel_root));
 	*now = root;
-	if (v == current)
+	/* In kernel mode the other root is loaded on the way to the user: a full flush. */
+	if (v == current && user != v->pv.kernel_mode)
 		pv_write_cr3(v);
 	if (old.n && !mfn_eq(root, old))
 		return give_up_table(v, mfn_to_frame(old), 0);

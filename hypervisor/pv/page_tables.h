@@ -69,6 +69,9 @@ int table_entry_flags(uint64_t *e);
 /* An entry that is not present must not help L1TF: 0 or -EINVAL. */
 int absent_entry_check(uint64_t e);
 
+/* In the count argument: a continuation made this call. */
+#define MMU_UPDATE_PREEMPTED 0x80000000u
+
 /* ---- page_tables.c ---- */
 /*
  * A table held by its present type, and its mapping: from table_open() to table_close().
