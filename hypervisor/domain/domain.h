@@ -96,6 +96,7 @@ struct vcpu {
 	void *sched_data;
 
 	struct vcpu_info *info;       /* in shared info, or where the guest registered it */
+	struct vcpu_info own_info;    /* from LEGACY_VCPUS on, before that */
 	struct frame *info_frame;     /* of the registered one, with a writable type */
 	const void *info_mapping;
 
@@ -137,7 +138,9 @@ struct vcpu {
 };
 #define VCPU_CLEAN (~0u)
 
-/* What differs between guest kinds. */
+/* What differs between guest kinds. domain_init: rights, policy, slot 258, events, grants,
+ * PIRQs are there; vcpu_init: FPU area, scheduler and events are. The destroy calls also
+ * come when the init call failed or never came. */
 struct guest_ops {
 	int (*domain_init)(struct domain *d);
 	int (*domain_relinquish)(struct domain *d); /* page tables...; -ERESTART */
@@ -173,14 +176,17 @@ struct vcpu *domain_vcpu(struct domain *d, unsigned int id); /* NULL; index-safe
 
 int domain_kill(struct domain *d);  /* XEN_DOMCTL_destroydomain; -ERESTART */
 void domain_shutdown(struct domain *d, uint8_t reason);
-void domain_shutdown_check(struct domain *d); /* a vcpu went down: was it the last? */
 void domain_resume(struct domain *d);
 void domain_crash(struct domain *d, const char *why); /* current's state is printed */
 #define domain_crash_current(why) domain_crash(current->domain, why)
 
 int vcpu_map_info(struct vcpu *v, gfn_t gfn, uint32_t offset); /* VCPUOP_register_vcpu_info */
 void vcpu_unmap_info(struct vcpu *v);
+void vcpu_kick(struct vcpu *v); /* wake it, or make it leave guest mode to look */
+long domain_watchdog(struct domain *d, uint32_t id, uint32_t timeout); /* SCHEDOP_watchdog */
 int vcpu_reset(struct vcpu *v);
+
+int domain_pages_relinquish(struct domain *d); /* stage of domain_kill(); -ERESTART */
 
 static inline bool is_idle_vcpu(const struct vcpu *v)
 {

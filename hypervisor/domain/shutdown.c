@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Shutdown, suspend and crash: the domain stops where it is, and the toolstack is told. */
+#include "hypervisor/boot/boot.h"
+#include "hypervisor/domain/domain.h"
+#include "hypervisor/domain/internal.h"
+#include "hypervisor/sched/sched.h"
+
+#define NO_CODE 0xff
+
+static void tell(struct domain *d, uint8_t reason)
+{
+	uint32_t port = READ_ONCE(d->suspend_port);
+
+	if (reason == SHUTDOWN_suspend && port)
+		event_send(d, port);
+	else
+		send_global_virq(VIRQ_DOM_EXC);
+}
+
+/* No lock above LOCK_EVENT is held. */
+void domain_shutdown(struct domain *d, uint8_t reason)
+{
+	struct vcpu *v;
+	unsigned int i;
+
+	if (d->hardware)
+		hardware_domain_shutdown(reason);
+	if (atomic_xchg(&d->is_shutting_down, true))
+		return;
+	/* A code that SCHEDOP_shutdown_code left before counts. */
+	if (d->shutdown_code == NO_CODE)
+		d->shutdown_code = reason;
+	reason = d->shutdown_code;
+	for_each_vcpu(d, v, i) {
+		set_bit(VCPU_SHUTDOWN, &v->pause_flags);
+		vcpu_sleep_nosync(v);
+	}
+	atomic_store(&d->is_shut_down, true);
+	tell(d, reason);
+}
+
+/* The caller has paused it. */
+void domain_resume(struct domain *d)
+{
+	struct vcpu *v;
+	unsigned int i;
+
+	d->is_shut_down = false;
+	d->shutdown_code = NO_CODE;
+	atomic_store(&d->is_shutting_down, false);
+	for_each_vcpu(d, v, i) {
+		clear_bit(VCPU_SHUTDOWN, &v->pause_flags);
+		vcpu_wake(v);
+	}
+}
+
+void domain_crash(struct domain *d, const char *why)
+{
+	if (READ_ONCE(d->is_shutting_down))
+		return;
+	if (d == current->domain) {
+		const struct cpu_user_regs *r = guest_regs();
+
+		printk(LOG_ERR, "d%uv%u crashed on CPU %u: %s\n", d->domid, current->id, this_cpu,
+		       why);
+		printk(LOG_ERR, " rip %04x:%016lx rsp %04x:%016lx flags %08lx\n", r->cs, r->rip,
+		       r->ss, r->rsp, r->rflags);
+		printk(LOG_ERR, " rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax, r->rbx,
+		       r->rcx, r->rdx);
+		printk(LOG_ERR, " rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", r->rsi, r->rdi,
+		       r->rbp, r->r8);
+		printk(LOG_ERR, " r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", r->r9, r->r10,
+		       r->r11, r->r12);
+	} else {
+		printk(LOG_ERR, "d%u crashed by d%uv%u: %s\n", d->domid, current->domain->domid,
+		       current->id, why);
+	}
+	domain_shutdown(d, SHUTDOWN_crash);
+}
+
+/* ---- SCHEDOP_watchdog ---- */
+
+static void watchdog_expired(void *arg)
+{
+	domain_shutdown(arg, SHUTDOWN_watchdog);
+}
+
+void domain_watchdogs_init(struct domain *d)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(d->watchdog); i++)
+		timer_init(&d->watchdog[i], watchdog_expired, d, this_cpu);
+}
+
+void domain_watchdogs_kill(struct domain *d)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(d->watchdog); i++)
+		if (d->watchdog[i].fn)
+			timer_kill(&d->watchdog[i]);
+}
+
+/* @id 0: a new one, its number is returned. @timeout in seconds; 0 ends it. */
+long domain_watchdog(struct domain *d, uint32_t id, uint32_t timeout)
+{
+	uint32_t i = id - 1;
+
+	if (id > ARRAY_SIZE(d->watchdog))
+		return -EINVAL;
+	if (!id) {
+		if (!timeout)
+			return -EINVAL;
+		spin_lock(&d->lock);
+		for (i = 0; i < ARRAY_SIZE(d->watchdog) && (d->watchdog_inuse & 1u << i); i++)
+			;
+		if (i < ARRAY_SIZE(d->watchdog))
+			d->watchdog_inuse |= 1u << i;
+		spin_unlock(&d->lock);
+		if (i == ARRAY_SIZE(d->watchdog))
+			return -ENOSPC;
+		timer_set(&d->watchdog[i], now() + SECONDS(timeout));
+		return (long)i + 1;
+	}
+	i = (uint32_t)index_nospec(i, ARRAY_SIZE(d->watchdog));
+	spin_lock(&d->lock);
+	if (!(d->watchdog_inuse & 1u << i)) {
+		spin_unlock(&d->lock);
+		return -EINVAL;
+	}
+	if (timeout) {
+		timer_set(&d->watchdog[i], now() + SECONDS(timeout));
+	} else {
+		timer_stop(&d->watchdog[i]);
+		d->watchdog_inuse &= ~(1u << i);
+	}
+	spin_unlock(&d->lock);
+	return 0;
+}

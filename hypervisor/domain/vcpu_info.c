@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A vcpu's vcpu_info: in the shared-info page, or where the guest registered it. */
+#include "hypervisor/domain/domain.h"
+#include "hypervisor/mm/mm.h"
+#include "hypervisor/sched/softirq.h"
+
+/* Hypercalls that register (domain->lock held): current's own, or of a vcpu that is down. */
+int vcpu_map_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
+{
+	struct domain *d = v->domain;
+	struct vcpu_info *to;
+	const char *page;
+	mfn_t mfn;
+
+	if (offset > PAGE_SIZE - sizeof(struct vcpu_info) ||
+	    offset % _Alignof(struct vcpu_info))
+		return -EINVAL;
+	if (v->info_mapping || (v != current && !test_bit(VCPU_DOWN, &v->pause_flags)))
+		return -EINVAL;
+	mfn = d->ops->translate(d, gfn);
+	if (!mfn_valid(mfn) || !frame_get_and_type(mfn_to_frame(mfn), d, FRAME_WRITABLE))
+		return -EINVAL;
+	page = vmap(&mfn, 1);
+	if (!page) {
+		frame_put_and_type(mfn_to_frame(mfn));
+		return -ENOMEM;
+	}
+	to = (struct vcpu_info *)(page + offset);
+	memcpy(to, v->info, sizeof(*to));
+	v->info_frame = mfn_to_frame(mfn);
+	v->info_mapping = page;
+	/* Senders that still see the old place come before the look that follows. */
+	atomic_store(&v->info, to);
+	smp_mb();
+	event_check_pending(v);
+	return 0;
+}
+
+/* The domain is dying and its ports are closed: nobody sends. */
+void vcpu_unmap_info(struct vcpu *v)
+{
+	const void *page = v->info_mapping;
+
+	if (!page)
+		return;
+	v->info = &v->own_info;
+	v->info_mapping = NULL;
+	vunmap(page, 1);
+	frame_put_and_type(v->info_frame);
+	v->info_frame = NULL;
+}
+
+void vcpu_mark_events_pending(struct vcpu *v)
+{
+	if (atomic_xchg(&v->info->evtchn_upcall_pending, 1))
+		return;
+	vcpu_kick(v);
+}
+
+/* Something is there for the guest to see: wake it, or make it leave guest mode. */
+void vcpu_kick(struct vcpu *v)
+{
+	vcpu_unblock(v);
+	if (v != current && READ_ONCE(v->is_running))
+		smp_send_event(v->cpu);
+}
