@@ -93,6 +93,7 @@ struct acpi_info {
 	uint64_t mmconfig_base;
 	uint8_t mmconfig_first_bus, mmconfig_last_bus;
 	uint16_t boot_arch_flags;
+	uint8_t reset_value; /* written to reset_port, if that is not 0 */
 };
 extern struct acpi_info acpi;
 void acpi_init(void); /* reads the tables; without them: one CPU, no IO-APIC */

@@ -5,7 +5,7 @@
 #include "hypervisor/domain/domain.h"
 
 #undef current
-#define CONSTANT(name, value) __asm__ volatile("\n#define " #name " %c0" ::"i"(value))
+#define CONSTANT(name, value) __asm__ volatile("\n#define " #name " %0" ::"i"(value))
 #define OFFSET(name, type, member) CONSTANT(name, offsetof(type, member))
 
 void asm_offsets(void);

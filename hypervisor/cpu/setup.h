@@ -57,6 +57,7 @@ bool extable_fixup(struct cpu_user_regs *regs);
 /* In C: a fault at label 1 continues at label 2. */
 #define EXTABLE(from, to)                                                                \
 	".pushsection .extable, \"a\"\n.balign 4\n.long " #from " - ., " #to " - .\n.popsection\n"
+bool panic_stops_cpu(void); /* another CPU panicked: this one has to halt */
 void backtrace(const struct cpu_user_regs *regs);
 void show_registers(const struct cpu_user_regs *regs);
 /* Name and offset of a code address; NULL. cpu/symbols.c */

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Exceptions 0 to 31. A guest's own go to pv/traps.c. Those of the hypervisor are fixed
+ * up where one was foreseen (extable, a guest's LDT page), and the end otherwise.
+ */
+#include "hypervisor/boot/boot.h"
+#include "hypervisor/cpu/privileged.h"
+#include "hypervisor/cpu/setup.h"
+#include "hypervisor/pv/pv.h"
+#include "hypervisor/pv/trap.h"
+
+static const char *const names[32] = {
+	"divide error", "debug", "NMI", "breakpoint", "overflow", "bound range",
+	"invalid opcode", "device not available", "double fault", "coprocessor overrun",
+	"invalid TSS", "segment not present", "stack fault", "general protection",
+	"page fault", "reserved", "x87 error", "alignment check", "machine check",
+	"SIMD error", "virtualization", "control protection",
+};
+
+void show_registers(const struct cpu_user_regs *r)
+{
+	printk(LOG_ERR, "rip %04x:%016lx %pS  rflags %08lx  vector %u error %04x\n", r->cs, r->rip,
+	       (void *)r->rip, r->rflags, r->entry_vector, r->error_code);
+	printk(LOG_ERR, "rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx\n", r->rax, r->rbx, r->rcx,
+	       r->rdx);
+	printk(LOG_ERR, "rsi %016lx  rdi %016lx  rbp %016lx  rsp %04x:%016lx\n", r->rsi, r->rdi,
+	       r->rbp, r->ss, r->rsp);
+	printk(LOG_ERR, "r8  %016lx  r9  %016lx  r10 %016lx  r11 %016lx\n", r->r8, r->r9, r->r10,
+	       r->r11);
+	printk(LOG_ERR, "r12 %016lx  r13 %016lx  r14 %016lx  r15 %016lx\n", r->r12, r->r13, r->r14,
+	       r->r15);
+	printk(LOG_ERR, "cr0 %lx  cr2 %016lx  cr3 %lx  cr4 %lx  CPU %u\n", read_cr0(), read_cr2(),
+	       read_cr3(), read_cr4(), this_cpu);
+}
+
+static void fatal(const struct cpu_user_regs *regs)
+{
+	console_force_sync();
+	show_registers(regs);
+	panic("%s in the hypervisor", regs->entry_vector < 22 ? names[regs->entry_vector]
+							      : "exception");
+}
+
+/* The LDT of current is mapped a page at a time, when a descriptor in it is first used:
+ * by the guest, or by ourselves when its selectors are loaded. */
+static bool ldt_fault(uint64_t address)
+{
+	uint64_t start;
+
+	if (!current || is_idle_vcpu(current) || !current->domain->pv)
+		return false;
+	start = LDT_VADDR(current->id);
+	return address - start < (1ul << (GDT_LDT_VCPU_SHIFT - 1)) &&
+	       pv_map_ldt_page(address - start);
+}
+
+static void hypervisor_exception(struct cpu_user_regs *regs)
+{
+	switch (regs->entry_vector) {
+	case TRAP_PF:
+		if (ldt_fault(read_cr2()))
+			return;
+		break;
+	case TRAP_DB: /* a watchpoint of the guest, on data that we touched for it */
+		__asm__ volatile("mov %0, %%dr6" ::"r"(0xffff0ff0ul));
+		return;
+	case TRAP_DF:
+	case TRAP_MC:
+	case TRAP_BP:
+	case TRAP_UD:
+		fatal(regs);
+	}
+	if (!extable_fixup(regs))
+		fatal(regs);
+}
+
+static void nmi(const struct cpu_user_regs *regs)
+{
+	if (panic_stops_cpu())
+		machine_halt();
+	printk(LOG_WARN, "NMI on CPU %u at %pS\n", this_cpu, (void *)regs->rip);
+}
+
+void do_exception(struct cpu_user_regs *regs)
+{
+	if (regs->entry_vector == TRAP_NMI)
+		nmi(regs);
+	else if (regs->entry_vector == TRAP_MC || regs->entry_vector == TRAP_DF)
+		fatal(regs);
+	else if (!(regs->cs & 3))
+		hypervisor_exception(regs);
+	else if (regs->entry_vector != TRAP_PF || !ldt_fault(read_cr2()))
+		handle_guest_exception(regs);
+}
