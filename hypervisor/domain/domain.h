@@ -63,6 +63,7 @@ struct domain {
 	struct grant_table *grant_table;
 	struct rangeset *iomem, *ioports, *irqs; /* what it may touch */
 	struct pirq_table *pirqs;
+	uint32_t pci_cf8; /* the address it wrote to port 0xcf8: cpu/pci.c */
 
 	struct cpu_policy *policy;
 	struct {
