@@ -41,8 +41,8 @@ static void fatal(const struct cpu_user_regs *regs)
 							      : "exception");
 }
 
-/* The LDT of current is mapped a page at a time, when a descriptor in it is first used:
- * by the guest, or by ourselves when its selectors are loaded. */
+/* The LDT of current is mapped a page at a time, when a descriptor in it is first used;
+ * here, by ourselves as its selectors are loaded. */
 static bool ldt_fault(uint64_t address)
 {
 	uint64_t start;
@@ -89,6 +89,6 @@ void do_exception(struct cpu_user_regs *regs)
 		fatal(regs);
 	else if (!(regs->cs & 3))
 		hypervisor_exception(regs);
-	else if (regs->entry_vector != TRAP_PF || !ldt_fault(read_cr2()))
+	else
 		handle_guest_exception(regs);
 }

@@ -52,6 +52,8 @@ extern char boot_stack[];
 
 /* ---- exceptions ---- */
 void do_exception(struct cpu_user_regs *regs);
+/* pv/traps.c: any exception of the guest's own (CPL 3), interrupts off, CR2 as it came. */
+void handle_guest_exception(struct cpu_user_regs *regs);
 /* If @regs->rip may fault: continue at its fix-up. */
 bool extable_fixup(struct cpu_user_regs *regs);
 /* In C: a fault at label 1 continues at label 2. */
