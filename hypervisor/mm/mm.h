@@ -3,7 +3,10 @@
 #ifndef HV_MM_H
 #define HV_MM_H
 
+#include "hypervisor/cpu/percpu.h"
 #include "hypervisor/mm/frame.h"
+
+struct vcpu;
 
 /* ---- before the frame table exists (mm/boot_alloc.c) ---- */
 /* Memory handed to the boot allocator, page-aligned, not overlapping. */
@@ -12,6 +15,11 @@ void boot_alloc_add(uint64_t start, uint64_t end);
 uint64_t boot_alloc(uint64_t bytes, uint64_t align);
 /* Build frame table, M2P and buddy lists out of what is left. */
 void mm_init(void);
+/* RAM kept from the allocator at start-up (a module, start-up code): now free. */
+void mm_give_back(uint64_t start, uint64_t end);
+/* Entries of the frame table that are not memory (FRAME_FOREIGN_IO) become @dom_io's:
+ * domains_init() calls it. */
+void mm_set_io_owner(const struct domain *dom_io);
 
 /* ---- buddy allocator (mm/buddy.c); LOCK_HEAP ---- */
 #define ORDER_4K  0
@@ -98,12 +106,29 @@ void hv_fill_root(uint64_t *l4, const struct domain *d);
 /* Slot 258 of a domain: 0 or -ENOMEM. */
 int perdomain_create(struct domain *d);
 void perdomain_destroy(struct domain *d);
+/* The window of @v for map_frame(): vcpu_create() calls it. 0 or -ENOMEM. */
+int perdomain_vcpu_init(struct vcpu *v);
 /* L1 table page that maps @va in @d's slot 258, made if missing; NULL: no memory. The
  * caller writes entries. @va need not be mapped now. */
 uint64_t *perdomain_l1(struct domain *d, uint64_t va);
 
+/*
+ * ---- when a TLB was last emptied (mm/tlb_stamp.c) ----
+ * A frame that leaves somebody's use takes the time of tlb_clock. Before it may be used in
+ * a way that a stale TLB entry would harm, every CPU must have emptied its TLB of guest
+ * entries (which never have PTE_G) at a later time.
+ */
+DECLARE_PER_CPU(uint32_t, tlb_emptied_at);
+extern uint32_t tlb_clock;
+/* This CPU is about to empty its TLB of all non-global entries (CR3 write, INVPCID). */
+static inline void tlb_note_flush(void)
+{
+	this_cpu_var(tlb_emptied_at) = atomic_add(&tlb_clock, 1);
+}
+/* Empty those of @mask (NULL: all online CPUs) that have not since @stamp. */
+void tlb_flush_stale(const struct cpumask *mask, uint32_t stamp);
+
 /* ---- TLB (cpu/tlb.c) ---- */
-struct cpumask;
 void tlb_flush_local(void);                     /* all but global */
 void tlb_flush_local_global(void);
 void tlb_flush_va_local(uint64_t va);
