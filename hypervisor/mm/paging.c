@@ -245,6 +245,7 @@ void paging_init(void)
 	map_directly(l4);
 	memcpy(&idle_l4[HV_FIRST_SLOT], &l4[HV_FIRST_SLOT],
 	       (HV_LAST_SLOT - HV_FIRST_SLOT + 1) * sizeof(*l4));
+	idle_l4[0] = 0; /* head.S's identity map: other CPUs start with tables of their own */
 	/* Slot 258 is the current domain's: of idle vcpus perdomain_create() sets it. */
 	idle_l4[INDEX(PERDOMAIN_START, 4)] = 0;
 	tlb_flush_local_global();
