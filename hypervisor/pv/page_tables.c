@@ -112,6 +112,18 @@ static bool entry_change_flags(uint64_t *p, uint64_t old, uint64_t new, bool pre
 	return false;
 }
 
+/* @new differs from @old only in bits that no one but guest and processor care about: the
+ * everyday case of mprotect and ageing. @new gets the form that we keep. */
+static bool same_rights(uint64_t old, uint64_t *new)
+{
+	const uint64_t keep = PTE_P | PTE_RW | PTE_PWT | PTE_PCD | PTE_PAT | PTE_ADDR;
+
+	if ((old ^ *new) & keep)
+		return false;
+	*new = (*new | PTE_US) & ~PTE_G;
+	return true;
+}
+
 int pv_mod_l1(uint64_t *l1e, uint64_t new, mfn_t l1mfn, struct domain *page_owner,
 	      bool preserve_ad)
 {
@@ -121,18 +133,34 @@ int pv_mod_l1(uint64_t *l1e, uint64_t new, mfn_t l1mfn, struct domain *page_owne
 	if (!(new & PTE_P)) {
 		rc = absent_entry_check(new);
 	} else {
-		/* Bits that only guest and processor care about, of an entry that has them
-		 * in the form we keep: the everyday case of mprotect and ageing. */
-		const uint64_t keep = PTE_P | PTE_RW | PTE_PWT | PTE_PCD | PTE_PAT | PTE_ADDR;
-
-		if (!((old ^ new) & keep) &&
-		    entry_change_flags(l1e, old, (new | PTE_US) & ~PTE_G, preserve_ad))
+		if (same_rights(old, &new) && entry_change_flags(l1e, old, new, preserve_ad))
 			return 0;
 		rc = l1e_get(&new, frame_owner(mfn_to_frame(l1mfn)), page_owner);
 	}
 	if (!rc)
 		l1e_put(entry_exchange(l1e, new, preserve_ad));
 	return rc;
+}
+
+int l1e_cmpxchg(uint64_t *l1e, uint64_t old, uint64_t new, struct domain *d)
+{
+	int rc;
+
+	if (!(new & PTE_P)) {
+		rc = absent_entry_check(new);
+	} else {
+		if (same_rights(old, &new))
+			return atomic_cmpxchg(l1e, &old, new) ? 0 : -EAGAIN;
+		rc = l1e_get(&new, d, d);
+	}
+	if (rc)
+		return rc;
+	if (atomic_cmpxchg(l1e, &old, new)) {
+		l1e_put(old);
+		return 0;
+	}
+	l1e_put(new);
+	return -EAGAIN;
 }
 
 /* An L2-L4 entry of an open table. */

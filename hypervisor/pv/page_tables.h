@@ -88,6 +88,9 @@ void table_close(struct table *t);
 /* Checked update of an entry in it. */
 int table_update(struct table *t, unsigned int index, uint64_t new,
 		 struct domain *page_owner, bool preserve_ad);
+/* Checked update of an L1 entry of @d's, mapping @d's frames, if it still is @old: 0,
+ * -EAGAIN if it is not, -EINVAL, -EPERM. */
+int l1e_cmpxchg(uint64_t *l1e, uint64_t old, uint64_t new, struct domain *d);
 /* Drop a table's type and general reference, the rest of the work being current's. */
 void table_put(struct frame *f, unsigned int slot);
 
