@@ -52,16 +52,6 @@ int vectors_alloc(struct irq_desc **desc, unsigned int n)
 	return err;
 }
 
-void vector_free(struct irq_desc *desc)
-{
-	unsigned long flags = spin_lock_irqsave(&vector_lock);
-
-	if (desc->vector)
-		atomic_store(&vector_desc[desc->vector], NULL);
-	desc->vector = 0;
-	spin_unlock_irqrestore(&vector_lock, flags);
-}
-
 /* ---- handling ---- */
 
 static void irq_mask(struct irq_desc *desc)
@@ -119,12 +109,13 @@ static void irq_note_for_guests(struct irq_desc *desc)
 	softirq_raise(SOFTIRQ_PIRQ);
 }
 
+/* Interrupts off before, on after. */
 static void irq_send_to_guests(struct irq_desc *desc)
 {
 	struct irq_guest guest[IRQ_GUESTS_MAX];
 	unsigned int n, i;
 
-	spin_lock_irq(&desc->lock);
+	spin_lock(&desc->lock);
 	n = desc->nr_guests;
 	memcpy(guest, desc->guest, sizeof(guest));
 	desc->in_progress++; /* irq_guest_unbind() waits */
@@ -148,9 +139,12 @@ static void irqs_to_guests(void)
 
 	while ((v = (unsigned int)find_next_bit(set->bits, 256, 0)) < 256) {
 		clear_bit(v, set->bits);
+		irq_disable();
 		desc = atomic_load(&vector_desc[v]);
 		if (desc)
 			irq_send_to_guests(desc);
+		else
+			irq_enable();
 	}
 }
 
@@ -213,6 +207,27 @@ static void irq_wait_idle(struct irq_desc *desc)
 static bool irq_reaches(unsigned int cpu)
 {
 	return cpu_online(cpu) && cpu_to_apicid[cpu] < 255;
+}
+
+static void look_up(void *arg)
+{
+	(void)arg;
+}
+
+/* The descriptor may be freed after it: a CPU that has found it by its vector has done so
+ * with interrupts off, and is counted in in_progress when it lets them on. */
+void vector_free(struct irq_desc *desc)
+{
+	unsigned long flags = spin_lock_irqsave(&vector_lock);
+
+	if (desc->vector)
+		atomic_store(&vector_desc[desc->vector], NULL);
+	desc->vector = 0;
+	spin_unlock_irqrestore(&vector_lock, flags);
+	on_cpus(&cpu_online_map, look_up, NULL);
+	spin_lock_irq(&desc->lock);
+	irq_wait_idle(desc);
+	spin_unlock_irq(&desc->lock);
 }
 
 static int irq_start(struct irq_desc *desc, unsigned int cpu)
@@ -334,10 +349,10 @@ void irq_guest_unbind(struct irq_desc *desc, struct domain *d)
 		if (desc->nr_guests == 1)
 			irq_mask(desc);
 		irq_wait_idle(desc);
-		irq_guest_done(desc, irq_guest_find(desc, d));
+		g = irq_guest_find(desc, d); /* others' may have moved */
+		irq_guest_done(desc, g);
 		if (desc->nr_guests == 1)
 			irq_mask(desc); /* what was in flight has unmasked it */
-		g = irq_guest_find(desc, d);
 		*g = desc->guest[--desc->nr_guests];
 	}
 	spin_unlock_irqrestore(&desc->lock, flags);

@@ -34,6 +34,7 @@ enum lock_class {
 	LOCK_RCU,
 	LOCK_CONSOLE,
 	LOCK_SERIAL,
+	LOCK_MSI_MASK,
 	LOCK_LEAF, /* nothing is taken under it */
 	LOCK_CLASSES
 };

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Domains' physical interrupts: mapping to sources, binding to event channels, EOI. */
+#include "hypervisor/cpu/pirq.h"
+
+#include "hypervisor/cpu/msi.h"
+#include "hypervisor/domain/domain.h"
+#include "hypervisor/lib/rangeset.h"
+#include "hypervisor/mm/mm.h"
+
+#define EOI_MAP_BITS (PAGE_SIZE * 8)
+
+int pirq_domain_init(struct domain *d, unsigned int n)
+{
+	struct pirq_table *t = xzalloc(struct pirq_table);
+
+	if (!t)
+		return -ENOMEM;
+	spin_lock_init(&t->lock, LOCK_DOMAIN_IRQ);
+	t->n = MIN(n, EOI_MAP_BITS);
+	t->pirq = xzalloc_array(struct pirq, MAX(t->n, 1));
+	if (!t->pirq) {
+		xfree(t);
+		return -ENOMEM;
+	}
+	d->pirqs = t;
+	return 0;
+}
+
+unsigned int nr_pirqs(const struct domain *d)
+{
+	return d->pirqs ? d->pirqs->n : 0;
+}
+
+/* Locks the table; NULL (and no lock): no such number. */
+static struct pirq *pirq_lock(struct domain *d, unsigned int pirq)
+{
+	struct pirq_table *t = d->pirqs;
+
+	if (!t || pirq >= t->n)
+		return NULL;
+	spin_lock(&t->lock);
+	return &t->pirq[index_nospec(pirq, t->n)];
+}
+
+static void pirq_unlock(struct domain *d)
+{
+	spin_unlock(&d->pirqs->lock);
+}
+
+/* ---- mapping ---- */
+
+static bool pirqs_free(const struct pirq_table *t, unsigned int first, unsigned int n,
+		       bool reserved_ok)
+{
+	unsigned int i;
+
+	if (first >= t->n || n > t->n - first)
+		return false;
+	for (i = first; i < first + n; i++)
+		if (t->pirq[i].irq || (t->pirq[i].reserved && !reserved_ok))
+			return false;
+	return true;
+}
+
+/* GSIs' numbers from below, but above ISA's; MSIs' from the top, so that a GSI's own is
+ * likely to be free when it is asked for. */
+static int pirq_find(const struct pirq_table *t, unsigned int n, bool msi)
+{
+	unsigned int first;
+
+	if (!msi) {
+		for (first = 16; first < t->n; first++)
+			if (pirqs_free(t, first, n, false))
+				return (int)first;
+	} else {
+		for (first = t->n; first-- > 0;)
+			if (pirqs_free(t, first, n, false))
+				return (int)first;
+	}
+	return -ENOSPC;
+}
+
+int pirq_get_free(struct domain *d, bool msi)
+{
+	int pirq;
+
+	if (!pirq_lock(d, 0))
+		return -ENOSPC;
+	pirq = pirq_find(d->pirqs, 1, msi);
+	if (pirq >= 0)
+		d->pirqs->pirq[pirq].reserved = true;
+	pirq_unlock(d);
+	return pirq;
+}
+
+/* Locked. */
+static int pirq_of(const struct pirq_table *t, const struct irq_desc *irq)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->n; i++)
+		if (t->pirq[i].irq == irq)
+			return (int)i;
+	return -1;
+}
+
+int pirq_map_gsi(struct domain *d, int *pirq, unsigned int gsi)
+{
+	struct irq_desc *irq = gsi_desc(gsi);
+	struct pirq_table *t = d->pirqs;
+	int number, old, err = 0;
+
+	if (!irq || !t)
+		return -EINVAL;
+	if (!d->irqs || !rangeset_contains(d->irqs, gsi, gsi))
+		return -EPERM;
+	spin_lock(&t->lock);
+	old = pirq_of(t, irq);
+	number = *pirq;
+	if (old >= 0) {
+		/* A line has one number. */
+		if (number >= 0 && number != old)
+			err = -EEXIST;
+		*pirq = old;
+	} else {
+		if (number < 0)
+			number = pirqs_free(t, gsi, 1, false) ? (int)gsi : pirq_find(t, 1, false);
+		if (number < 0)
+			err = number;
+		else if ((unsigned int)number >= t->n)
+			err = -EINVAL;
+		else if (!pirqs_free(t, (unsigned int)number, 1, true))
+			err = -EEXIST;
+		if (!err) {
+			t->pirq[index_nospec((unsigned int)number, t->n)] =
+				(struct pirq){.irq = irq};
+			*pirq = number;
+		}
+	}
+	spin_unlock(&t->lock);
+	return err;
+}
+
+int pirq_map_msi(struct domain *d, int *pirq, const struct msi_request *r)
+{
+	struct pirq_table *t = d->pirqs;
+	unsigned int n = 1, i;
+	struct msi_desc *msi;
+	int number = *pirq, err;
+
+	if (!t)
+		return -EINVAL;
+	if (r->table_base) {
+		if (r->entry < 0 || r->entry > 0x7ff)
+			return -EINVAL;
+	} else if (r->entry > 1) {
+		if (r->entry > MSI_MAX_VECTORS)
+			return -EDOM;
+		while (n < (unsigned int)r->entry)
+			n *= 2;
+	}
+	spin_lock(&t->lock);
+	if (number < 0)
+		number = pirq_find(t, n, true);
+	if (number < 0)
+		err = number;
+	else if (!pirqs_free(t, (unsigned int)number, n, true))
+		err = (unsigned int)number >= t->n ? -EINVAL : -EEXIST;
+	else
+		err = msi_create(r, n, &msi);
+	if (!err) {
+		for (i = 0; i < n; i++)
+			t->pirq[(unsigned int)number + i] = (struct pirq){.irq = &msi->irq[i]};
+		*pirq = number;
+	}
+	spin_unlock(&t->lock);
+	return err;
+}
+
+/* ---- binding ---- */
+
+static void eoi_map_update(struct pirq_table *t, const struct pirq *p)
+{
+	unsigned int bit = (unsigned int)(p - t->pirq);
+
+	if (!t->eoi_map)
+		return;
+	if (p->bound && irq_needs_eoi(p->irq))
+		set_bit(bit, t->eoi_map);
+	else
+		clear_bit(bit, t->eoi_map);
+}
+
+int pirq_bind(struct vcpu *v, unsigned int pirq, bool share)
+{
+	struct domain *d = v->domain;
+	struct pirq *p = pirq_lock(d, pirq);
+	int err = -EINVAL;
+
+	if (!p)
+		return -EINVAL;
+	if (p->bound)
+		err = -EEXIST;
+	else if (p->irq)
+		err = irq_guest_bind(p->irq, d, pirq, share, v->cpu);
+	if (!err) {
+		p->bound = true;
+		eoi_map_update(d->pirqs, p);
+	}
+	pirq_unlock(d);
+	return err;
+}
+
+/* Locked. */
+static void pirq_release(struct domain *d, struct pirq *p)
+{
+	if (!p->bound)
+		return;
+	irq_guest_unbind(p->irq, d);
+	p->bound = false;
+	eoi_map_update(d->pirqs, p);
+}
+
+void pirq_unbind(struct domain *d, unsigned int pirq)
+{
+	struct pirq *p = pirq_lock(d, pirq);
+
+	if (!p)
+		return;
+	pirq_release(d, p);
+	pirq_unlock(d);
+}
+
+/* Locked. A group of MSI vectors goes as one, by the first one's number. */
+static int pirq_unmap_locked(struct domain *d, struct pirq *p)
+{
+	struct msi_desc *msi;
+	unsigned int i;
+
+	if (!p->irq)
+		return -EINVAL;
+	msi = p->irq->msi;
+	if (!msi) {
+		pirq_release(d, p);
+		*p = (struct pirq){.irq = NULL};
+		return 0;
+	}
+	if (p->irq != msi->irq)
+		return -EINVAL;
+	for (i = 0; i < msi->n; i++) {
+		pirq_release(d, &p[i]);
+		p[i] = (struct pirq){.irq = NULL};
+	}
+	msi_destroy(msi);
+	return 0;
+}
+
+int pirq_unmap(struct domain *d, unsigned int pirq)
+{
+	struct pirq *p = pirq_lock(d, pirq);
+	int err;
+
+	if (!p)
+		return -EINVAL;
+	err = pirq_unmap_locked(d, p);
+	pirq_unlock(d);
+	return err;
+}
+
+void pirq_set_cpu(struct domain *d, unsigned int pirq, unsigned int cpu)
+{
+	struct pirq *p = pirq_lock(d, pirq);
+
+	if (!p)
+		return;
+	if (p->bound)
+		irq_set_cpu(p->irq, cpu);
+	pirq_unlock(d);
+}
+
+/* ---- end of interrupt ---- */
+
+int pirq_eoi(struct domain *d, unsigned int pirq)
+{
+	struct pirq *p = pirq_lock(d, pirq);
+
+	if (!p)
+		return -EINVAL;
+	if (p->bound)
+		irq_guest_eoi(p->irq, d);
+	pirq_unlock(d);
+	return 0;
+}
+
+int pirq_status(struct domain *d, unsigned int pirq, uint32_t *flags)
+{
+	struct pirq *p = pirq_lock(d, pirq);
+
+	if (!p)
+		return -EINVAL;
+	*flags = 0;
+	if (p->irq) {
+		*flags |= irq_needs_eoi(p->irq) ? XENIRQSTAT_needs_eoi : 0;
+		*flags |= p->irq->nr_guests > 1 ? XENIRQSTAT_shared : 0;
+	}
+	pirq_unlock(d);
+	return 0;
+}
+
+int pirq_set_eoi_map(struct domain *d, gfn_t gfn)
+{
+	mfn_t mfn = d->ops->translate(d, gfn);
+	struct pirq_table *t = d->pirqs;
+	struct frame *f;
+	unsigned int i;
+	uint64_t *map;
+	int err = 0;
+
+	if (!t || !mfn_valid(mfn))
+		return -EINVAL;
+	f = mfn_to_frame(mfn);
+	if (!frame_get_and_type(f, d, FRAME_WRITABLE))
+		return -EINVAL;
+	map = vmap(&mfn, 1);
+	if (!map) {
+		frame_put_and_type(f);
+		return -ENOMEM;
+	}
+	spin_lock(&t->lock);
+	if (t->eoi_map) {
+		err = -EBUSY;
+	} else {
+		t->eoi_map = map;
+		t->eoi_frame = f;
+		for (i = 0; i < t->n; i++)
+			eoi_map_update(t, &t->pirq[i]);
+	}
+	spin_unlock(&t->lock);
+	if (err) {
+		vunmap(map, 1);
+		frame_put_and_type(f);
+	}
+	return err;
+}
+
+void pirq_domain_destroy(struct domain *d)
+{
+	struct pirq_table *t = d->pirqs;
+	unsigned int i;
+
+	if (!t)
+		return;
+	spin_lock(&t->lock);
+	for (i = 0; i < t->n; i++)
+		if (t->pirq[i].irq)
+			pirq_unmap_locked(d, &t->pirq[i]);
+	spin_unlock(&t->lock);
+	if (t->eoi_map) {
+		vunmap(t->eoi_map, 1);
+		frame_put_and_type(t->eoi_frame);
+	}
+	d->pirqs = NULL;
+	xfree(t->pirq);
+	xfree(t);
+}
