@@ -46,6 +46,10 @@ static inline struct cpu_info *cpu_info(void)
 }
 #endif
 
+static inline void set_current(struct vcpu *v)
+{
+	cpu_info()->current = v;
+}
 #define current  (cpu_info()->current)
 #define this_cpu (cpu_info()->cpu)
 /* The interrupted or calling guest's registers, valid during an entry from the guest. */

@@ -46,6 +46,7 @@ struct pv_vcpu {
 	uint8_t *iobmp;
 	uint32_t iobmp_limit;
 
+	uint64_t *gdt_l1; /* slot 258's entries of its GDT's 16 pages, then its LDT's 16 */
 	mfn_t gdt_frame[14];
 	uint32_t gdt_entries;
 	uint64_t ldt_base;
