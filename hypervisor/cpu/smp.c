@@ -5,6 +5,7 @@
  * the MADT's order.
  */
 #include "hypervisor/boot/boot.h"
+#include "hypervisor/cpu/fpu.h"
 #include "hypervisor/cpu/irq.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/cpu/setup.h"
@@ -12,6 +13,7 @@
 #include "hypervisor/cpu/trampoline.h"
 #include "hypervisor/domain/domain.h"
 #include "hypervisor/mm/mm.h"
+#include "hypervisor/pv/trap.h"
 #include "hypervisor/sched/softirq.h"
 
 #define MSR_EFER 0xc0000080
@@ -128,6 +130,8 @@ static void ap_main(void)
 	cpu_setup();
 	gdt_load();
 	idt_load();
+	fpu_init_cpu();
+	pv_entry_init_cpu();
 	apic_init_cpu();
 	time_init_cpu();
 	timers_init_cpu(cpu);

@@ -282,4 +282,5 @@ void time_init(void)
 	vector_set_handler(VECTOR_TIMER, timer_interrupt);
 	printk(LOG_INFO, "TSC: %u.%03u MHz by %s, %s\n", cpu_khz / 1000, cpu_khz % 1000,
 	       c->name, tsc_stable ? "invariant" : "not said to be invariant");
+	apic_calibrate();
 }
