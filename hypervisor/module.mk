@@ -5,11 +5,11 @@ include hypervisor/vars.mk
 
 HV_SRCS := $(filter-out hypervisor/cpu/asm_offsets.c,$(sort $(wildcard hypervisor/*/*.c hypervisor/*/*/*.c)))
 HV_ASM := $(sort $(wildcard hypervisor/*/*.S))
-HV_OBJS := $(HV_SRCS:%.c=$(HV_OUT)/%.o) $(HV_ASM:%.S=$(HV_OUT)/%.o)
+HV_OBJS := $(HV_SRCS:%.c=$(HV_OUT)/%.o) $(HV_ASM:%=$(HV_OUT)/%.o)
 
 $(HV_OUT)/hypervisor/%.o: hypervisor/%.c $(HV_OUT)/asm_offsets.h build/config.mk
 	$(call say,HV-CC,$<)mkdir -p $(@D) && $(CC) $(HV_FLAGS) -I$(HV_OUT) -MMD -MP -c -o $@ $<
-$(HV_OUT)/hypervisor/%.o: hypervisor/%.S $(HV_OUT)/asm_offsets.h build/config.mk
+$(HV_OUT)/hypervisor/%.S.o: hypervisor/%.S $(HV_OUT)/asm_offsets.h build/config.mk
 	$(call say,HV-AS,$<)mkdir -p $(@D) && $(CC) $(HV_BASE) -I$(HV_OUT) -g -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
 build/hvtest/%.o: %.c build/config.mk
 	$(call say,HV-SAN,$<)mkdir -p $(@D) && $(CC) $(HV_BASE) $(SAN) -DHOST_TEST -DDEBUG -D_GNU_SOURCE -MMD -MP -c -o $@ $<

@@ -20,7 +20,7 @@
 	.balign 8
 multiboot1:
 	.long MB1_MAGIC, MB1_FLAGS, -(MB1_MAGIC + MB1_FLAGS)
-	.long PHYS(multiboot1), PHYS(image_start), PHYS(bss_start), PHYS(bss_end), PHYS(boot_start)
+	.long PHYS(multiboot1), PHYS(image_start), PHYS(load_end), PHYS(bss_end), PHYS(boot_start)
 
 	.balign 8
 multiboot2:
@@ -31,7 +31,7 @@ multiboot2:
 	.long 20, 1, 3, 6
 	.balign 8
 	.short 2, 0 /* addresses */
-	.long 24, PHYS(multiboot2), PHYS(image_start), PHYS(bss_start), PHYS(bss_end)
+	.long 24, PHYS(multiboot2), PHYS(image_start), PHYS(load_end), PHYS(bss_end)
 	.balign 8
 	.short 3, 0 /* entry */
 	.long 12, PHYS(boot_start)

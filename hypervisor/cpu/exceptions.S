@@ -94,7 +94,9 @@ vector_stubs:
 	vector = 0
 	.rept 256
 	.balign 16
-	.if !((vector < 32) && ((0x60227d00 >> vector) & 1))
+	.if vector >= 32
+	pushq $0
+	.elseif !((0x60227d00 >> vector) & 1)
 	pushq $0
 	.endif
 	movl $vector, 4(%rsp)

@@ -26,3 +26,17 @@ unsigned long find_next_zero_bit(const void *p, unsigned long size, unsigned lon
 {
 	return find(p, size, from, ~0ull);
 }
+
+#ifndef HOST_TEST
+/* gcc's for __builtin_popcount() without the instruction. */
+int __popcountdi2(int64_t a);
+int __popcountdi2(int64_t a)
+{
+	uint64_t x = (uint64_t)a;
+
+	x -= x >> 1 & 0x5555555555555555;
+	x = (x & 0x3333333333333333) + (x >> 2 & 0x3333333333333333);
+	x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f;
+	return (int)((x * 0x0101010101010101) >> 56);
+}
+#endif

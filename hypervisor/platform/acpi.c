@@ -161,8 +161,12 @@ struct madt_entry {
 #define MADT_SIZE(member) (2 + sizeof(((struct madt_entry *)0)->member))
 #define CPU_ENABLED 1u
 
+/* Some firmware lists a CPU both as local APIC and as x2APIC. */
 static void add_cpu(uint32_t apic_id, uint32_t acpi_id, uint32_t flags)
 {
+	for (unsigned int i = 0; i < acpi.nr_cpus; i++)
+		if (acpi.cpu[i].apic_id == apic_id)
+			return;
 	acpi.cpu[acpi.nr_cpus++] = (struct acpi_cpu){
 		.apic_id = apic_id, .acpi_id = acpi_id, .enabled = flags & CPU_ENABLED};
 }
