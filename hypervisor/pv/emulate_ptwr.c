@@ -2,9 +2,11 @@
 /*
  * A guest kernel's write to a page that it may only read because the page is an L1 table:
  * the instruction is decoded and carried out as a checked update. fork, exec and munmap
- * live on this path. The faulting address is the operand's, so none is computed.
+ * live on this path. dom0's writes to PCI's MMCONFIG come here too. The faulting address is the operand's, so none is computed.
  */
 #include "hypervisor/pv/page_tables.h"
+#include "hypervisor/boot/boot.h"
+#include "hypervisor/cpu/pci.h"
 #include "hypervisor/hypercall/guest_access.h"
 #include "hypervisor/pv/trap.h"
 
@@ -326,45 +328,67 @@ static bool write_l1e(struct domain *d, mfn_t table, uint64_t address,
 	return true;
 }
 
-/* The frame that the fault is about, held as an L1 table of @d's; NULL. */
-static struct frame *written_table(struct domain *d, uint64_t address)
+static bool pv_write_mmconfig(uint64_t maddr, const struct write_insn *i,
+			      struct cpu_user_regs *regs)
 {
-	uint64_t e = pv_read_l1e(address);
-	struct frame *f;
+	uint64_t offset = maddr - acpi.mmconfig_base;
+	struct write_effect effect;
+	uint64_t value;
 
-	if ((e & (PTE_P | PTE_RW)) != PTE_P || !mfn_valid(pte_mfn(e)))
-		return NULL;
-	f = mfn_to_frame(MFN(index_nospec(pte_mfn(e).n, max_frame)));
-	if ((READ_ONCE(f->type) & (FRAME_TYPE_MASK | FRAME_VALIDATED)) !=
-		    (FRAME_L1 | FRAME_VALIDATED) ||
-	    !frame_get(f, d))
-		return NULL;
-	if (frame_get_type(f, FRAME_L1)) {
-		frame_put(f);
-		return NULL;
-	}
-	return f;
+	if (!current->domain->hardware || i->op != OP_MOV || i->size > 4)
+		return false;
+	value = execute(i, regs, 0, &effect);
+	pci_write(0, (uint8_t)(offset >> 20), (uint8_t)(offset >> 12),
+		  (unsigned int)offset & 0xfff, i->size, (uint32_t)value);
+	regs->rip += i->len;
+	return true;
+}
+
+/* @e: what maps the address. */
+static bool emulate_write(uint64_t e, uint64_t address, const struct write_insn *i,
+			  struct cpu_user_regs *regs)
+{
+	struct domain *d = current->domain;
+	struct frame *f;
+	bool done;
+
+	if (unlikely(mfn_is_io(pte_mfn(e))))
+		return pv_write_mmconfig(mfn_to_maddr(pte_mfn(e)) | (address & ~PAGE_MASK), i,
+					 regs);
+	f = l1_table_get(pte_mfn(e), d);
+	if (!f)
+		return false;
+	done = write_l1e(d, pte_mfn(e), address, i, regs);
+	frame_put_and_type(f);
+	return done;
+}
+
+/* Whether it may be ours, before anything costs much. */
+static bool emulated_page(uint64_t e)
+{
+	mfn_t mfn = pte_mfn(e);
+
+	if ((e & (PTE_P | PTE_RW)) != PTE_P)
+		return false;
+	if (unlikely(mfn_is_io(mfn)))
+		return mfn_is_read_only(mfn);
+	return (READ_ONCE(mfn_to_frame(mfn)->type) & FRAME_TYPE_MASK) == FRAME_L1 &&
+	       test_bit(VMASST_TYPE_writable_pagetables, &current->domain->vm_assist);
 }
 
 bool pv_emulate_pte_write(uint64_t address, struct cpu_user_regs *regs)
 {
 	struct vcpu *v = current;
+	uint64_t e = pv_read_l1e(address);
 	uint8_t bytes[INSN_MAX];
 	struct write_insn insn;
-	struct frame *f;
-	bool done;
+	unsigned int n;
 
-	if (!test_bit(VMASST_TYPE_writable_pagetables, &v->domain->vm_assist))
+	if (!emulated_page(e))
 		return false;
-	f = written_table(v->domain, address);
-	if (!f)
-		return false;
-	done = decode(bytes, INSN_MAX - (unsigned int)copy_from_guest(bytes, regs->rip, INSN_MAX),
-		      &insn) &&
-	       !(address & (insn.size - 1)) &&
-	       write_l1e(v->domain, frame_to_mfn(f), address, &insn, regs);
-	frame_put_and_type(f);
-	if (!done)
+	n = INSN_MAX - (unsigned int)copy_from_guest(bytes, regs->rip, INSN_MAX);
+	if (!decode(bytes, n, &insn) || (address & (insn.size - 1)) ||
+	    !emulate_write(e, address, &insn, regs))
 		return false;
 	regs->rflags &= ~(uint64_t)X86_FLAGS_RF;
 	if (unlikely(regs->rflags & X86_FLAGS_TF)) {

@@ -248,25 +248,30 @@ static mfn_t walk_to_l1(const struct vcpu *v, uint64_t va)
 	return mfn;
 }
 
-uint64_t *pv_map_l1e(uint64_t va, mfn_t *l1mfn)
+struct frame *l1_table_get(mfn_t mfn, const struct domain *d)
 {
-	mfn_t mfn = walk_to_l1(current, va);
+	const uint64_t mask = FRAME_TYPE_MASK | FRAME_VALIDATED;
 	struct frame *f;
-	uint64_t *l1;
 
 	if (!mfn_valid(mfn))
 		return NULL;
 	f = mfn_to_frame(MFN(index_nospec(mfn.n, max_frame)));
-	if (!frame_get(f, current->domain))
+	if ((READ_ONCE(f->type) & mask) != (FRAME_L1 | FRAME_VALIDATED) || !frame_get(f, d))
 		return NULL;
-	if ((READ_ONCE(f->type) & (FRAME_TYPE_MASK | FRAME_VALIDATED)) !=
-		    (FRAME_L1 | FRAME_VALIDATED) ||
-	    frame_get_type(f, FRAME_L1)) {
-		frame_put(f);
+	if (!frame_get_type(f, FRAME_L1))
+		return f;
+	frame_put(f);
+	return NULL;
+}
+
+uint64_t *pv_map_l1e(uint64_t va, mfn_t *l1mfn)
+{
+	uint64_t *l1;
+
+	*l1mfn = walk_to_l1(current, va);
+	if (!l1_table_get(*l1mfn, current->domain))
 		return NULL;
-	}
-	*l1mfn = mfn;
-	l1 = map_frame(mfn);
+	l1 = map_frame(*l1mfn);
 	return &l1[(va >> PAGE_SHIFT) % PTES_PER_TABLE];
 }
 

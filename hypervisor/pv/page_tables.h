@@ -66,6 +66,8 @@ void l1e_put(uint64_t e);
 int table_entry_get(uint64_t *e, struct frame *table, unsigned int level, bool preemptible);
 /* Forces and checks bits alone: for an entry that keeps pointing at the same table. */
 int table_entry_flags(uint64_t *e);
+/* Device memory whose writable mappings are made read-only and writes emulated. */
+bool mfn_is_read_only(mfn_t mfn);
 /* An entry that is not present must not help L1TF: 0 or -EINVAL. */
 int absent_entry_check(uint64_t e);
 
@@ -91,6 +93,8 @@ int table_update(struct table *t, unsigned int index, uint64_t new,
 /* Checked update of an L1 entry of @d's, mapping @d's frames, if it still is @old: 0,
  * -EAGAIN if it is not, -EINVAL, -EPERM. */
 int l1e_cmpxchg(uint64_t *l1e, uint64_t old, uint64_t new, struct domain *d);
+/* A frame held as an L1 table of @d's, if it is one now; NULL. frame_put_and_type(). */
+struct frame *l1_table_get(mfn_t mfn, const struct domain *d);
 /* Drop a table's type and general reference, the rest of the work being current's. */
 void table_put(struct frame *f, unsigned int slot);
 

@@ -30,13 +30,24 @@ int absent_entry_check(uint64_t e)
 
 /* ---- L1 entries ---- */
 
+bool mfn_is_read_only(mfn_t mfn)
+{
+	uint64_t base = acpi.mmconfig_base >> PAGE_SHIFT;
+	uint64_t pages_per_bus = 1 << (20 - PAGE_SHIFT);
+
+	if (base && mfn.n >= base + acpi.mmconfig_first_bus * pages_per_bus &&
+	    mfn.n < base + (acpi.mmconfig_last_bus + 1ul) * pages_per_bus)
+		return true;
+	return mmio_ro_ranges && rangeset_contains(mmio_ro_ranges, mfn.n, mfn.n);
+}
+
 int pv_mmio_or_ram_ok(struct domain *d, mfn_t mfn, bool write)
 {
 	if (!mfn_is_io(mfn))
 		return 0;
 	if (!d->iomem || !rangeset_contains(d->iomem, mfn.n, mfn.n))
 		return -EPERM;
-	if (write && mmio_ro_ranges && rangeset_contains(mmio_ro_ranges, mfn.n, mfn.n))
+	if (write && mfn_is_read_only(mfn))
 		return -EPERM;
 	return 0;
 }

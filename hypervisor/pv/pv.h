@@ -41,8 +41,8 @@ long do_mmu_update(uint64_t ureqs, unsigned int count, uint64_t pdone, unsigned 
 long do_mmuext_op(uint64_t uops, unsigned int count, uint64_t pdone, unsigned int foreigndom);
 long do_update_va_mapping(uint64_t va, uint64_t val, uint64_t flags);
 long do_update_va_mapping_otherdomain(uint64_t va, uint64_t val, uint64_t flags, domid_t dom);
-/* Device frames that are mapped read-only whatever is asked: MMCONFIG, MSI-X tables. NULL:
- * none; whoever finds them creates it. */
+/* Device frames, besides MMCONFIG, that are mapped read-only whatever is asked: MSI-X
+ * tables. NULL: none; whoever finds them creates it. */
 extern struct rangeset *mmio_ro_ranges;
 /* 0: memory, or device memory that @d may map (and write); -EPERM. */
 int pv_mmio_or_ram_ok(struct domain *d, mfn_t mfn, bool write);
