@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Disks and NICs come and go, N times each (the argument, 200 by default), on a PV
 # and a PVH guest at once; afterwards nothing is left of them anywhere.
-# limit: 1500
+# limit: 3600
 . /rig/lib.sh
 cycles=${1:-200}
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Guests are destroyed in the middle of disk and network I/O, N times in all (the
 # argument, 50 by default), PV and PVH by turns; nothing of them is left.
-# limit: 1500
+# limit: 3600
 . /rig/lib.sh
 count=${1:-50}
 
