@@ -5,7 +5,7 @@
  */
 #include "hypervisor/boot/boot.h"
 #include "hypervisor/cpu/clocksource.h"
-#include "hypervisor/cpu/irq.h"
+#include "hypervisor/cpu/irq_desc.h"
 #include "hypervisor/cpu/percpu.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/mm/mm.h"
@@ -46,6 +46,7 @@ enum apic_register {
 #define DELIVERY_NMI        (4u << 8)
 #define DELIVERY_INIT       (5u << 8)
 #define DELIVERY_STARTUP    (6u << 8)
+#define DELIVERY_EXTINT     (7u << 8)
 #define ICR_PENDING         (1u << 12)
 #define ICR_ASSERT          (1u << 14)
 #define TIMER_DIVIDE_BY_1   0xb
@@ -209,7 +210,7 @@ void apic_init_cpu(void)
 	apic_write(APIC_TPR, 0);
 	max_lvt = apic_read(APIC_VERSION) >> 16 & 0xff;
 	/* PIC interrupts (LINT0) are not used; NMI (LINT1) is for one CPU to take. */
-	apic_write(APIC_LVT_LINT0, LVT_MASKED);
+	apic_write(APIC_LVT_LINT0, DELIVERY_EXTINT | LVT_MASKED);
 	apic_write(APIC_LVT_LINT1, DELIVERY_NMI | (this_cpu ? LVT_MASKED : 0));
 	if (max_lvt >= 4)
 		apic_write(APIC_LVT_PERF, LVT_MASKED);
@@ -244,6 +245,7 @@ void apic_init(void)
 	if (!x2apic)
 		apic_mmio = map_device(base & PTE_ADDR, PAGE_SIZE);
 	vector_set_handler(VECTOR_ERROR, error_interrupt);
+	pic_disable();
 	set_bit(0, cpu_present_map.bits);
 	set_bit(0, cpu_online_map.bits);
 	apic_init_cpu();

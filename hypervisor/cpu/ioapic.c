@@ -166,7 +166,7 @@ int ioapic_guest_write(uint64_t base, uint32_t reg, uint32_t value)
 
 /* ---- start ---- */
 
-static void pic_disable(void)
+void pic_disable(void)
 {
 	/* Away from the exceptions' vectors, should one come all the same. */
 	outb(0x20, 0x11);
@@ -206,7 +206,6 @@ void ioapic_init(void)
 	unsigned int i;
 
 	irqs_init();
-	pic_disable();
 	for (i = 0; i < acpi.nr_ioapics; i++)
 		ioapic_add(&acpi.ioapic[i]);
 	gsi_descs = xzalloc_array(struct irq_desc, MAX(gsi_count, 1));
