@@ -13,8 +13,20 @@
 struct boot_info boot_info;
 static char module_cmdline[ARRAY_SIZE(boot_info.module)][CMDLINE_MAX];
 
+/* GRUB 2 leaves the image's name away; others (QEMU) put it first. */
+static bool name_comes_first(void)
+{
+	return strncmp(boot_info.loader, "GRUB ", 5) || boot_info.loader[5] < '1';
+}
+
 static void set_cmdline(char *to, size_t room, const char *from)
 {
+	if (name_comes_first()) {
+		while (*from && *from != ' ')
+			from++;
+	}
+	while (*from == ' ')
+		from++;
 	if (strcopy(to, from, room) >= room)
 		printk(LOG_WARN, "a command line is longer than %zu bytes: cut\n", room - 1);
 }
@@ -102,10 +114,10 @@ static void mb1_framebuffer(const struct mb1_info *m)
 
 static void mb1_parse(const struct mb1_info *m)
 {
-	if (m->flags & MB1_CMDLINE)
-		set_cmdline(boot_info.cmdline, sizeof(boot_info.cmdline), text_at(m->cmdline));
 	if (m->flags & MB1_LOADER)
 		strcopy(boot_info.loader, text_at(m->boot_loader_name), sizeof(boot_info.loader));
+	if (m->flags & MB1_CMDLINE)
+		set_cmdline(boot_info.cmdline, sizeof(boot_info.cmdline), text_at(m->cmdline));
 	if (m->flags & MB1_MODULES) {
 		const struct mb1_module *mod = maddr_to_virt(m->mods_addr);
 
@@ -221,13 +233,17 @@ static void mb2_parse(const char *info)
 {
 	const char *end = info + *(const uint32_t *)info;
 
-	for (const char *p = info + 8; p + 8 <= end;) {
-		const struct mb2_tag *t = (const void *)p;
+	/* The loader's name first: what its command lines begin with depends on it. */
+	for (int pass = 0; pass < 2; pass++) {
+		for (const char *p = info + 8; p + 8 <= end;) {
+			const struct mb2_tag *t = (const void *)p;
 
-		if (t->type == MB2_END || t->size < 8)
-			break;
-		mb2_tag(t);
-		p += ROUND_UP(t->size, 8);
+			if (t->type == MB2_END || t->size < 8)
+				break;
+			if ((t->type == MB2_LOADER) == (pass == 0))
+				mb2_tag(t);
+			p += ROUND_UP(t->size, 8);
+		}
 	}
 }
 

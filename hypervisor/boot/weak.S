@@ -8,5 +8,5 @@
 	jmp missing
 .Lname\@: .asciz "\name"
 .endm
-	.include "hypervisor/boot/weak.inc"
+#include "weak.inc"
 	.section .note.GNU-stack, "", @progbits
