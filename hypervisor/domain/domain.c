@@ -191,8 +191,9 @@ void domains_init(void)
 	dom_xen = special(DOMID_XEN);
 	dom_io = special(DOMID_IO);
 	dom_idle = special(DOMID_IDLE);
-	dom_idle->max_vcpus = nr_cpus;
-	dom_idle->vcpu = xzalloc_array(struct vcpu *, nr_cpus);
+	/* A vcpu for each CPU that may yet be started. */
+	dom_idle->max_vcpus = MIN(MAX(acpi.nr_cpus, 1u), (unsigned int)NR_CPUS);
+	dom_idle->vcpu = xzalloc_array(struct vcpu *, dom_idle->max_vcpus);
 	/* Idle vcpus have windows for map_frame() too. */
 	if (!dom_idle->vcpu || perdomain_create(dom_idle))
 		panic("no memory for the idle domain");
