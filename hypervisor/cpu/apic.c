@@ -9,6 +9,7 @@
 #include "hypervisor/cpu/percpu.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/mm/mm.h"
+#include "hypervisor/sched/softirq.h"
 #include "hypervisor/sched/timer.h"
 
 #define MSR_APIC_BASE    0x1b
@@ -249,5 +250,6 @@ void apic_init(void)
 	set_bit(0, cpu_present_map.bits);
 	set_bit(0, cpu_online_map.bits);
 	apic_init_cpu();
+	smp_prepare();
 	printk(LOG_INFO, "APIC: %s, id %u\n", x2apic ? "x2APIC" : "xAPIC", apic_id());
 }

@@ -127,6 +127,7 @@ static void ap_main(void)
 	unsigned int cpu = this_cpu;
 
 	write_cr3(idle_root);
+	current = per_cpu(idle_vcpu, cpu);
 	cpu_setup();
 	gdt_load();
 	idt_load();
@@ -134,8 +135,6 @@ static void ap_main(void)
 	pv_entry_init_cpu();
 	apic_init_cpu();
 	time_init_cpu();
-	timers_init_cpu(cpu);
-	sched_init_cpu(cpu);
 	set_bit(cpu, cpu_online_map.bits);
 	irq_enable();
 	idle_loop();
@@ -241,24 +240,36 @@ static bool ap_wait(unsigned int cpu, stime_t ns)
 	return cpu_online(cpu);
 }
 
-static bool ap_start(unsigned int cpu, struct trampoline_data *data, uint8_t page)
+/* All of it that can be done from here. Its stack pointer, or NULL. */
+static void *ap_prepare(unsigned int cpu)
 {
-	uint32_t id = cpu_to_apicid[cpu];
-	char *stack;
 	uint64_t *top;
+	char *stack;
 
 	if (percpu_alloc(cpu))
-		return false;
+		return NULL;
 	stack = stack_alloc(cpu);
 	if (!stack)
-		return false;
+		return NULL;
 	gdt_init_cpu(cpu, stack);
+	timers_init_cpu(cpu);
+	sched_init_cpu(cpu);
 	if (!idle_vcpu_create(cpu))
-		return false;
+		return NULL;
 	/* As if called, from nowhere. */
 	top = (uint64_t *)((uint64_t)(stack + STACK_SIZE - sizeof(struct cpu_info)) & ~15ull);
 	*--top = 0;
-	data->stack = (uint64_t)top;
+	return top;
+}
+
+static bool ap_start(unsigned int cpu, struct trampoline_data *data, uint8_t page)
+{
+	uint32_t id = cpu_to_apicid[cpu];
+	void *stack = ap_prepare(cpu);
+
+	if (!stack)
+		return false;
+	data->stack = (uint64_t)stack;
 	smp_mb();
 
 	apic_send_init(id);
@@ -268,6 +279,15 @@ static bool ap_start(unsigned int cpu, struct trampoline_data *data, uint8_t pag
 		return true;
 	apic_send_startup(id, page); /* one that has started does not see it */
 	return ap_wait(cpu, SECONDS(5));
+}
+
+void smp_prepare(void)
+{
+	unsigned int i, n = 1;
+
+	for (i = 0; i < acpi.nr_cpus; i++)
+		n += acpi.cpu[i].enabled && acpi.cpu[i].apic_id != cpu_to_apicid[0];
+	nr_cpus = MAX(MIN(n, MIN(NR_CPUS, (unsigned int)opt_maxcpus)), 1);
 }
 
 void smp_boot_cpus(void)
@@ -281,21 +301,20 @@ void smp_boot_cpus(void)
 	vector_set_handler(VECTOR_CALL_FUNCTION, call_interrupt);
 	tlb_init();
 	idle_root = image_to_maddr(idle_l4);
-	if (acpi.nr_cpus < 2 || opt_maxcpus == 1)
+	if (nr_cpus == 1)
 		goto out;
 	if (!page || ap_tables_make(&tables)) {
 		printk(LOG_ERR, "no memory to start other CPUs with\n");
 		goto out;
 	}
 	data = trampoline_copy(page, &tables);
-	for (i = 0; i < acpi.nr_cpus; i++) {
+	for (i = cpu = 0; i < acpi.nr_cpus; i++) {
 		const struct acpi_cpu *c = &acpi.cpu[i];
 
 		if (!c->enabled || c->apic_id == cpu_to_apicid[0])
 			continue;
-		if (nr_cpus >= NR_CPUS || nr_cpus >= (unsigned int)opt_maxcpus)
+		if (++cpu >= nr_cpus)
 			break;
-		cpu = nr_cpus++;
 		cpu_to_apicid[cpu] = c->apic_id;
 		if (!ap_start(cpu, data, (uint8_t)(page >> PAGE_SHIFT))) {
 			/* It may still come up: what it would use then is not freed. */
