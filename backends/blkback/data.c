@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "backends/blkback/copy.h"
 #include "backends/blkback/request.h"
 
 /* ---- choosing ---- */
@@ -179,24 +178,6 @@ void data_describe(struct vbd_queue *q, struct vbd_request *req)
 
 /* ---- moving ---- */
 
-static void move_persistent(struct vbd_queue *q, struct vbd_request *req)
-{
-	const struct blkif_piece *p = req->pieces, *end = p + req->nr_pieces;
-	const struct grant_cache *cache = &q->cache;
-	const uint32_t *held = req->held;
-	char *data = pool_data(q, req);
-
-	if (req->op == ENGINE_READ)
-		for (; p != end; data += p++->length)
-			copy_data(grant_cache_page(cache, *held++) + p->offset, data,
-				  p->length);
-	else
-		for (; p != end; data += p++->length)
-			copy_data(data, grant_cache_page(cache, *held++) + p->offset,
-				  p->length);
-	metric_add(q->metrics, METRIC_COPIED_BYTES, req->bytes);
-}
-
 /* Do the queued segments now; a segment that failed fails its request. */
 static void copy_segments(struct vbd_queue *q)
 {
@@ -275,7 +256,7 @@ static void queue_copies(struct vbd_queue *q, struct vbd_request *req)
 bool data_move(struct vbd_queue *q, struct vbd_request *req)
 {
 	if (req->path == DATA_POOL_PERSISTENT) {
-		move_persistent(q, req);
+		data_move_persistent(q, req, pool_data(q, req), req->op == ENGINE_READ);
 	} else if (req->path == DATA_POOL_COPY) {
 		queue_copies(q, req);
 		return false;

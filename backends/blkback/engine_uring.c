@@ -58,6 +58,7 @@ struct engine_uring {
 	struct engine_done done;
 	uint32_t piece;                     /* bytes an I/O may have before it is split */
 	unsigned int room;                  /* completions of I/O there is place for */
+	unsigned int queued;                /* I/O since the kernel last took all */
 	unsigned int extra;                 /* pieces in flight beyond one an I/O */
 	bool pool_registered, page_buffers; /* see register_pool() */
 	bool plain_discard, ring_fd_registered;
@@ -83,7 +84,7 @@ static void count_syscall(struct engine_uring *u)
 }
 
 /* A submission entry. Hands what is queued to the kernel when there is none free. */
-static struct io_uring_sqe *get_sqe(struct engine_uring *u)
+static inline struct io_uring_sqe *get_sqe(struct engine_uring *u)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(u->ring);
 
@@ -241,6 +242,7 @@ static void uring_commit(struct engine *e)
 {
 	struct engine_uring *u = uring_of(e);
 
+	u->queued = 0;
 	if (!io_uring_sq_ready(u->ring))
 		return;
 	count_syscall(u);
@@ -254,8 +256,9 @@ static int uring_submit(struct engine *e, struct engine_io *io)
 	if (e->inflight >= e->depth || e->inflight + u->extra >= u->room)
 		return -EAGAIN;
 	/* Not before there is another: the last batch goes with wait(). */
-	if (io_uring_sq_ready(u->ring) >= BATCH)
+	if (u->queued >= BATCH)
 		uring_commit(e);
+	u->queued++;
 	memset(io->private, 0, sizeof(io->private));
 	if (io->pooled && io->op <= ENGINE_WRITE && io->length <= u->piece) {
 		/* What nearly every request is. */
@@ -444,6 +447,7 @@ static void enter(struct engine_uring *u, unsigned int want, uint64_t timeout_ns
 	struct io_uring_cqe *cqe;
 
 	count_syscall(u);
+	u->queued = 0;
 	if (timeout_ns == ENGINE_POLL)
 		io_uring_submit_and_get_events(u->ring);
 	else if (timeout_ns == ENGINE_SLEEP)

@@ -2,10 +2,10 @@
 /*
  * The short way for what nearly every request is: a read or write of whole blocks,
  * through the pool, all of whose pages are mapped, with nothing it must wait for. It is
- * checked as every request is (ring/blkif.h), and when it has been started it is just
- * as request.c and data.c would have left it: from there on there is one way. What it
- * is not sure of it leaves to them, with nothing held.
+ * checked as every request is (ring/blkif.h); what is not sure of it is left to
+ * request.c and data.c, with nothing held, and so is what the engine could not do.
  */
+#include "backends/blkback/answer.h"
 #include "backends/blkback/request.h"
 
 bool plain_possible(const struct vbd_queue *q)
@@ -37,26 +37,25 @@ static inline bool hold(struct vbd_queue *q, struct vbd_request *req, uint32_t n
 	return false;
 }
 
-static inline void describe(struct vbd_queue *q, struct vbd_request *req, bool write,
-			    uint64_t offset, uint64_t bytes)
+static inline void submit(struct vbd_queue *q, struct vbd_request *req, bool write,
+			  uint64_t offset, uint64_t bytes)
 {
-	req->op = write ? ENGINE_WRITE : ENGINE_READ;
-	req->offset = req->block_start = offset;
-	req->bytes = bytes;
-	req->block_end = offset + bytes;
-	req->path = DATA_POOL_PERSISTENT;
-	req->phase = PHASE_DATA;
-	req->barrier = req->flush_first = req->rmw = false;
-	req->limited = req->ranged = req->copy_failed = false;
-	req->one.iov_base = pool_at(&q->pool, req->pool_first);
+	char *data = pool_at(&q->pool, req->pool_first);
+
+	if (write)
+		data_move_persistent(q, req, data, false);
+	req->plain = true;
+	req->one.iov_base = data;
 	req->one.iov_len = bytes;
-	req->io.op = req->op;
+	req->io.op = write ? ENGINE_WRITE : ENGINE_READ;
 	req->io.fua = false;
 	req->io.pooled = true;
 	req->io.offset = offset;
 	req->io.length = bytes;
 	req->io.iov = &req->one;
 	req->io.nr_iov = 1;
+	q->active++;
+	queue_submit(q, req);
 }
 
 static inline bool start(struct vbd_queue *q, struct vbd_request *req,
@@ -79,11 +78,7 @@ static inline bool start(struct vbd_queue *q, struct vbd_request *req,
 		return false;
 	req->nr_pieces = r->nr_segments;
 	req->pool_pages = pages;
-	describe(q, req, r->op == BLKIF_OP_WRITE, offset, bytes);
-	q->active++;
-	if (req->op == ENGINE_WRITE)
-		data_move(q, req);
-	queue_submit(q, req);
+	submit(q, req, r->op == BLKIF_OP_WRITE, offset, bytes);
 	return true;
 }
 
@@ -113,4 +108,33 @@ bool plain_start(struct vbd_queue *q, struct vbd_request *req)
 	    blkif_check(r, d->max_segments))
 		return false;
 	return r->indirect ? start_indirect(q, req) : start(q, req, r->seg);
+}
+
+/* As request.c and data.c would have left it. */
+static void make_ordinary(struct vbd_request *req)
+{
+	req->plain = false;
+	req->op = req->io.op;
+	req->offset = req->block_start = req->io.offset;
+	req->bytes = req->io.length;
+	req->block_end = req->offset + req->bytes;
+	req->path = DATA_POOL_PERSISTENT;
+	req->phase = PHASE_DATA;
+	req->barrier = req->flush_first = req->rmw = false;
+	req->limited = req->ranged = req->copy_failed = false;
+	req->refused = BLKIF_RSP_OKAY;
+}
+
+void plain_continue(struct vbd_queue *q, struct vbd_request *req)
+{
+	if (req->io.result) {
+		make_ordinary(req);
+		request_continue(q, req);
+		return;
+	}
+	if (req->io.op == ENGINE_READ)
+		data_move_persistent(q, req, pool_at(&q->pool, req->pool_first), true);
+	grant_cache_put(&q->cache, req->held, req->nr_pieces);
+	pool_put(&q->pool, req->pool_first, req->pool_pages);
+	answer(q, req, req->io.op, req->io.length, BLKIF_RSP_OKAY);
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "backends/blkback/answer.h"
 #include "backends/blkback/request.h"
 
 /* Pool pages by default: a good part of what a ring of ordinary requests can ask. */
@@ -72,69 +73,20 @@ static bool collect(struct vbd_queue *q)
 		return false;
 	q->now = fast_clock_now(&q->clock);
 	for (; io; io = next) {
+		struct vbd_request *req =
+			(struct vbd_request *)((char *)io -
+					       offsetof(struct vbd_request, io));
+
 		next = io->next;
-		request_continue(
-			q, (struct vbd_request *)((char *)io -
-						  offsetof(struct vbd_request, io)));
+		if (req->plain)
+			plain_continue(q, req);
+		else
+			request_continue(q, req);
 	}
 	return true;
 }
 
 /* ---- answering ---- */
-
-static void count_response(struct vbd_queue *q, const struct vbd_request *req,
-			   int16_t status)
-{
-	if (status != BLKIF_RSP_OKAY) {
-		metric_add(q->metrics, METRIC_ERRORS, 1);
-	} else if (req->op == ENGINE_READ) {
-		metric_add(q->metrics, METRIC_RX_OPS, 1);
-		metric_add(q->metrics, METRIC_RX_BYTES, req->bytes);
-	} else if (req->op == ENGINE_WRITE) {
-		metric_add(q->metrics, METRIC_TX_OPS, 1);
-		metric_add(q->metrics, METRIC_TX_BYTES, req->bytes);
-	} else {
-		metric_add(q->metrics,
-			   req->op == ENGINE_FLUSH ? METRIC_FLUSHES : METRIC_DISCARDS, 1);
-	}
-}
-
-/*
- * What was fetched in one round and collected in one took equally long: such
- * requests are entered in the histogram together, when the responses are published.
- */
-static void latency_flush(struct vbd_queue *q)
-{
-	if (q->latency_count)
-		metrics_latencies(q->metrics, q->latency, q->latency_count);
-	q->latency_count = 0;
-}
-
-static void count_latency(struct vbd_queue *q, const struct vbd_request *req)
-{
-	uint64_t ns = q->now > req->started ? q->now - req->started : 0;
-
-	if (ns != q->latency)
-		latency_flush(q);
-	q->latency = ns;
-	q->latency_count++;
-}
-
-/* Keeps the order of stores that vbd_state.h promises to a successor. */
-static void respond(struct vbd_queue *q, struct vbd_request *req, int16_t status)
-{
-	const struct blkif_req *r = &req->rec->req;
-
-	if (!q->broken) {
-		blkif_respond(&q->ring, r->id, r->op, status);
-		atomic_signal_fence(memory_order_release);
-		q->ring_state->rsp_prod_pvt = q->ring.rsp_prod_pvt;
-	}
-	atomic_signal_fence(memory_order_release);
-	req->rec->busy = 0;
-	req->next = q->free;
-	q->free = req;
-}
 
 void queue_finish(struct vbd_queue *q, struct vbd_request *req, int16_t status)
 {
@@ -143,15 +95,12 @@ void queue_finish(struct vbd_queue *q, struct vbd_request *req, int16_t status)
 		ranges_put(q->disk->ranges, &req->range, q->setup.index);
 	if (q->barrier == req)
 		q->barrier = NULL;
-	q->active--;
-	count_response(q, req, status);
-	count_latency(q, req);
-	respond(q, req, status);
+	answer(q, req, req->op, req->bytes, status);
 }
 
 static void push(struct vbd_queue *q)
 {
-	latency_flush(q);
+	answer_latencies(q);
 	if (q->broken || !ring_back_push(&q->ring))
 		return;
 	metric_add(q->metrics, METRIC_EVENTS_OUT, 1);

@@ -159,7 +159,7 @@ static void parse_init(struct vbd_request *req)
 	req->bytes = req->offset = req->block_start = req->block_end = 0;
 	req->barrier = req->flush_first = req->rmw = false;
 	req->limited = req->ranged = req->copy_failed = false;
-	req->io.fua = false;
+	req->plain = req->io.fua = false;
 	req->path = DATA_NONE;
 	req->pool_pages = 0;
 }

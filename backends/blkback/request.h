@@ -9,6 +9,7 @@
 
 #include <xengnttab.h>
 
+#include "backends/blkback/copy.h"
 #include "backends/blkback/fast_clock.h"
 #include "backends/blkback/grant_cache.h"
 #include "backends/blkback/pool.h"
@@ -54,6 +55,7 @@ struct vbd_request {
 	bool ranged;  /* is in disk->ranges */
 	bool rmw;
 	bool copy_failed;
+	bool plain;      /* goes the short way: most fields above are not set */
 	int16_t refused; /* status to answer without doing anything; 0: go */
 	struct vbd_range range;
 	struct iovec one;
@@ -179,8 +181,8 @@ void request_copied(struct vbd_queue *q, struct vbd_request *req);
  * Map what is missing of @req, whose first @from pieces are held, and hold them all.
  * False: none is held. With it those of the waiting requests behind @req are mapped.
  */
-__attribute__((noinline, cold)) bool
-hold_missing(struct vbd_queue *q, struct vbd_request *req, uint32_t from);
+__attribute__((noinline, cold)) bool hold_missing(struct vbd_queue *q,
+						  struct vbd_request *req, uint32_t from);
 
 /* Map the indirect pages that had to be copied this time. */
 __attribute__((noinline, cold)) void
@@ -197,6 +199,9 @@ bool plain_possible(const struct vbd_queue *q);
  */
 bool plain_start(struct vbd_queue *q, struct vbd_request *req);
 
+/* The same as request_continue() for what plain_start() started. */
+void plain_continue(struct vbd_queue *q, struct vbd_request *req);
+
 /* ---- data.c ---- */
 
 /*
@@ -211,6 +216,29 @@ void data_release(struct vbd_queue *q, struct vbd_request *req);
  * True: done. False: segments were queued, request_copied() will be called.
  */
 bool data_move(struct vbd_queue *q, struct vbd_request *req);
+
+/*
+ * Move @req's data between its persistent pages and @data: the guest's to us, or back.
+ */
+static inline void data_move_persistent(struct vbd_queue *q,
+					const struct vbd_request *req, char *data,
+					bool to_guest)
+{
+	const struct blkif_piece *p = req->pieces, *end = p + req->nr_pieces;
+	const uint32_t *held = req->held;
+	uint64_t bytes = 0;
+
+	for (; p != end; data += p++->length) {
+		char *page = grant_cache_page(&q->cache, *held++) + p->offset;
+
+		if (to_guest)
+			copy_data(page, data, p->length);
+		else
+			copy_data(data, page, p->length);
+		bytes += p->length;
+	}
+	metric_add(q->metrics, METRIC_COPIED_BYTES, bytes);
+}
 
 /* Point req->io at the data. */
 void data_describe(struct vbd_queue *q, struct vbd_request *req);
