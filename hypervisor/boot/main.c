@@ -50,6 +50,7 @@ static void start_memory(void)
 	e820_print();
 	e820_give_memory();
 	mm_init();
+	stack_guard(boot_stack);
 }
 
 /* On the reset stack, with dom0 to be scheduled. */

@@ -4,6 +4,7 @@
  * used for anything else. Everything is in the low 4 GiB, which the direct map covers.
  */
 #include "hypervisor/boot/multiboot.h"
+#include "hypervisor/cpu/setup.h"
 #include "hypervisor/mm/frame.h"
 
 #define MB1_LOADER_MAGIC 0x2badb002
@@ -197,6 +198,15 @@ static void mb2_framebuffer(const struct mb2_tag *t)
 	boot_info.framebuffer.blue_size = t->framebuffer.color[5];
 }
 
+/* The tag holds a copy, in memory that will be used again. */
+static void copy_rsdp(const struct mb2_tag *t)
+{
+	static char rsdp[64] __attribute__((aligned(16)));
+
+	memcpy(rsdp, t->text, MIN(t->size - 8, sizeof(rsdp)));
+	boot_info.rsdp = image_to_maddr(rsdp);
+}
+
 static void mb2_tag(const struct mb2_tag *t)
 {
 	switch (t->type) {
@@ -218,13 +228,12 @@ static void mb2_tag(const struct mb2_tag *t)
 	case MB2_EFI64:
 		boot_info.efi = true;
 		break;
-	case MB2_RSDP1:
-		if (boot_info.rsdp)
-			break; /* the newer one wins */
-		boot_info.rsdp = virt_to_maddr(t->text);
+	case MB2_RSDP1: /* of both kinds the newer one wins */
+		if (!boot_info.rsdp)
+			copy_rsdp(t);
 		break;
 	case MB2_RSDP2:
-		boot_info.rsdp = virt_to_maddr(t->text);
+		copy_rsdp(t);
 		break;
 	}
 }

@@ -55,7 +55,14 @@ int percpu_alloc(unsigned int cpu)
 	return 0;
 }
 
-/* The direct map aligns an allocation to its size, as cpu_info() needs. */
+/* Overflowing the stack proper is a fault (#DF, on its own page), not other memory's loss. */
+void stack_guard(void *stack)
+{
+	hv_unmap((uint64_t)stack + STACK_GUARD_PAGE * PAGE_SIZE, 1);
+}
+
+/* The direct map aligns an allocation to its size, as cpu_info() needs. Not given back:
+ * its guard page has no mapping. */
 void *stack_alloc(unsigned int cpu)
 {
 	char *stack = heap_pages(STACK_ORDER);
@@ -66,5 +73,6 @@ void *stack_alloc(unsigned int cpu)
 	info = (struct cpu_info *)(stack + STACK_SIZE) - 1;
 	info->cpu = cpu;
 	info->percpu_offset = percpu_offset[cpu];
+	stack_guard(stack);
 	return stack;
 }

@@ -48,6 +48,8 @@ void idt_load(void);
 void percpu_init_boot(void); /* first of all */
 int percpu_alloc(unsigned int cpu);  /* variables and GDT page; 0/-ENOMEM */
 void *stack_alloc(unsigned int cpu); /* lowest address; cpu_info on top filled; NULL */
+void stack_guard(void *stack); /* unmap the page between the interrupt stacks and the stack */
+#define STACK_GUARD_PAGE 4
 extern char boot_stack[];
 
 /* ---- exceptions ---- */
