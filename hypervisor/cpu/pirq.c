@@ -292,6 +292,20 @@ int pirq_eoi(struct domain *d, unsigned int pirq)
 	return 0;
 }
 
+int pirq_eoi_all(struct domain *d)
+{
+	struct pirq *p = pirq_lock(d, 0);
+	unsigned int i;
+
+	if (!p)
+		return 0;
+	for (i = 0; i < d->pirqs->n; i++)
+		if (p[i].bound)
+			irq_guest_eoi(p[i].irq, d);
+	pirq_unlock(d);
+	return 0;
+}
+
 int pirq_status(struct domain *d, unsigned int pirq, uint32_t *flags)
 {
 	struct pirq *p = pirq_lock(d, pirq);

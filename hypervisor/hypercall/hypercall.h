@@ -43,6 +43,7 @@ long do_vcpu_op(int cmd, unsigned int vcpuid, uint64_t arg);
 long do_set_timer_op(int64_t timeout);
 /* ---- physdev.c, platform.c ---- */
 long do_physdev_op(int cmd, uint64_t arg);
+long do_physdev_op_compat(uint64_t uop);
 long do_platform_op(uint64_t op);
 /* ---- domctl.c, domctl_*.c, sysctl.c, sysctl_*.c ---- */
 long do_domctl(uint64_t op);
