@@ -22,6 +22,7 @@ static struct {
 
 void tlb_flush_local(void)
 {
+	tlb_note_flush();
 	write_cr3(read_cr3());
 }
 
@@ -30,6 +31,7 @@ void tlb_flush_local_global(void)
 	unsigned long flags = irq_save();
 	uint64_t cr4 = read_cr4();
 
+	tlb_note_flush();
 	if (cr4 & CR4_PGE) {
 		write_cr4(cr4 & ~CR4_PGE);
 		write_cr4(cr4);

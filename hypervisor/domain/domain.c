@@ -172,6 +172,7 @@ void domain_free(void *arg)
 		domain_put(d->target);
 	xfree(d->node_affinity);
 	xfree(d->poll_mask);
+	xfree(d->memory_map);
 	xfree(d->vcpu);
 	heap_free(d, 0);
 }
@@ -190,6 +191,7 @@ void domains_init(void)
 {
 	dom_xen = special(DOMID_XEN);
 	dom_io = special(DOMID_IO);
+	mm_set_io_owner(dom_io);
 	dom_idle = special(DOMID_IDLE);
 	/* A vcpu for each CPU that may yet be started. */
 	dom_idle->max_vcpus = MIN(MAX(acpi.nr_cpus, 1u), (unsigned int)NR_CPUS);

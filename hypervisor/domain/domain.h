@@ -46,6 +46,8 @@ struct domain {
 	uint32_t tot_pages, max_pages, outstanding_pages, extra_pages, xenheap_pages;
 	uint32_t shr_pages, paged_pages;
 	uint64_t max_gfn;             /* XENMEM_maximum_gpfn */
+	void *memory_map;             /* XENMEM_set_memory_map, as the BIOS gives it */
+	uint32_t nr_memory_map;
 
 	uint32_t max_vcpus;
 	struct vcpu **vcpu;

@@ -31,7 +31,7 @@ static int vcpu_fill(struct vcpu *v, unsigned int cpu)
 	int rc;
 
 	info_init(v);
-	if ((rc = fpu_vcpu_init(v)) || (rc = event_vcpu_init(v)))
+	if ((rc = perdomain_vcpu_init(v)) || (rc = fpu_vcpu_init(v)) || (rc = event_vcpu_init(v)))
 		return rc;
 	rc = sched_vcpu_init(v, cpu);
 	if (rc || !d->ops)

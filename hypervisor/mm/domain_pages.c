@@ -19,6 +19,16 @@ static void list_append(struct domain *d, struct frame *f)
 	d->last_page = n;
 }
 
+static void list_append_all(struct domain *d, struct frame *f, uint64_t n)
+{
+	for (; n; n--, f++) {
+		list_append(d, f);
+		frame_set_owner(f, d);
+		/* From here on others may take references. */
+		atomic_store(&f->count, FRAME_ALLOCATED | 1);
+	}
+}
+
 static void list_remove(struct domain *d, struct frame *f)
 {
 	*(f->prev ? &frame_table[f->prev].next : &d->first_page) = f->next;
@@ -36,12 +46,7 @@ static bool assign(struct domain *d, struct frame *f, uint64_t n)
 	     (d->tot_pages || domain_ref(d));
 	if (ok) {
 		d->tot_pages += (uint32_t)n;
-		for (uint64_t i = 0; i < n; i++) {
-			list_append(d, &f[i]);
-			frame_set_owner(&f[i], d);
-			/* From here on others may take references. */
-			atomic_store(&f[i].count, FRAME_ALLOCATED | 1);
-		}
+		list_append_all(d, f, n);
 	}
 	spin_unlock(&d->page_lock);
 	return ok;
@@ -72,23 +77,63 @@ struct frame *frames_alloc(struct domain *d, unsigned int order, unsigned int no
 	return NULL;
 }
 
+/* The struct's reference goes with the last page. Lock held on entry, not on return. */
+static void lower_tot_pages(struct domain *d, uint64_t n)
+{
+	bool last;
+
+	d->tot_pages -= (uint32_t)n;
+	last = !d->tot_pages;
+	spin_unlock(&d->page_lock);
+	if (last)
+		domain_put(d);
+}
+
 void frame_free_domain(struct frame *f)
 {
 	struct domain *d = frame_owner(f);
-	bool last;
 
 	spin_lock(&d->page_lock);
 	list_remove(d, f);
-	last = !--d->tot_pages;
-	spin_unlock(&d->page_lock);
-
 	m2p_set(frame_to_mfn(f), GFN(M2P_INVALID));
 	frame_set_owner(f, NULL);
 	f->type = 0;
 	atomic_store(&f->count, FRAME_HEAP);
 	buddy_free(f, 0);
-	if (last)
-		domain_put(d);
+	lower_tot_pages(d, 1);
+}
+
+bool frame_steal(struct domain *d, struct frame *f)
+{
+	uint64_t x;
+	bool ok;
+
+	if (!frame_get(f, d))
+		return false;
+	spin_lock(&d->page_lock);
+	x = (READ_ONCE(f->count) & FRAME_CACHE_MASK) | FRAME_ALLOCATED | 2; /* and ours */
+	ok = !(READ_ONCE(f->type) & FRAME_TYPE_COUNT_MASK) &&
+	     atomic_cmpxchg(&f->count, &x, FRAME_HEAP);
+	if (ok) {
+		list_remove(d, f);
+		frame_set_owner(f, NULL);
+	}
+	spin_unlock(&d->page_lock);
+	if (!ok)
+		frame_put(f);
+	return ok;
+}
+
+bool frames_unsteal(struct domain *d, struct frame *f, uint64_t n)
+{
+	spin_lock(&d->page_lock);
+	if (d->dying != ALIVE) {
+		lower_tot_pages(d, n);
+		return false;
+	}
+	list_append_all(d, f, n);
+	spin_unlock(&d->page_lock);
+	return true;
 }
 
 int domain_claim_pages(struct domain *d, uint64_t pages)

@@ -78,6 +78,8 @@ extern struct frame *frame_table;
 
 /* Whether @mfn is memory with an entry in the table. Check guests' numbers with this. */
 bool mfn_valid(mfn_t mfn);
+/* Its entry, bounded for speculation too; NULL: none. */
+struct frame *frame_lookup(mfn_t mfn);
 
 static inline struct frame *mfn_to_frame(mfn_t mfn)
 {

@@ -17,7 +17,12 @@ uint64_t max_frame;
 bool buddy_ready;
 static uint64_t machine_frames;
 static uint64_t chunk_valid[MAX_FRAMES / CHUNK_FRAMES / 64];
-static uint64_t m2p_valid[MAX_FRAMES / M2P_CHUNK_FRAMES / 64];
+static uint32_t m2p_chunk[MAX_FRAMES / M2P_CHUNK_FRAMES]; /* first frame; 0: none */
+
+struct frame *frame_lookup(mfn_t mfn)
+{
+	return mfn_valid(mfn) ? &frame_table[index_nospec(mfn.n, max_frame)] : NULL;
+}
 
 bool mfn_valid(mfn_t mfn)
 {
@@ -64,7 +69,7 @@ static void make_m2p_chunk(uint64_t chunk)
 	memset((char *)M2P_START + chunk * LARGE, 0xff, LARGE); /* M2P_INVALID */
 	if (hv_map(M2P_RO_START + chunk * LARGE, mfn, LARGE >> PAGE_SHIFT, PTE_HV_RO | PTE_US))
 		panic("no memory for the M2P");
-	set_bit(chunk, m2p_valid);
+	m2p_chunk[chunk] = (uint32_t)mfn.n;
 }
 
 static void make_tables(uint64_t start, uint64_t end)
@@ -75,7 +80,7 @@ static void make_tables(uint64_t start, uint64_t end)
 		if (!test_bit(c, chunk_valid))
 			make_frame_chunk(c);
 	for (c = start / M2P_CHUNK_FRAMES; c <= (end - 1) / M2P_CHUNK_FRAMES; c++)
-		if (!test_bit(c, m2p_valid))
+		if (!m2p_chunk[c])
 			make_m2p_chunk(c);
 	/* Memory, and the hypervisor's until the buddy allocator gets it. */
 	for (uint64_t n = start; n < end; n++)
@@ -108,6 +113,13 @@ void mm_init(void)
 	       direct_map_limit);
 }
 
+/* First frame of the @n-th 2 MiB of the M2P; 0: a hole. */
+mfn_t m2p_chunk_mfn(uint64_t n)
+{
+	return n < ARRAY_SIZE(m2p_chunk) ? MFN(m2p_chunk[index_nospec(n, ARRAY_SIZE(m2p_chunk))])
+					 : MFN(0);
+}
+
 uint64_t total_frames(void)
 {
 	return machine_frames;
@@ -122,9 +134,13 @@ void mm_give_back(uint64_t start, uint64_t end)
 		buddy_add(start >> PAGE_SHIFT, end >> PAGE_SHIFT);
 }
 
-/* Frames of the table that are not memory belong to dom_io. */
+/* Frames of the table that are not memory belong to dom_io. The M2P is for all to read,
+ * also as mapped from dom_xen by tools. */
 void mm_set_io_owner(const struct domain *owner)
 {
+	for (uint64_t c = 0; c < ARRAY_SIZE(m2p_chunk); c++)
+		for (uint64_t n = 0; m2p_chunk[c] && n < LARGE >> PAGE_SHIFT; n++)
+			share_frame_with(&frame_table[m2p_chunk[c] + n], NULL, false);
 	for (uint64_t n = 0; n < ROUND_UP(max_frame, CHUNK_FRAMES); n++) {
 		if (!test_bit(n / CHUNK_FRAMES, chunk_valid)) {
 			n += CHUNK_FRAMES - 1;

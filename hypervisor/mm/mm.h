@@ -18,8 +18,10 @@ void mm_init(void);
 /* RAM kept from the allocator at start-up (a module, start-up code): now free. */
 void mm_give_back(uint64_t start, uint64_t end);
 /* Entries of the frame table that are not memory (FRAME_FOREIGN_IO) become @dom_io's:
- * domains_init() calls it. */
+ * domains_init() calls it, with dom_xen there: the M2P becomes that one's to share. */
 void mm_set_io_owner(const struct domain *dom_io);
+/* First frame of the @n-th 2 MiB of the M2P; 0: a hole. */
+mfn_t m2p_chunk_mfn(uint64_t n);
 
 /* ---- buddy allocator (mm/buddy.c); LOCK_HEAP ---- */
 #define ORDER_4K  0
@@ -50,6 +52,13 @@ struct frame *frames_alloc(struct domain *d, unsigned int order, unsigned int no
 			   unsigned int bits, unsigned int flags);
 /* By the last frame_put(): off the list, scrub, back to the buddy allocator. */
 void frame_free_domain(struct frame *f);
+/*
+ * XENMEM_exchange. frame_steal(): take a frame to which @d alone has its one reference off
+ * @d; it becomes the hypervisor's, @d's counts stay. frames_unsteal(): give @d frames in
+ * the place of stolen ones; false: @d is dying, its count is lowered, they are yours.
+ */
+bool frame_steal(struct domain *d, struct frame *f);
+bool frames_unsteal(struct domain *d, struct frame *f, uint64_t n);
 /* Stake out memory for @d (XENMEM_claim_pages): 0, -ENOMEM, -EINVAL. */
 int domain_claim_pages(struct domain *d, uint64_t pages);
 uint64_t outstanding_claims(void);

@@ -182,3 +182,8 @@ void panic(const char *fmt, ...)
 	fputc('\n', stderr);
 	abort();
 }
+
+struct frame *frame_lookup(mfn_t mfn)
+{
+	return mfn_valid(mfn) ? &frame_table[mfn.n] : NULL;
+}

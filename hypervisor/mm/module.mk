@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: GPL-2.0-only
+include hypervisor/vars.mk
+
+MM_TEST := tests/unit/hv_machine.c hypervisor/lib/spinlock.c hypervisor/lib/bits.c \
+	$(addprefix hypervisor/mm/,buddy.c frame.c domain_pages.c tlb_stamp.c)
+
+$(eval $(call hv_test,buddy,tests/unit/hv_buddy.c $(MM_TEST)))
+$(eval $(call hv_test,frame,tests/unit/hv_frame.c $(MM_TEST)))
+$(eval $(call hv_test,xmalloc,tests/unit/hv_xmalloc.c $(MM_TEST) hypervisor/mm/xmalloc.c))
