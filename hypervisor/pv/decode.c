@@ -237,7 +237,7 @@ static uint8_t opcode(struct cursor *c, struct insn *in, uint8_t b)
 {
 	in->opcode = b;
 	if (b != 0x0f)
-		return in->mode64 || (b & 0xe7) != 0x06 ? one_byte[b] : X;
+		return one_byte[b];
 	in->map = MAP_0F;
 	b = in->opcode = (uint8_t)fetch(c, 1);
 	if (b != 0x38 && b != 0x3a)

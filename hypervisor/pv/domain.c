@@ -47,8 +47,7 @@ static int pv_vcpu_init(struct vcpu *v)
 
 static void pv_vcpu_destroy(struct vcpu *v)
 {
-	xfree(v->pv.iobmp);
-	v->pv.iobmp = NULL;
+	(void)v;
 }
 
 static mfn_t pv_translate(struct domain *d, gfn_t gfn)

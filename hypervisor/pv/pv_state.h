@@ -43,8 +43,8 @@ struct pv_vcpu {
 	uint16_t ds, es, fs, gs;
 	uint64_t debugreg[8], dr7_emul;
 	unsigned int iopl;
-	uint8_t *iobmp;
-	uint32_t iobmp_limit;
+	uint8_t *iobmp; /* PHYSDEVOP_set_iobitmap: the guest's address, read when it is asked */
+	uint32_t iobmp_limit; /* ports below it have a bit */
 
 	uint64_t *gdt_l1; /* slot 258's entries of its GDT's 16 pages, then its LDT's 16 */
 	mfn_t gdt_frame[14];

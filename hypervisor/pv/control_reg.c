@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Control registers of PV guests. Of CR0 a guest has TS, of CR4 a few bits; the rest reads
+ * as the machine's and cannot be changed. */
+#include "hypervisor/cpu/fpu.h"
+#include "hypervisor/cpu/policy.h"
+#include "hypervisor/pv/debugreg.h"
+#include "hypervisor/pv/emulate.h"
+#include "hypervisor/pv/segment.h"
+
+#define CR4_TSD      (1ull << 2)
+#define CR4_DE       (1ull << 3)
+#define CR4_PGE      (1ull << 7)
+#define CR4_FSGSBASE (1ull << 16)
+#define CR4_PCIDE    (1ull << 17)
+#define CR4_OSXSAVE  (1ull << 18)
+#define CR4_SMEP     (1ull << 20)
+#define CR4_SMAP     (1ull << 21)
+
+#define CR4_GUEST  (CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE)
+#define CR4_HIDDEN (CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP)
+
+uint64_t pv_guest_cr0(const struct vcpu *v)
+{
+	return (read_cr0() & ~(uint64_t)X86_CR0_TS) | (v->pv.ctrlreg[0] & X86_CR0_TS);
+}
+
+uint64_t pv_guest_cr4(uint64_t cr4)
+{
+	uint64_t guest = cr4 & CR4_GUEST;
+
+	/* What the machine has not cannot be switched on. */
+	guest &= cr4_features | CR4_TSD | CR4_DE;
+	return (cr4_features & ~(CR4_GUEST | CR4_HIDDEN)) | guest;
+}
+
+uint64_t pv_cr4_of(const struct vcpu *v)
+{
+	uint64_t cr4 = cr4_features | (v->pv.ctrlreg[4] & (CR4_TSD | CR4_DE));
+
+	/* FSGSBASE and OSXSAVE stay on: the switch uses them. */
+	if (v->domain->tsc.vtsc)
+		cr4 |= CR4_TSD;
+	return cr4;
+}
+
+bool pv_read_cr(struct vcpu *v, unsigned int n, uint64_t *value)
+{
+	switch (n) {
+	case 0:
+		*value = pv_guest_cr0(v);
+		return true;
+	case 2:
+		*value = v->info ? v->info->arch.cr2 : v->pv.ctrlreg[2];
+		return true;
+	case 3:
+		*value = mfn_to_maddr(v->pv.kernel_root);
+		return true;
+	case 4:
+		*value = v->pv.ctrlreg[4];
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void set_cr4(struct vcpu *v, uint64_t value)
+{
+	uint64_t cr4;
+
+	v->pv.ctrlreg[4] = pv_guest_cr4(value);
+	cr4 = pv_cr4_of(v);
+	if (cpu_info()->cr4 != cr4) {
+		cpu_info()->cr4 = cr4;
+		write_cr4(cr4);
+	}
+}
+
+bool pv_write_cr(struct vcpu *v, unsigned int n, uint64_t value)
+{
+	int rc;
+
+	switch (n) {
+	case 0:
+		if ((value ^ pv_guest_cr0(v)) & ~(uint64_t)X86_CR0_TS)
+			return false;
+		v->pv.ctrlreg[0] = value & X86_CR0_TS;
+		fpu_set_ts(value & X86_CR0_TS);
+		return true;
+	case 2:
+		v->pv.ctrlreg[2] = value;
+		if (v->info)
+			v->info->arch.cr2 = value;
+		return true;
+	case 3:
+		rc = pv_new_root(v, maddr_to_mfn(value & PTE_ADDR), false);
+		return !rc || rc == -ERESTART;
+	case 4:
+		set_cr4(v, value);
+		return true;
+	default:
+		return false;
+	}
+}
