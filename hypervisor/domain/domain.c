@@ -133,6 +133,7 @@ struct domain *domain_create(domid_t domid, const struct xen_domctl_createdomain
 	d->control = d->hardware = privileged;
 	d->ops = &pv_guest_ops;
 	d->max_pages = 0; /* XEN_DOMCTL_max_mem says */
+	d->pause_count = d->tools_pause_count = 1; /* until XEN_DOMCTL_unpausedomain */
 	*err = domain_fill(d, config);
 	if (!*err && !domain_list_add(d))
 		*err = -EEXIST;
@@ -199,6 +200,10 @@ void domains_init(void)
 	/* Idle vcpus have windows for map_frame() too. */
 	if (!dom_idle->vcpu || perdomain_create(dom_idle))
 		panic("no memory for the idle domain");
+	sched_init_cpu(0);
+	current = idle_vcpu_create(0);
+	if (!current)
+		panic("no memory for CPU 0's idle vcpu");
 }
 
 struct vcpu *idle_vcpu_create(unsigned int cpu)

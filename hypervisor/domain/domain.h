@@ -162,8 +162,8 @@ extern const struct guest_ops pv_guest_ops;
 
 extern struct domain *dom0, *dom_xen, *dom_io; /* pages of xen's, and device memory */
 
-void domains_init(void); /* idle domain, dom_xen, dom_io */
-/* As XEN_DOMCTL_createdomain; config NULL for the idle domain. NULL: *err. */
+void domains_init(void); /* idle domain with CPU 0's vcpu, dom_xen, dom_io */
+/* As XEN_DOMCTL_createdomain, paused by tools once; config NULL for the idle domain. NULL: *err. */
 struct xen_domctl_createdomain;
 struct domain *domain_create(domid_t domid, const struct xen_domctl_createdomain *config,
 			     bool privileged, int *err);
