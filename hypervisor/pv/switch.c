@@ -206,6 +206,11 @@ static void drop_loaded_ipi(void *unused)
 	irq_restore(flags);
 }
 
+void drop_lazy_state(void)
+{
+	drop_loaded_ipi(NULL);
+}
+
 void sync_vcpu_state(struct vcpu *v)
 {
 	static DEFINE_PER_CPU(struct cpumask, sync_mask);

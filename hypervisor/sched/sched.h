@@ -110,6 +110,8 @@ void context_switch(struct vcpu *prev, struct vcpu *next);
 void sched_context_saved(struct vcpu *prev);
 /* Save a vcpu's registers that are still on its CPU (lazy switch), to look at them. */
 void sync_vcpu_state(struct vcpu *v);
+/* Idle needs an address space of its own: save what this CPU still holds of a vcpu. */
+void drop_lazy_state(void);
 _Noreturn void idle_loop(void);
 
 #endif
