@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One entry of a grant table, from the guest's claim to a pinned frame. The guest's words
+ * are read once, and marked as being read or written by compare-and-exchange (version 1)
+ * or in a status word beside (version 2), so that the guest cannot take the grant back
+ * without seeing that it is in use.
+ */
+#include "hypervisor/grant/internal.h"
+
+#define PINS_MAX (UINT32_MAX / 2)
+
+/* What the guest's entry said when it was marked. */
+struct claim {
+	uint64_t gfn;
+	uint16_t start, length;
+	bool partial_page, transitive;
+	domid_t trans_domid;
+	grant_ref_t trans_ref;
+};
+
+static uint16_t marks(bool readonly)
+{
+	return readonly ? GTF_reading : GTF_reading | GTF_writing;
+}
+
+static int16_t mark_v1(const struct grant_table *t, grant_ref_t ref, domid_t ldom, bool readonly,
+		       struct claim *c)
+{
+	struct grant_entry_v1 *e = entry_v1(t, ref);
+	uint32_t *word = (uint32_t *)e, old = READ_ONCE(*word);
+
+	_Static_assert(offsetof(struct grant_entry_v1, domid) == 2, "flags and domid: a word");
+	for (unsigned int tries = 0; tries < 5; tries++) {
+		uint16_t flags = (uint16_t)old;
+
+		if ((flags & GTF_type_mask) != GTF_permit_access || old >> 16 != ldom ||
+		    (!readonly && (flags & GTF_readonly)))
+			return GNTST_general_error;
+		if (atomic_cmpxchg(word, &old, old | marks(readonly))) {
+			*c = (struct claim){.gfn = READ_ONCE(e->frame), .length = PAGE_SIZE};
+			return GNTST_okay;
+		}
+	}
+	return GNTST_general_error; /* the guest never leaves it alone */
+}
+
+static bool allowed_v2(uint32_t header, domid_t ldom, enum grant_use use, bool readonly)
+{
+	uint16_t flags = (uint16_t)header, type = flags & GTF_type_mask;
+
+	if (header >> 16 != ldom || (!readonly && (flags & GTF_readonly)))
+		return false;
+	if (type == GTF_transitive)
+		return use == GRANT_COPY;
+	return type == GTF_permit_access && (use == GRANT_COPY || !(flags & GTF_sub_page));
+}
+
+static int16_t mark_v2(const struct grant_table *t, grant_ref_t ref, domid_t ldom,
+		       enum grant_use use, bool readonly, struct claim *c)
+{
+	union grant_entry_v2 *e = entry_v2(t, ref);
+	grant_status_t *status = entry_status(t, ref);
+	const uint32_t *word = (const uint32_t *)e;
+	uint32_t header = READ_ONCE(*word);
+
+	if (!allowed_v2(header, ldom, use, readonly))
+		return GNTST_general_error;
+	/* Marked before it is looked at again: a guest that takes it back clears the flags,
+	 * then looks at the status. */
+	__atomic_fetch_or(status, marks(readonly), __ATOMIC_SEQ_CST);
+	header = READ_ONCE(*word);
+	if (!allowed_v2(header, ldom, use, readonly))
+		return GNTST_general_error; /* the caller takes the marks off */
+	*c = (struct claim){.length = PAGE_SIZE};
+	if ((header & GTF_type_mask) == GTF_transitive) {
+		c->transitive = true;
+		c->trans_domid = READ_ONCE(e->transitive.trans_domid);
+		c->trans_ref = READ_ONCE(e->transitive.gref);
+		return GNTST_okay;
+	}
+	c->gfn = READ_ONCE(e->full_page.frame);
+	if (header & GTF_sub_page) {
+		c->partial_page = true;
+		c->start = READ_ONCE(e->sub_page.page_off);
+		c->length = READ_ONCE(e->sub_page.length);
+	}
+	return GNTST_okay;
+}
+
+/* Take marks off that no pin stands for. Entry's lock held. */
+static void unmark(const struct grant_table *t, grant_ref_t ref, const struct active_entry *a)
+{
+	uint16_t off = 0;
+	uint16_t *word = t->version == 2 ? entry_status(t, ref) : &entry_v1(t, ref)->flags;
+
+	if (!a->writers)
+		off |= GTF_writing;
+	if (!a->writers && !a->readers)
+		off |= GTF_reading;
+	if (READ_ONCE(*word) & off)
+		__atomic_fetch_and(word, (uint16_t)~off, __ATOMIC_SEQ_CST);
+}
+
+/* The frame with the references of a pin. */
+static int16_t frame_pin(struct domain *rd, mfn_t mfn, bool readonly, struct frame **frame)
+{
+	struct frame *f;
+
+	if (!mfn_valid(mfn))
+		return GNTST_bad_page;
+	f = mfn_to_frame(MFN(index_nospec(mfn.n, max_frame)));
+	if (!frame_get(f, rd))
+		return GNTST_bad_page;
+	if (!readonly && frame_get_type(f, FRAME_WRITABLE)) {
+		frame_put(f);
+		return GNTST_general_error;
+	}
+	*frame = f;
+	return GNTST_okay;
+}
+
+static void frame_unpin(struct frame *f, bool readonly)
+{
+	if (readonly)
+		frame_put(f);
+	else
+		frame_put_and_type(f);
+}
+
+/* The first pin, or the first that writes: the guest's entry decides. */
+static int16_t claim_entry(struct domain *rd, grant_ref_t ref, domid_t ldom, enum grant_use use,
+			   bool readonly, struct active_entry *a)
+{
+	const struct grant_table *t = rd->grant_table;
+	struct claim c;
+	int16_t rc = t->version == 2 ? mark_v2(t, ref, ldom, use, readonly, &c) :
+				       mark_v1(t, ref, ldom, readonly, &c);
+
+	if (rc)
+		unmark(t, ref, a);
+	if (rc || a->readers || a->writers)
+		return rc; /* what it is was fixed by the first pin */
+	a->domid = ldom;
+	a->start = c.start;
+	a->length = c.length;
+	a->partial_page = c.partial_page;
+	a->transitive = c.transitive;
+	a->trans_domid = c.trans_domid;
+	a->trans_ref = c.trans_ref;
+	a->mfn = 0;
+	if (!c.transitive) {
+		mfn_t mfn = rd->ops->translate(rd, GFN(c.gfn));
+
+		if (!mfn_valid(mfn)) {
+			unmark(t, ref, a);
+			return GNTST_bad_page;
+		}
+		a->mfn = (uint32_t)mfn.n;
+	}
+	return GNTST_okay;
+}
+
+static int16_t pin_locked(struct grant_table *t, struct active_entry *a, domid_t ldom,
+			  enum grant_use use, struct grant_pin *pin)
+{
+	struct domain *rd = pin->rd;
+	int16_t rc;
+
+	if ((a->readers || a->writers) && a->domid != ldom)
+		return GNTST_general_error;
+	if (a->readers + a->writers >= PINS_MAX)
+		return GNTST_general_error;
+	if ((!a->readers && !a->writers) || (!pin->readonly && !a->writers)) {
+		rc = claim_entry(rd, pin->ref, ldom, use, pin->readonly, a);
+		if (rc)
+			return rc;
+	}
+	rc = GNTST_okay;
+	if (use == GRANT_MAP && (a->partial_page || a->transitive))
+		rc = GNTST_general_error;
+	else if (!a->transitive)
+		rc = frame_pin(rd, MFN(a->mfn), pin->readonly, &pin->frame);
+	if (rc) {
+		unmark(t, pin->ref, a);
+		return rc;
+	}
+	if (pin->readonly)
+		a->readers++;
+	else
+		a->writers++;
+	pin->start = a->start;
+	pin->length = a->length;
+	return GNTST_okay;
+}
+
+/* The references go before the marks: who sees no mark may use the frame as he likes. */
+void grant_unpin_ref(struct domain *rd, grant_ref_t ref, bool readonly)
+{
+	struct grant_table *t = rd->grant_table;
+	struct active_entry *a;
+
+	read_lock(&t->lock);
+	a = active_entry(t, ref);
+	spin_lock(&a->lock);
+	if (readonly)
+		a->readers--;
+	else
+		a->writers--;
+	if (!a->transitive)
+		frame_unpin(mfn_to_frame(MFN(a->mfn)), readonly);
+	unmark(t, ref, a);
+	spin_unlock(&a->lock);
+	read_unlock(&t->lock);
+}
+
+mfn_t grant_pinned_mfn(struct domain *rd, grant_ref_t ref)
+{
+	struct grant_table *t = rd->grant_table;
+	mfn_t mfn;
+
+	read_lock(&t->lock);
+	mfn = MFN(active_entry(t, ref)->mfn); /* does not change while it is pinned */
+	read_unlock(&t->lock);
+	return mfn;
+}
+
+/* Pin without following a transitive entry; *trans says where it leads. */
+static int16_t pin_direct(struct domain *rd, grant_ref_t ref, domid_t ldom, enum grant_use use,
+			  bool readonly, struct grant_pin *pin, struct active_entry *trans)
+{
+	struct grant_table *t = rd->grant_table;
+	struct active_entry *a;
+	int16_t rc = GNTST_bad_gntref;
+
+	*pin = (struct grant_pin){.rd = rd, .ref = ref, .readonly = readonly};
+	if (unlikely(!t))
+		return GNTST_bad_domain;
+	read_lock(&t->lock);
+	if (ref < nr_entries(t)) {
+		pin->ref = (grant_ref_t)index_nospec(ref, nr_entries(t));
+		a = active_entry(t, pin->ref);
+		spin_lock(&a->lock);
+		rc = pin_locked(t, a, ldom, use, pin);
+		trans->transitive = a->transitive;
+		trans->trans_domid = a->trans_domid;
+		trans->trans_ref = a->trans_ref;
+		spin_unlock(&a->lock);
+	}
+	read_unlock(&t->lock);
+	return rc;
+}
+
+/* @pin is of a transitive entry: pin what it leads to, as @pin->rd may use it. */
+static int16_t pin_through(struct grant_pin *pin, const struct active_entry *trans)
+{
+	struct domain *td = trans->trans_domid == pin->rd->domid ? NULL :
+								    domain_get(trans->trans_domid);
+	struct active_entry next;
+	struct grant_pin through;
+	int16_t rc = td ? GNTST_okay : GNTST_general_error;
+
+	if (td == pin->rd || (td && td->domid != trans->trans_domid))
+		rc = GNTST_general_error; /* neither itself nor DOMID_SELF, which is the caller */
+	if (!rc)
+		rc = pin_direct(td, trans->trans_ref, pin->rd->domid, GRANT_COPY, pin->readonly,
+				&through, &next);
+	if (!rc && next.transitive) { /* one step only */
+		grant_unpin_ref(td, through.ref, pin->readonly);
+		rc = GNTST_general_error;
+	}
+	if (rc) {
+		grant_unpin_ref(pin->rd, pin->ref, pin->readonly);
+		if (td)
+			domain_put(td);
+		return rc;
+	}
+	pin->frame = through.frame;
+	pin->start = through.start;
+	pin->length = through.length;
+	pin->trans_rd = td;
+	pin->trans_ref = through.ref;
+	return GNTST_okay;
+}
+
+int16_t grant_pin(struct domain *rd, grant_ref_t ref, domid_t ldom, enum grant_use use,
+		  bool readonly, struct grant_pin *pin)
+{
+	struct active_entry trans;
+	int16_t rc = pin_direct(rd, ref, ldom, use, readonly, pin, &trans);
+
+	if (rc || likely(!trans.transitive))
+		return rc;
+	return pin_through(pin, &trans);
+}
+
+void grant_unpin(const struct grant_pin *pin)
+{
+	grant_unpin_ref(pin->rd, pin->ref, pin->readonly);
+	if (pin->trans_rd) {
+		grant_unpin_ref(pin->trans_rd, pin->trans_ref, pin->readonly);
+		domain_put(pin->trans_rd);
+	}
+}
