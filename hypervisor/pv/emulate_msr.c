@@ -49,7 +49,9 @@ uint64_t pv_rdtsc(const struct vcpu *v)
 		return rdtsc();
 	/* Emulated: the guest's rate, from system time. */
 	t = (uint64_t)(now() - d->tsc.offset);
-	return d->tsc.khz ? (uint64_t)((unsigned __int128)t * d->tsc.khz / 1000000) : t;
+	if (!d->tsc.khz)
+		return t;
+	return t / 1000000 * d->tsc.khz + t % 1000000 * d->tsc.khz / 1000000;
 }
 
 static bool host_msr(uint32_t msr, uint64_t *value)
