@@ -2,8 +2,13 @@
 /* Memory and strings. The compiler may call the first four on its own. */
 #include "hypervisor/lib/lib.h"
 
-#ifndef HOST_TEST
-void *memcpy(void *to, const void *from, size_t n)
+#ifdef HOST_TEST
+#define NAME(f) hv_##f /* tests compare them with the host's */
+#else
+#define NAME(f) f
+#endif
+
+void *NAME(memcpy)(void *to, const void *from, size_t n)
 {
 	void *d = to;
 	size_t words = n / 8;
@@ -14,13 +19,13 @@ void *memcpy(void *to, const void *from, size_t n)
 	return to;
 }
 
-void *memmove(void *to, const void *from, size_t n)
+void *NAME(memmove)(void *to, const void *from, size_t n)
 {
 	char *d = to;
 	const char *s = from;
 
 	if (d <= s || d >= s + n)
-		return memcpy(to, from, n);
+		return NAME(memcpy)(to, from, n);
 	while (n--) {
 		d[n] = s[n];
 		barrier(); /* the compiler must not make this a call of memmove */
@@ -28,7 +33,7 @@ void *memmove(void *to, const void *from, size_t n)
 	return to;
 }
 
-void *memset(void *p, int c, size_t n)
+void *NAME(memset)(void *p, int c, size_t n)
 {
 	void *d = p;
 	uint64_t word = 0x0101010101010101ull * (uint8_t)c;
@@ -40,7 +45,7 @@ void *memset(void *p, int c, size_t n)
 	return p;
 }
 
-int memcmp(const void *a, const void *b, size_t n)
+int NAME(memcmp)(const void *a, const void *b, size_t n)
 {
 	const uint8_t *x = a, *y = b;
 
@@ -50,7 +55,7 @@ int memcmp(const void *a, const void *b, size_t n)
 	return 0;
 }
 
-void *memchr(const void *p, int c, size_t n)
+void *NAME(memchr)(const void *p, int c, size_t n)
 {
 	const uint8_t *s = p;
 
@@ -60,7 +65,7 @@ void *memchr(const void *p, int c, size_t n)
 	return NULL;
 }
 
-size_t strlen(const char *s)
+size_t NAME(strlen)(const char *s)
 {
 	const char *p = s;
 
@@ -69,21 +74,21 @@ size_t strlen(const char *s)
 	return (size_t)(p - s);
 }
 
-size_t strnlen(const char *s, size_t n)
+size_t NAME(strnlen)(const char *s, size_t n)
 {
-	const char *end = memchr(s, 0, n);
+	const char *end = NAME(memchr)(s, 0, n);
 
 	return end ? (size_t)(end - s) : n;
 }
 
-int strcmp(const char *a, const char *b)
+int NAME(strcmp)(const char *a, const char *b)
 {
 	while (*a && *a == *b)
 		a++, b++;
 	return (uint8_t)*a - (uint8_t)*b;
 }
 
-int strncmp(const char *a, const char *b, size_t n)
+int NAME(strncmp)(const char *a, const char *b, size_t n)
 {
 	for (; n; n--, a++, b++) {
 		if (*a != *b)
@@ -94,7 +99,7 @@ int strncmp(const char *a, const char *b, size_t n)
 	return 0;
 }
 
-char *strchr(const char *s, int c)
+char *NAME(strchr)(const char *s, int c)
 {
 	for (; *s != (char)c; s++)
 		if (!*s)
@@ -102,16 +107,15 @@ char *strchr(const char *s, int c)
 	return (char *)s;
 }
 
-char *strstr(const char *s, const char *what)
+char *NAME(strstr)(const char *s, const char *what)
 {
-	size_t n = strlen(what);
+	size_t n = NAME(strlen)(what);
 
 	for (; *s; s++)
-		if (!strncmp(s, what, n))
+		if (!NAME(strncmp)(s, what, n))
 			return (char *)s;
 	return n ? NULL : (char *)s;
 }
-#endif
 
 size_t strcopy(char *to, const char *from, size_t n)
 {

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-only
+include hypervisor/vars.mk
+
+$(eval $(call hv_test,lib,tests/unit/hv_lib.c \
+	$(addprefix hypervisor/lib/,string.c bits.c printf.c rangeset.c spinlock.c)))
