@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-only
+include hypervisor/vars.mk
+
+$(eval $(call hv_test,timer,tests/unit/hv_timer.c $(addprefix hypervisor/,lib/spinlock.c \
+	sched/timer.c sched/softirq.c sched/tasklet.c)))
