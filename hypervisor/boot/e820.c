@@ -51,12 +51,12 @@ void e820_sanitise(void)
 	boot_info.nr_e820 = 0;
 	for (; at != ~0ull; at = next) {
 		uint32_t type = type_at(old, n, at, &next);
-		struct e820_entry *last = &boot_info.e820[boot_info.nr_e820 - 1];
+		struct e820_entry *last = boot_info.e820 + boot_info.nr_e820;
 
 		if (!type)
 			continue;
-		if (boot_info.nr_e820 && last->type == type && last->start + last->size == at)
-			last->size += next - at;
+		if (boot_info.nr_e820 && last[-1].type == type && last[-1].start + last[-1].size == at)
+			last[-1].size += next - at;
 		else
 			e820_add(at, next - at, type);
 	}
