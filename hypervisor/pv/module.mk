@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
+include hypervisor/vars.mk
+
+$(eval $(call hv_test,decode,tests/unit/hv_decode.c hypervisor/pv/decode.c))
