@@ -23,13 +23,14 @@ static uint16_t marks(bool readonly)
 	return readonly ? GTF_reading : GTF_reading | GTF_writing;
 }
 
-static int16_t mark_v1(const struct grant_table *t, grant_ref_t ref, domid_t ldom, bool readonly,
-		       struct claim *c)
+static int16_t mark_v1(const struct grant_table *t, grant_ref_t ref, domid_t ldom,
+		       bool readonly, struct claim *c)
 {
 	struct grant_entry_v1 *e = entry_v1(t, ref);
 	uint32_t *word = (uint32_t *)e, old = READ_ONCE(*word);
 
-	_Static_assert(offsetof(struct grant_entry_v1, domid) == 2, "flags and domid: a word");
+	_Static_assert(offsetof(struct grant_entry_v1, domid) == 2,
+		       "flags and domid: a word");
 	for (unsigned int tries = 0; tries < 5; tries++) {
 		uint16_t flags = (uint16_t)old;
 
@@ -37,7 +38,8 @@ static int16_t mark_v1(const struct grant_table *t, grant_ref_t ref, domid_t ldo
 		    (!readonly && (flags & GTF_readonly)))
 			return GNTST_general_error;
 		if (atomic_cmpxchg(word, &old, old | marks(readonly))) {
-			*c = (struct claim){.gfn = READ_ONCE(e->frame), .length = PAGE_SIZE};
+			*c = (struct claim){.gfn = READ_ONCE(e->frame),
+					    .length = PAGE_SIZE};
 			return GNTST_okay;
 		}
 	}
@@ -52,7 +54,8 @@ static bool allowed_v2(uint32_t header, domid_t ldom, enum grant_use use, bool r
 		return false;
 	if (type == GTF_transitive)
 		return use == GRANT_COPY;
-	return type == GTF_permit_access && (use == GRANT_COPY || !(flags & GTF_sub_page));
+	return type == GTF_permit_access &&
+	       (use == GRANT_COPY || !(flags & GTF_sub_page));
 }
 
 static int16_t mark_v2(const struct grant_table *t, grant_ref_t ref, domid_t ldom,
@@ -65,8 +68,8 @@ static int16_t mark_v2(const struct grant_table *t, grant_ref_t ref, domid_t ldo
 
 	if (!allowed_v2(header, ldom, use, readonly))
 		return GNTST_general_error;
-	/* Marked before it is looked at again: a guest that takes it back clears the flags,
-	 * then looks at the status. */
+	/* Marked before it is looked at again: a guest that takes it back clears the
+	 * flags, then looks at the status. */
 	__atomic_fetch_or(status, marks(readonly), __ATOMIC_SEQ_CST);
 	header = READ_ONCE(*word);
 	if (!allowed_v2(header, ldom, use, readonly))
@@ -88,10 +91,12 @@ static int16_t mark_v2(const struct grant_table *t, grant_ref_t ref, domid_t ldo
 }
 
 /* Take marks off that no pin stands for. Entry's lock held. */
-static void unmark(const struct grant_table *t, grant_ref_t ref, const struct active_entry *a)
+static void unmark(const struct grant_table *t, grant_ref_t ref,
+		   const struct active_entry *a)
 {
 	uint16_t off = 0;
-	uint16_t *word = t->version == 2 ? entry_status(t, ref) : &entry_v1(t, ref)->flags;
+	uint16_t *word =
+		t->version == 2 ? entry_status(t, ref) : &entry_v1(t, ref)->flags;
 
 	if (!a->writers)
 		off |= GTF_writing;
@@ -102,14 +107,12 @@ static void unmark(const struct grant_table *t, grant_ref_t ref, const struct ac
 }
 
 /* The frame with the references of a pin. */
-static int16_t frame_pin(struct domain *rd, mfn_t mfn, bool readonly, struct frame **frame)
+static int16_t frame_pin(struct domain *rd, mfn_t mfn, bool readonly,
+			 struct frame **frame)
 {
-	struct frame *f;
+	struct frame *f = frame_lookup(mfn);
 
-	if (!mfn_valid(mfn))
-		return GNTST_bad_page;
-	f = mfn_to_frame(MFN(index_nospec(mfn.n, max_frame)));
-	if (!frame_get(f, rd))
+	if (!f || !frame_get(f, rd))
 		return GNTST_bad_page;
 	if (!readonly && frame_get_type(f, FRAME_WRITABLE)) {
 		frame_put(f);
@@ -128,13 +131,13 @@ static void frame_unpin(struct frame *f, bool readonly)
 }
 
 /* The first pin, or the first that writes: the guest's entry decides. */
-static int16_t claim_entry(struct domain *rd, grant_ref_t ref, domid_t ldom, enum grant_use use,
-			   bool readonly, struct active_entry *a)
+static int16_t claim_entry(struct domain *rd, grant_ref_t ref, domid_t ldom,
+			   enum grant_use use, bool readonly, struct active_entry *a)
 {
 	const struct grant_table *t = rd->grant_table;
 	struct claim c;
-	int16_t rc = t->version == 2 ? mark_v2(t, ref, ldom, use, readonly, &c) :
-				       mark_v1(t, ref, ldom, readonly, &c);
+	int16_t rc = t->version == 2 ? mark_v2(t, ref, ldom, use, readonly, &c)
+				     : mark_v1(t, ref, ldom, readonly, &c);
 
 	if (rc)
 		unmark(t, ref, a);
@@ -225,8 +228,9 @@ mfn_t grant_pinned_mfn(struct domain *rd, grant_ref_t ref)
 }
 
 /* Pin without following a transitive entry; *trans says where it leads. */
-static int16_t pin_direct(struct domain *rd, grant_ref_t ref, domid_t ldom, enum grant_use use,
-			  bool readonly, struct grant_pin *pin, struct active_entry *trans)
+static int16_t pin_direct(struct domain *rd, grant_ref_t ref, domid_t ldom,
+			  enum grant_use use, bool readonly, struct grant_pin *pin,
+			  struct active_entry *trans)
 {
 	struct grant_table *t = rd->grant_table;
 	struct active_entry *a;
@@ -253,17 +257,19 @@ static int16_t pin_direct(struct domain *rd, grant_ref_t ref, domid_t ldom, enum
 /* @pin is of a transitive entry: pin what it leads to, as @pin->rd may use it. */
 static int16_t pin_through(struct grant_pin *pin, const struct active_entry *trans)
 {
-	struct domain *td = trans->trans_domid == pin->rd->domid ? NULL :
-								    domain_get(trans->trans_domid);
+	struct domain *td = trans->trans_domid == pin->rd->domid
+				    ? NULL
+				    : domain_get(trans->trans_domid);
 	struct active_entry next;
 	struct grant_pin through;
 	int16_t rc = td ? GNTST_okay : GNTST_general_error;
 
 	if (td == pin->rd || (td && td->domid != trans->trans_domid))
-		rc = GNTST_general_error; /* neither itself nor DOMID_SELF, which is the caller */
+		rc = GNTST_general_error; /* neither itself nor DOMID_SELF, which is the
+					     caller */
 	if (!rc)
-		rc = pin_direct(td, trans->trans_ref, pin->rd->domid, GRANT_COPY, pin->readonly,
-				&through, &next);
+		rc = pin_direct(td, trans->trans_ref, pin->rd->domid, GRANT_COPY,
+				pin->readonly, &through, &next);
 	if (!rc && next.transitive) { /* one step only */
 		grant_unpin_ref(td, through.ref, pin->readonly);
 		rc = GNTST_general_error;

@@ -171,8 +171,8 @@ int grant_table_create(struct domain *d, uint32_t max_frames, uint32_t max_maptr
 	uint32_t max_version = options & 0xf; /* XEN_DOMCTL_GRANT_version_mask */
 	struct grant_table *t;
 
-	if (!max_frames || max_frames > MAX_FRAMES_LIMIT || max_maptrack > MAX_FRAMES_LIMIT ||
-	    options & ~0xfu || max_version > 2)
+	if (!max_frames || max_frames > MAX_FRAMES_LIMIT ||
+	    max_maptrack > MAX_FRAMES_LIMIT || options & ~0xfu || max_version > 2)
 		return -EINVAL;
 	t = xzalloc(struct grant_table);
 	if (!t)
@@ -187,7 +187,8 @@ int grant_table_create(struct domain *d, uint32_t max_frames, uint32_t max_maptr
 	t->shared = xzalloc_array(void *, max_frames);
 	t->active = xzalloc_array(struct active_entry *, max_frames);
 	t->status = xzalloc_array(grant_status_t *, status_frames_for(max_frames));
-	t->maptrack = max_maptrack ? xzalloc_array(struct maptrack *, max_maptrack) : NULL;
+	t->maptrack =
+		max_maptrack ? xzalloc_array(struct maptrack *, max_maptrack) : NULL;
 	if (!t->shared || !t->active || !t->status || (max_maptrack && !t->maptrack) ||
 	    grant_grow(t, 1)) {
 		table_free(t);
@@ -249,7 +250,8 @@ void grant_table_destroy(struct domain *d)
 static int frame_at(struct grant_table *t, bool status, uint64_t index, mfn_t *mfn)
 {
 	uint32_t limit = status ? status_frames_for(t->max_frames) : t->max_frames;
-	uint64_t frames = (status ? index * (STATUS_PER_FRAME / V2_PER_FRAME) : index) + 1;
+	uint64_t frames =
+		(status ? index * (STATUS_PER_FRAME / V2_PER_FRAME) : index) + 1;
 	int rc;
 
 	if (index >= limit || (status && t->version != 2))
@@ -276,7 +278,8 @@ int grant_table_frame(struct domain *d, uint64_t index, mfn_t *mfn)
 	return rc;
 }
 
-int grant_table_acquire(struct domain *d, uint32_t id, uint32_t frame, uint32_t n, mfn_t *mfn)
+int grant_table_acquire(struct domain *d, uint32_t id, uint32_t frame, uint32_t n,
+			mfn_t *mfn)
 {
 	struct grant_table *t = d->grant_table;
 	int rc = 0;
@@ -286,8 +289,8 @@ int grant_table_acquire(struct domain *d, uint32_t id, uint32_t frame, uint32_t 
 		return -EINVAL;
 	write_lock(&t->lock);
 	for (uint32_t i = 0; i < n && !rc; i++)
-		rc = frame_at(t, id == XENMEM_resource_grant_table_id_status, (uint64_t)frame + i,
-			      &mfn[i]);
+		rc = frame_at(t, id == XENMEM_resource_grant_table_id_status,
+			      (uint64_t)frame + i, &mfn[i]);
 	write_unlock(&t->lock);
 	return rc;
 }
@@ -321,14 +324,16 @@ void grant_table_dump(struct domain *d)
 	if (!t)
 		return;
 	read_lock(&t->lock);
-	printk(LOG_INFO, "d%u grant table: version %u, %u of %u frames, %u of %u maptrack pages\n",
+	printk(LOG_INFO,
+	       "d%u grant table: version %u, %u of %u frames, %u of %u maptrack pages\n",
 	       d->domid, t->version, t->nr_frames, t->max_frames, t->nr_maptrack,
 	       t->max_maptrack);
 	for (uint32_t i = 0; i < nr_entries(t); i++) {
 		const struct active_entry *a = active_entry(t, i);
 
 		if (a->readers || a->writers)
-			printk(LOG_INFO, "  ref %u for d%u: mfn %x, %u readers, %u writers%s%s\n",
+			printk(LOG_INFO,
+			       "  ref %u for d%u: mfn %x, %u readers, %u writers%s%s\n",
 			       i, a->domid, a->mfn, a->readers, a->writers,
 			       a->partial_page ? ", part of the page" : "",
 			       a->transitive ? ", transitive" : "");

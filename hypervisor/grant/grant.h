@@ -33,7 +33,8 @@ int grant_table_frame(struct domain *d, uint64_t index, mfn_t *mfn);
 int grant_table_acquire(struct domain *d, uint32_t id, uint32_t frame, uint32_t n,
 			mfn_t *mfn);
 unsigned int grant_table_resource_frames(struct domain *d, uint32_t id);
-/* dom0 gives xenstore's and console's pages of a new guest (toolstack uses plain grants). */
+/* dom0 gives xenstore's and console's pages of a new guest (toolstack uses plain grants).
+ */
 void grant_table_dump(struct domain *d);
 void grant_table_counts(struct domain *d, uint32_t *frames, uint32_t *maptrack);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * GNTTABOP_copy. Both ends stay pinned and mapped from one operation to the next as long as
- * they name the same page, and until the call ends at the latest.
+ * GNTTABOP_copy. Both ends stay pinned and mapped from one operation to the next as long
+ * as they name the same page, and until the call ends at the latest.
  */
 #include "hypervisor/grant/internal.h"
 #include "hypervisor/hypercall/guest_access.h"
@@ -11,9 +11,9 @@
 struct copy_end {
 	bool held, by_ref, write;
 	domid_t domid;
-	uint64_t name;         /* grant reference or frame number, as the caller gave it */
-	struct domain *d;      /* with a reference */
-	struct grant_pin pin;  /* by reference */
+	uint64_t name;        /* grant reference or frame number, as the caller gave it */
+	struct domain *d;     /* with a reference */
+	struct grant_pin pin; /* by reference */
 	struct frame *frame;
 	uint16_t start, length;
 	char *map;
@@ -37,12 +37,8 @@ static void end_release(struct copy_end *e)
 /* The caller's own page, by frame number. */
 static int16_t end_own_page(struct copy_end *e)
 {
-	mfn_t mfn = e->d->ops->translate(e->d, GFN(e->name));
-
-	if (!mfn_valid(mfn))
-		return GNTST_bad_page;
-	e->frame = mfn_to_frame(MFN(index_nospec(mfn.n, max_frame)));
-	if (!frame_get(e->frame, e->d))
+	e->frame = frame_lookup(e->d->ops->translate(e->d, GFN(e->name)));
+	if (!e->frame || !frame_get(e->frame, e->d))
 		return GNTST_bad_page;
 	if (e->write && frame_get_type(e->frame, FRAME_WRITABLE)) {
 		frame_put(e->frame);
@@ -55,8 +51,8 @@ static int16_t end_own_page(struct copy_end *e)
 
 static int16_t end_granted_page(struct copy_end *e)
 {
-	int16_t rc = grant_pin(e->d, (grant_ref_t)e->name, current->domain->domid, GRANT_COPY,
-			       !e->write, &e->pin);
+	int16_t rc = grant_pin(e->d, (grant_ref_t)e->name, current->domain->domid,
+			       GRANT_COPY, !e->write, &e->pin);
 
 	e->frame = e->pin.frame;
 	e->start = e->pin.start;
@@ -95,7 +91,8 @@ static bool in_page_range(const struct copy_end *e, uint32_t offset, uint32_t le
 	return offset >= e->start && offset + len <= (uint32_t)e->start + e->length;
 }
 
-static int16_t copy_one(const struct gnttab_copy *op, struct copy_end *from, struct copy_end *to)
+static int16_t copy_one(const struct gnttab_copy *op, struct copy_end *from,
+			struct copy_end *to)
 {
 	int16_t rc;
 

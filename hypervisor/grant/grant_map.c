@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * GNTTABOP_map_grant_ref, unmap_grant_ref and unmap_and_replace. An unmap's pin is dropped
- * only after the TLBs of the domain that mapped have been emptied, once a batch.
+ * GNTTABOP_map_grant_ref, unmap_grant_ref and unmap_and_replace. An unmap's pin is
+ * dropped only after the TLBs of the domain that mapped have been emptied, once a batch.
  */
 #include "hypervisor/grant/internal.h"
 #include "hypervisor/hypercall/guest_access.h"
@@ -12,7 +12,8 @@
 
 /* ---- map ---- */
 
-static int16_t map_pinned(const struct gnttab_map_grant_ref *op, const struct grant_pin *pin)
+static int16_t map_pinned(const struct gnttab_map_grant_ref *op,
+			  const struct grant_pin *pin)
 {
 	if (!(op->flags & GNTMAP_host_map))
 		return GNTST_okay;
@@ -150,7 +151,8 @@ static void unmap_finish(const struct unmap *u)
 	if (!u->map)
 		return;
 	if (u->left) {
-		atomic_store(&u->map->flags, (uint16_t)((u->flags & ~GNTMAP_KINDS) | u->left));
+		atomic_store(&u->map->flags,
+			     (uint16_t)((u->flags & ~GNTMAP_KINDS) | u->left));
 		return;
 	}
 	rd = u->map->rd;
@@ -178,7 +180,8 @@ union unmap_op {
 	struct gnttab_unmap_grant_ref unmap;
 	struct gnttab_unmap_and_replace replace;
 };
-_Static_assert(sizeof(struct gnttab_unmap_grant_ref) == sizeof(struct gnttab_unmap_and_replace) &&
+_Static_assert(sizeof(struct gnttab_unmap_grant_ref) ==
+			       sizeof(struct gnttab_unmap_and_replace) &&
 		       offsetof(struct gnttab_unmap_grant_ref, handle) ==
 			       offsetof(struct gnttab_unmap_and_replace, handle) &&
 		       offsetof(struct gnttab_unmap_grant_ref, status) ==

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* HYPERVISOR_grant_table_op: sizes, versions, frames; and the way to map, unmap and copy. */
+/* HYPERVISOR_grant_table_op: sizes, versions, frames; and the way to map, unmap and copy.
+ */
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/grant/internal.h"
 #include "hypervisor/hypercall/hypercall.h"
@@ -14,7 +15,8 @@ struct domain *grant_domain_for(domid_t domid, int16_t *status)
 	if (!d)
 		return NULL;
 	*status = GNTST_permission_denied;
-	if ((d == current->domain || !access_check(ACCESS_GRANT_FOR, d)) && d->grant_table) {
+	if ((d == current->domain || !access_check(ACCESS_GRANT_FOR, d)) &&
+	    d->grant_table) {
 		*status = GNTST_okay;
 		return d;
 	}
@@ -174,7 +176,8 @@ static int16_t swap_refs(struct grant_table *t, grant_ref_t a, grant_ref_t b)
 		first = active_entry(t, a);
 		second = active_entry(t, b);
 		rc = GNTST_eagain;
-		if (!first->readers && !first->writers && !second->readers && !second->writers) {
+		if (!first->readers && !first->writers && !second->readers &&
+		    !second->writers) {
 			rc = GNTST_okay;
 			if (a != b)
 				swap_entries(t, a, b);
@@ -216,8 +219,8 @@ static bool is_mapped(const struct domain *ld, struct domain *rd, mfn_t mfn)
 	for (uint32_t i = 0; i < nr_entries(t) && !found; i++) {
 		const struct active_entry *a = active_entry(t, i);
 
-		found = (READ_ONCE(a->readers) || READ_ONCE(a->writers)) && a->mfn == mfn.n &&
-			a->domid == ld->domid;
+		found = (READ_ONCE(a->readers) || READ_ONCE(a->writers)) &&
+			a->mfn == mfn.n && a->domid == ld->domid;
 	}
 	read_unlock(&t->lock);
 	return found;
@@ -243,12 +246,14 @@ static int cache_flush(const struct gnttab_cache_flush *op)
 	owner = frame_owner(f);
 	if (!owner || !frame_get(f, owner))
 		return -EPERM;
-	/* The owner of memory is there as long as the memory is; not so of a page of ours. */
+	/* The owner of memory is there as long as the memory is; not so of a page of
+	 * ours. */
 	if (owner != ld &&
 	    (READ_ONCE(f->count) & FRAME_HEAP || !is_mapped(ld, owner, mfn)))
 		rc = -EINVAL;
 	if (!rc) {
-		const char *p = map_frame(mfn), *line = p + op->offset / CACHE_LINE * CACHE_LINE;
+		const char *p = map_frame(mfn),
+			   *line = p + op->offset / CACHE_LINE * CACHE_LINE;
 
 		for (; line < p + op->offset + op->length; line += CACHE_LINE)
 			clflush(line);
@@ -316,8 +321,8 @@ static long op_dump_table(uint64_t uop, unsigned int count)
 	return put_guest(uop, &op) ? 0 : -EFAULT;
 }
 
-static long grant_list_op(unsigned int cmd, uint64_t uop, unsigned int count, unsigned int *done,
-			  size_t *size)
+static long grant_list_op(unsigned int cmd, uint64_t uop, unsigned int count,
+			  unsigned int *done, size_t *size)
 {
 	switch (cmd) {
 	case GNTTABOP_map_grant_ref:
@@ -326,7 +331,8 @@ static long grant_list_op(unsigned int cmd, uint64_t uop, unsigned int count, un
 	case GNTTABOP_unmap_grant_ref:
 	case GNTTABOP_unmap_and_replace:
 		*size = sizeof(struct gnttab_unmap_grant_ref);
-		return grant_unmap_list(uop, count, cmd == GNTTABOP_unmap_and_replace, done);
+		return grant_unmap_list(uop, count, cmd == GNTTABOP_unmap_and_replace,
+					done);
 	case GNTTABOP_copy:
 		*size = sizeof(struct gnttab_copy);
 		return grant_copy_list(uop, count, done);

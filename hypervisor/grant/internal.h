@@ -13,17 +13,17 @@
 #define GRANT_BATCH      16 /* operations copied at a time */
 
 /*
- * What is in use of an entry, whatever the guest writes there meanwhile. pins: by how many
- * maps and copies; GTF_reading and GTF_writing are set in the guest's entry while readers
- * plus writers, or writers, are not 0. Each pin holds a general reference to the frame,
- * and a writer FRAME_WRITABLE.
+ * What is in use of an entry, whatever the guest writes there meanwhile. pins: by how
+ * many maps and copies; GTF_reading and GTF_writing are set in the guest's entry while
+ * readers plus writers, or writers, are not 0. Each pin holds a general reference to the
+ * frame, and a writer FRAME_WRITABLE.
  */
 struct active_entry {
 	struct spinlock lock; /* LOCK_GRANT_ENTRY */
 	uint32_t readers, writers;
-	uint32_t mfn;         /* frames' numbers fit */
+	uint32_t mfn;           /* frames' numbers fit */
 	uint16_t start, length; /* of the page, that may be accessed */
-	domid_t domid;        /* to whom */
+	domid_t domid;          /* to whom */
 	bool partial_page, transitive;
 	domid_t trans_domid;
 	grant_ref_t trans_ref;
@@ -40,17 +40,17 @@ struct maptrack {
 #define MAPTRACK_BUSY 0x8000 /* being unmapped */
 
 struct grant_table {
-	struct rwlock lock;   /* LOCK_GRANT_TABLE: writers change version and sizes */
+	struct rwlock lock; /* LOCK_GRANT_TABLE: writers change version and sizes */
 	struct domain *d;
 	uint32_t version, max_version;
 	uint32_t nr_frames, max_frames, nr_status;
-	void **shared;                 /* max_frames of each */
-	struct active_entry **active;  /* V1_PER_FRAME each */
+	void **shared;                /* max_frames of each */
+	struct active_entry **active; /* V1_PER_FRAME each */
 	grant_status_t **status;
 
 	struct spinlock maptrack_lock; /* LOCK_GRANT_ENTRY: the free list and growth */
 	uint32_t nr_maptrack, max_maptrack; /* pages */
-	uint32_t free_handle;          /* + 1; 0: none */
+	uint32_t free_handle;               /* + 1; 0: none */
 	struct maptrack **maptrack;
 	uint32_t relinquish_at;
 };
@@ -65,11 +65,14 @@ static inline uint32_t nr_entries(const struct grant_table *t)
 }
 static inline uint32_t status_frames_for(uint32_t frames)
 {
-	return (uint32_t)((frames * V2_PER_FRAME + STATUS_PER_FRAME - 1) / STATUS_PER_FRAME);
+	return (uint32_t)((frames * V2_PER_FRAME + STATUS_PER_FRAME - 1) /
+			  STATUS_PER_FRAME);
 }
-static inline struct grant_entry_v1 *entry_v1(const struct grant_table *t, grant_ref_t ref)
+static inline struct grant_entry_v1 *entry_v1(const struct grant_table *t,
+					      grant_ref_t ref)
 {
-	return (struct grant_entry_v1 *)t->shared[ref / V1_PER_FRAME] + ref % V1_PER_FRAME;
+	return (struct grant_entry_v1 *)t->shared[ref / V1_PER_FRAME] +
+	       ref % V1_PER_FRAME;
 }
 static inline union grant_entry_v2 *entry_v2(const struct grant_table *t, grant_ref_t ref)
 {
@@ -79,7 +82,8 @@ static inline grant_status_t *entry_status(const struct grant_table *t, grant_re
 {
 	return &t->status[ref / STATUS_PER_FRAME][ref % STATUS_PER_FRAME];
 }
-static inline struct active_entry *active_entry(const struct grant_table *t, grant_ref_t ref)
+static inline struct active_entry *active_entry(const struct grant_table *t,
+						grant_ref_t ref)
 {
 	return &t->active[ref / V1_PER_FRAME][ref % V1_PER_FRAME];
 }
@@ -87,7 +91,7 @@ static inline struct active_entry *active_entry(const struct grant_table *t, gra
 /* ---- entry.c ---- */
 enum grant_use { GRANT_MAP, GRANT_COPY };
 struct grant_pin {
-	struct domain *rd;   /* the caller's reference: the pin takes none */
+	struct domain *rd; /* the caller's reference: the pin takes none */
 	grant_ref_t ref;
 	bool readonly;
 	struct frame *frame; /* of a transitive entry: in trans_rd's table */
@@ -113,8 +117,8 @@ long grant_map_list(uint64_t uop, unsigned int count, unsigned int *done);
 long grant_unmap_list(uint64_t uop, unsigned int count, bool replace, unsigned int *done);
 long grant_copy_list(uint64_t uop, unsigned int count, unsigned int *done);
 
-/* The domain that @domid names, with a reference, if the caller may act for it: NULL and a
- * GNTST_* in *status. */
+/* The domain that @domid names, with a reference, if the caller may act for it: NULL and
+ * a GNTST_* in *status. */
 struct domain *grant_domain_for(domid_t domid, int16_t *status);
 
 #endif

@@ -34,7 +34,8 @@ static void slot_close(struct l1_slot *s)
 	pv_unmap_l1e(s->entry, s->table);
 }
 
-/* Bits 9-11 and 52-62 of an entry are software's: the guest chooses them in flags' 16 up. */
+/* Bits 9-11 and 52-62 of an entry are software's: the guest chooses them in flags' 16 up.
+ */
 static uint64_t grant_entry(mfn_t mfn, uint32_t flags)
 {
 	uint64_t avail = flags >> _GNTMAP_guest_avail0;
@@ -54,7 +55,8 @@ int16_t pv_grant_map(uint64_t host_addr, mfn_t mfn, uint32_t flags, unsigned int
 
 	(void)cache;
 	if (!slot_open(&s, host_addr, flags))
-		return flags & GNTMAP_contains_pte ? GNTST_general_error : GNTST_bad_virt_addr;
+		return flags & GNTMAP_contains_pte ? GNTST_general_error
+						   : GNTST_bad_virt_addr;
 	if (!frame_get_again(f))
 		goto refused;
 	if ((e & PTE_RW) && frame_get_type(f, FRAME_WRITABLE)) {
@@ -98,12 +100,14 @@ int16_t pv_grant_unmap(uint64_t host_addr, mfn_t mfn, uint64_t new_addr, uint32_
 	if (new_addr && (flags & GNTMAP_contains_pte))
 		return GNTST_general_error;
 	if (!slot_open(&s, host_addr, flags))
-		return flags & GNTMAP_contains_pte ? GNTST_general_error : GNTST_bad_virt_addr;
+		return flags & GNTMAP_contains_pte ? GNTST_general_error
+						   : GNTST_bad_virt_addr;
 	if (new_addr && maps(READ_ONCE(*s.entry), mfn, flags))
 		new = take_entry(new_addr); /* not necessarily another entry */
-	if (!new_addr || (new & PTE_P)) {
+	if (!new_addr || (new &PTE_P)) {
 		old = READ_ONCE(*s.entry);
-		/* The processor may set A and D, and others of the guest's vcpus anything. */
+		/* The processor may set A and D, and others of the guest's vcpus
+		 * anything. */
 		while (maps(old, mfn, flags) && !done)
 			done = atomic_cmpxchg(s.entry, &old, new);
 	}

@@ -14,12 +14,9 @@ struct mmu_call {
 
 static int machphys_update(struct mmu_call *c, mfn_t mfn, uint64_t gfn)
 {
-	struct frame *f;
+	struct frame *f = frame_lookup(mfn);
 
-	if (!mfn_valid(mfn))
-		return -EINVAL;
-	f = mfn_to_frame(MFN(index_nospec(mfn.n, max_frame)));
-	if (!frame_get(f, c->page_owner))
+	if (!f || !frame_get(f, c->page_owner))
 		return -EINVAL;
 	m2p_set(mfn, GFN(gfn));
 	frame_put(f);
@@ -93,7 +90,8 @@ static int mmu_call_begin(struct mmu_call *c, unsigned int foreigndom)
 	return 0;
 }
 
-long do_mmu_update(uint64_t ureqs, unsigned int count, uint64_t pdone, unsigned int foreigndom)
+long do_mmu_update(uint64_t ureqs, unsigned int count, uint64_t pdone,
+		   unsigned int foreigndom)
 {
 	unsigned int done = 0, before = 0;
 	struct mmu_call c;
@@ -119,14 +117,15 @@ long do_mmu_update(uint64_t ureqs, unsigned int count, uint64_t pdone, unsigned 
 	if (rc == -ERESTART)
 		rc = hypercall_continue(__HYPERVISOR_mmu_update, 4,
 					ureqs + done * sizeof(struct mmu_update),
-					(uint64_t)((count - done) | MMU_UPDATE_PREEMPTED), pdone,
-					(uint64_t)foreigndom);
+					(uint64_t)((count - done) | MMU_UPDATE_PREEMPTED),
+					pdone, (uint64_t)foreigndom);
 	return rc;
 }
 
 /* ---- update_va_mapping ---- */
 
-/* UVMF_*: what to flush, and whose: the low bits, and a bitmap's address in the others. */
+/* UVMF_*: what to flush, and whose: the low bits, and a bitmap's address in the others.
+ */
 static int uvmf_flush(const struct domain *d, uint64_t va, uint64_t flags)
 {
 	uint64_t type = flags & UVMF_FLUSHTYPE_MASK, who = flags & ~UVMF_FLUSHTYPE_MASK;
@@ -175,7 +174,8 @@ long do_update_va_mapping(uint64_t va, uint64_t val, uint64_t flags)
 	return update_va_mapping(va, val, flags, current->domain);
 }
 
-long do_update_va_mapping_otherdomain(uint64_t va, uint64_t val, uint64_t flags, domid_t dom)
+long do_update_va_mapping_otherdomain(uint64_t va, uint64_t val, uint64_t flags,
+				      domid_t dom)
 {
 	struct domain *d;
 	int err;

@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* HYPERVISOR_mmuext_op: pinning, base pointers, flushes, LDT, pages cleared and copied. */
+/* HYPERVISOR_mmuext_op: pinning, base pointers, flushes, LDT, pages cleared and copied.
+ */
 #include "hypervisor/pv/page_tables.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/hypercall/hypercall.h"
 #include "hypervisor/lib/rangeset.h"
 
-#define MMUEXT_BATCH 8
+#define MMUEXT_BATCH    8
 #define LDT_ENTRIES_MAX 8192
 
 /* A general reference to a page that the guest named and @d owns; NULL. */
 static struct frame *page_get(uint64_t n, struct domain *d)
 {
-	struct frame *f;
+	struct frame *f = frame_lookup(MFN(n));
 
-	if (!mfn_valid(MFN(n)))
-		return NULL;
-	f = mfn_to_frame(MFN(index_nospec(n, max_frame)));
-	return frame_get(f, d) ? f : NULL;
+	return f && frame_get(f, d) ? f : NULL;
 }
 
 /* ---- pinning: a reference of the guest's own, one a frame ---- */
@@ -24,7 +22,8 @@ static struct frame *page_get(uint64_t n, struct domain *d)
 /* Whether the flag was set: whoever clears it drops the pin's references. */
 static bool clear_pinned(struct frame *f)
 {
-	return __atomic_fetch_and(&f->type, ~FRAME_PINNED, __ATOMIC_SEQ_CST) & FRAME_PINNED;
+	return __atomic_fetch_and(&f->type, ~FRAME_PINNED, __ATOMIC_SEQ_CST) &
+	       FRAME_PINNED;
 }
 
 static int pin_table(struct domain *d, uint64_t mfn, unsigned int level)
@@ -67,7 +66,8 @@ static int unpin_table(struct domain *d, uint64_t mfn)
 
 /* ---- pages ---- */
 
-static int copy_or_clear_page(struct domain *d, uint64_t to_mfn, bool copy, uint64_t from_mfn)
+static int copy_or_clear_page(struct domain *d, uint64_t to_mfn, bool copy,
+			      uint64_t from_mfn)
 {
 	struct frame *to, *from = NULL;
 	void *p;
@@ -221,7 +221,8 @@ static int mmuext_one(struct domain *d, const struct mmuext_op *op)
 	}
 }
 
-static int mmuext_list(struct domain *d, uint64_t uops, unsigned int count, unsigned int *done)
+static int mmuext_list(struct domain *d, uint64_t uops, unsigned int count,
+		       unsigned int *done)
 {
 	struct mmuext_op op[MMUEXT_BATCH];
 	unsigned int i;
@@ -247,7 +248,8 @@ static int mmuext_list(struct domain *d, uint64_t uops, unsigned int count, unsi
 	return rc;
 }
 
-long do_mmuext_op(uint64_t uops, unsigned int count, uint64_t pdone, unsigned int foreigndom)
+long do_mmuext_op(uint64_t uops, unsigned int count, uint64_t pdone,
+		  unsigned int foreigndom)
 {
 	unsigned int done = 0, before = 0;
 	struct domain *d;
@@ -268,9 +270,10 @@ long do_mmuext_op(uint64_t uops, unsigned int count, uint64_t pdone, unsigned in
 	if (pdone && copy_to_guest(pdone, &before, sizeof(before)) && !rc)
 		rc = -EFAULT;
 	if (rc == -ERESTART)
-		return hypercall_continue(__HYPERVISOR_mmuext_op, 4, uops + done * sizeof(struct mmuext_op),
-					  (uint64_t)((count - done) | MMU_UPDATE_PREEMPTED), pdone,
-					  (uint64_t)foreigndom);
+		return hypercall_continue(
+			__HYPERVISOR_mmuext_op, 4, uops + done * sizeof(struct mmuext_op),
+			(uint64_t)((count - done) | MMU_UPDATE_PREEMPTED), pdone,
+			(uint64_t)foreigndom);
 	return rc;
 }
 
@@ -300,7 +303,8 @@ int pv_relinquish_page_tables(struct domain *d)
 	unsigned int i;
 	int rc;
 
-	for_each_vcpu(d, v, i) {
+	for_each_vcpu(d, v, i)
+	{
 		rc = pv_drop_roots(v);
 		if (rc)
 			return rc;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whose pages and whose page tables a call may touch; which CPUs a bitmap of vcpus means. */
+/* Whose pages and whose page tables a call may touch; which CPUs a bitmap of vcpus means.
+ */
 #include "hypervisor/pv/page_tables.h"
 #include "hypervisor/hypercall/hypercall.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Updates of live page tables. No lock: the table is held by a type reference, so that it
- * stays what it is; what the new entry needs is taken first; then one compare-and-exchange
- * puts it in place, and exactly what stood there is dropped.
+ * stays what it is; what the new entry needs is taken first; then one
+ * compare-and-exchange puts it in place, and exactly what stood there is dropped.
  */
 #include "hypervisor/pv/page_tables.h"
 #include "hypervisor/sched/softirq.h"
@@ -53,16 +53,15 @@ int table_open(struct table *t, mfn_t mfn, struct domain *pt_owner)
 	int rc;
 
 	t->frame = NULL;
-	if (!mfn_valid(mfn))
-		return -EINVAL;
-	f = mfn_to_frame(MFN(index_nospec(mfn.n, max_frame)));
-	if (!frame_get(f, pt_owner))
+	f = frame_lookup(mfn);
+	if (!f || !frame_get(f, pt_owner))
 		return -EINVAL;
 	type = READ_ONCE(f->type);
 	/* What is no table can still be written, if it could be mapped writable. */
-	type = type_level(type) && (type & FRAME_VALIDATED) ? type & FRAME_TYPE_MASK :
-							      FRAME_WRITABLE;
-	/* Another vcpu may drop the table at this moment: then this validates it again. */
+	type = type_level(type) && (type & FRAME_VALIDATED) ? type & FRAME_TYPE_MASK
+							    : FRAME_WRITABLE;
+	/* Another vcpu may drop the table at this moment: then this validates it again.
+	 */
 	rc = frame_get_type_preemptible(f, type);
 	if (rc) {
 		frame_put(f);
@@ -85,7 +84,8 @@ void table_close(struct table *t)
 
 /* ---- entries ---- */
 
-/* Put @new into *@p, A and D of the present one kept if asked. Returns what it replaced. */
+/* Put @new into *@p, A and D of the present one kept if asked. Returns what it replaced.
+ */
 static uint64_t entry_exchange(uint64_t *p, uint64_t new, bool preserve_ad)
 {
 	uint64_t old = READ_ONCE(*p);
@@ -130,10 +130,11 @@ int pv_mod_l1(uint64_t *l1e, uint64_t new, mfn_t l1mfn, struct domain *page_owne
 	uint64_t old = READ_ONCE(*l1e);
 	int rc;
 
-	if (!(new & PTE_P)) {
+	if (!(new &PTE_P)) {
 		rc = absent_entry_check(new);
 	} else {
-		if (same_rights(old, &new) && entry_change_flags(l1e, old, new, preserve_ad))
+		if (same_rights(old, &new) &&
+		    entry_change_flags(l1e, old, new, preserve_ad))
 			return 0;
 		rc = l1e_get(&new, frame_owner(mfn_to_frame(l1mfn)), page_owner);
 	}
@@ -146,7 +147,7 @@ int l1e_cmpxchg(uint64_t *l1e, uint64_t old, uint64_t new, struct domain *d)
 {
 	int rc;
 
-	if (!(new & PTE_P)) {
+	if (!(new &PTE_P)) {
 		rc = absent_entry_check(new);
 	} else {
 		if (same_rights(old, &new))
@@ -172,7 +173,7 @@ static int mod_table_entry(struct table *t, unsigned int level, unsigned int ind
 
 	if (is_hv_slot(level, index))
 		return -EINVAL;
-	if (!(new & PTE_P)) {
+	if (!(new &PTE_P)) {
 		rc = absent_entry_check(new);
 	} else {
 		if ((old & PTE_P) && mfn_eq(pte_mfn(old), pte_mfn(new)) &&
@@ -197,8 +198,8 @@ int table_update(struct table *t, unsigned int index, uint64_t new,
 	unsigned int level = type_level(t->type);
 
 	if (level == 1)
-		return pv_mod_l1(&t->entry[index], new, frame_to_mfn(t->frame), page_owner,
-				 preserve_ad);
+		return pv_mod_l1(&t->entry[index], new, frame_to_mfn(t->frame),
+				 page_owner, preserve_ad);
 	if (level)
 		return mod_table_entry(t, level, index, new, preserve_ad);
 	entry_exchange(&t->entry[index], new, preserve_ad);
@@ -223,8 +224,8 @@ int pv_update_pte(mfn_t table, unsigned int index, uint64_t new, struct domain *
 
 /* ---- walking the current tables ---- */
 
-/* The L1 table for @va: its frame number, or invalid. Tables may change meanwhile: what is
- * found may be wrong, but all that was read is this domain's. */
+/* The L1 table for @va: its frame number, or invalid. Tables may change meanwhile: what
+ * is found may be wrong, but all that was read is this domain's. */
 static mfn_t walk_to_l1(const struct vcpu *v, uint64_t va)
 {
 	mfn_t mfn = v->pv.kernel_mode ? v->pv.kernel_root : v->pv.user_root;
@@ -251,12 +252,10 @@ static mfn_t walk_to_l1(const struct vcpu *v, uint64_t va)
 struct frame *l1_table_get(mfn_t mfn, const struct domain *d)
 {
 	const uint64_t mask = FRAME_TYPE_MASK | FRAME_VALIDATED;
-	struct frame *f;
+	struct frame *f = frame_lookup(mfn);
 
-	if (!mfn_valid(mfn))
-		return NULL;
-	f = mfn_to_frame(MFN(index_nospec(mfn.n, max_frame)));
-	if ((READ_ONCE(f->type) & mask) != (FRAME_L1 | FRAME_VALIDATED) || !frame_get(f, d))
+	if (!f || (READ_ONCE(f->type) & mask) != (FRAME_L1 | FRAME_VALIDATED) ||
+	    !frame_get(f, d))
 		return NULL;
 	if (!frame_get_type(f, FRAME_L1))
 		return f;
@@ -319,10 +318,8 @@ int pv_new_root(struct vcpu *v, mfn_t root, bool user)
 	if (rc)
 		return rc;
 	if (root.n && !mfn_eq(root, old)) {
-		if (!mfn_valid(root))
-			return -EINVAL;
-		f = mfn_to_frame(MFN(index_nospec(root.n, max_frame)));
-		if (!frame_get(f, v->domain))
+		f = frame_lookup(root);
+		if (!f || !frame_get(f, v->domain))
 			return -EINVAL;
 		rc = frame_get_type_preemptible(f, FRAME_L4);
 		if (rc) {
@@ -335,7 +332,8 @@ int pv_new_root(struct vcpu *v, mfn_t root, bool user)
 	if (root.n)
 		show_m2p(root, !user || mfn_eq(root, v->pv.kernel_root));
 	*now = root;
-	/* In kernel mode the other root is loaded on the way to the user: a full flush. */
+	/* In kernel mode the other root is loaded on the way to the user: a full flush.
+	 */
 	if (v == current && user != v->pv.kernel_mode)
 		pv_write_cr3(v);
 	if (old.n && !mfn_eq(root, old))

@@ -46,7 +46,8 @@ static inline bool guest_va_ok(uint64_t va)
 /* Device memory: entries hold no references to it. */
 static inline bool mfn_is_io(mfn_t mfn)
 {
-	return !mfn_valid(mfn) || (READ_ONCE(mfn_to_frame(mfn)->count) & FRAME_FOREIGN_IO);
+	return !mfn_valid(mfn) ||
+	       (READ_ONCE(mfn_to_frame(mfn)->count) & FRAME_FOREIGN_IO);
 }
 
 /* An L2-L4 entry of @table (at @level) that is a linear mapping. */
@@ -63,7 +64,8 @@ static inline bool is_linear(uint64_t e, const struct frame *table)
 int l1e_get(uint64_t *e, struct domain *pt_owner, struct domain *page_owner);
 void l1e_put(uint64_t e);
 /* The same in an L2-L4 table. -ERESTART: nothing taken, ask again. */
-int table_entry_get(uint64_t *e, struct frame *table, unsigned int level, bool preemptible);
+int table_entry_get(uint64_t *e, struct frame *table, unsigned int level,
+		    bool preemptible);
 /* Forces and checks bits alone: for an entry that keeps pointing at the same table. */
 int table_entry_flags(uint64_t *e);
 /* Device memory whose writable mappings are made read-only and writes emulated. */

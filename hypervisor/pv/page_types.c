@@ -79,10 +79,11 @@ int l1e_get(uint64_t *e, struct domain *pt_owner, struct domain *page_owner)
 		return l1e_get_io(e, pt_owner, page_owner);
 
 	/* Without devices there is no reason for anything but write-back. */
-	if (unlikely(*e & CACHE_BITS) && (!pt_owner->iomem || rangeset_empty(pt_owner->iomem)))
+	if (unlikely(*e & CACHE_BITS) &&
+	    (!pt_owner->iomem || rangeset_empty(pt_owner->iomem)))
 		*e &= ~CACHE_BITS;
 
-	f = mfn_to_frame(MFN(index_nospec(mfn.n, max_frame)));
+	f = frame_lookup(mfn);
 	if (!frame_get(f, page_owner))
 		return -EINVAL;
 	if ((*e & PTE_RW) && frame_get_type(f, FRAME_WRITABLE)) {
@@ -129,8 +130,8 @@ static int validate_l1(struct frame *f, struct domain *d)
 			l1[i] = e;
 	}
 	if (rc) {
-		gprintk(LOG_DEBUG, "d%u: L1 table %lx refused: entry %u is %lx\n", d->domid,
-			frame_to_mfn(f).n, i, l1[i]);
+		gprintk(LOG_DEBUG, "d%u: L1 table %lx refused: entry %u is %lx\n",
+			d->domid, frame_to_mfn(f).n, i, l1[i]);
 		while (i--)
 			l1e_put(l1[i]);
 	}
@@ -148,7 +149,8 @@ int table_entry_flags(uint64_t *e)
 	return 0;
 }
 
-int table_entry_get(uint64_t *e, struct frame *table, unsigned int level, bool preemptible)
+int table_entry_get(uint64_t *e, struct frame *table, unsigned int level,
+		    bool preemptible)
 {
 	mfn_t mfn = pte_mfn(*e);
 	struct frame *f;
@@ -160,19 +162,20 @@ int table_entry_get(uint64_t *e, struct frame *table, unsigned int level, bool p
 		return 0;
 	if (mfn_is_io(mfn))
 		return -EINVAL;
-	f = mfn_to_frame(MFN(index_nospec(mfn.n, max_frame)));
+	f = frame_lookup(mfn);
 	if (!frame_get(f, frame_owner(table)))
 		return -EINVAL;
-	rc = preemptible ? frame_get_type_preemptible(f, level_type(level - 1)) :
-			   frame_get_type(f, level_type(level - 1));
+	rc = preemptible ? frame_get_type_preemptible(f, level_type(level - 1))
+			 : frame_get_type(f, level_type(level - 1));
 	if (rc)
 		frame_put(f);
 	return rc == -EINTR ? -ERESTART : rc;
 }
 
 /*
- * Drop entries below the first @f->nr_validated, last first. f->partial: of the entry above
- * them the type is dropped, its teardown is not finished, and its general reference is kept.
+ * Drop entries below the first @f->nr_validated, last first. f->partial: of the entry
+ * above them the type is dropped, its teardown is not finished, and its general reference
+ * is kept.
  */
 static int devalidate_table(struct frame *f, unsigned int level, bool preemptible)
 {
@@ -215,7 +218,8 @@ static int devalidate_table(struct frame *f, unsigned int level, bool preemptibl
 	f->nr_validated = i;
 out:
 	if (!rc && level == 4)
-		memset(&t[HV_FIRST_SLOT], 0, (HV_LAST_SLOT - HV_FIRST_SLOT + 1) * sizeof(*t));
+		memset(&t[HV_FIRST_SLOT], 0,
+		       (HV_LAST_SLOT - HV_FIRST_SLOT + 1) * sizeof(*t));
 	unmap_frame(t);
 	return rc;
 }
@@ -273,8 +277,8 @@ static int validate_table(struct frame *f, struct domain *d, unsigned int level,
 		}
 	}
 	if (rc && rc != -ERESTART)
-		gprintk(LOG_DEBUG, "d%u: L%u table %lx refused: entry %u is %lx\n", d->domid,
-			level, frame_to_mfn(f).n, i, t[i]);
+		gprintk(LOG_DEBUG, "d%u: L%u table %lx refused: entry %u is %lx\n",
+			d->domid, level, frame_to_mfn(f).n, i, t[i]);
 	if (!rc && level == 4)
 		hv_fill_root(t, d);
 	unmap_frame(t);
