@@ -15,6 +15,7 @@ VBD_TEST_SRCS := tests/unit/vbd_rig.c $(BLK_QUEUE_SRCS) $(BLK_ENGINE_SRCS) $(LOO
 VBD_TEST_LIBS := -luring -laio
 
 $(eval $(call unit_test,vbd_queue,tests/unit/vbd_queue.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS)))
+$(eval $(call unit_test,vbd_plain,tests/unit/vbd_plain.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS)))
 
 $(eval $(call bench_program,loopback_blk,bench/loopback_blk.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS)))
 $(eval $(call unit_test,vbd_sleep,tests/unit/vbd_sleep.c $(VBD_TEST_SRCS),$(VBD_TEST_LIBS)))
