@@ -30,9 +30,9 @@ struct time_scale time_scale_of(uint64_t hz)
 {
 	struct time_scale s = {.shift = 0};
 
-	while (hz >> -s.shift > 2 * NS_PER_S)
+	while (hz > 2 * NS_PER_S << -s.shift)
 		s.shift--;
-	while (hz << s.shift <= NS_PER_S)
+	while (s.shift >= 0 && hz << s.shift <= NS_PER_S)
 		s.shift++;
 	/* hz is in (10^9, 2 * 10^9] after the shift, so mul fits and has its top bit. */
 	if (s.shift < 0)
