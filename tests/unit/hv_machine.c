@@ -2,6 +2,7 @@
 /* See hv_machine.h. */
 #include "tests/unit/hv_machine.h"
 
+#include <sched.h>
 #include <stdarg.h>
 #include <sys/mman.h>
 
@@ -135,7 +136,7 @@ void tlb_flush_local(void)
 
 void cpu_relax(void)
 {
-	__asm__ volatile("pause");
+	sched_yield(); /* more threads than processors wait for tickets */
 }
 
 bool irqs_enabled(void)
