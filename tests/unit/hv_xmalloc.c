@@ -5,7 +5,7 @@
 #include "tests/unit/hv_machine.h"
 
 #define HELD   600
-#define ROUNDS 100000
+#define ROUNDS 30000
 
 struct held {
 	uint8_t *p;
