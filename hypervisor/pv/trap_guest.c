@@ -97,10 +97,10 @@ void pv_deliver_bounce(struct vcpu *v, struct cpu_user_regs *regs)
 	frame[n++] = regs->rcx;
 	frame[n++] = regs->r11;
 	if (b.flags & TBF_FAILSAFE) {
-		frame[n++] = regs->ds;
-		frame[n++] = regs->es;
-		frame[n++] = regs->fs;
-		frame[n++] = regs->gs;
+		frame[n++] = v->pv.ds;
+		frame[n++] = v->pv.es;
+		frame[n++] = v->pv.fs;
+		frame[n++] = v->pv.gs;
 	}
 	if (b.flags & TBF_ERROR_CODE)
 		frame[n++] = b.error_code;
@@ -182,14 +182,9 @@ bool pv_exit_to_guest(void)
 void pv_iret_failed(void)
 {
 	struct vcpu *v = current;
-	struct cpu_user_regs *regs = guest_regs();
 
 	irq_enable();
-	pv_save_segments(v);
-	regs->ds = v->pv.ds;
-	regs->es = v->pv.es;
-	regs->fs = v->pv.fs;
-	regs->gs = v->pv.gs;
+	pv_save_segments(v); /* the frame has the selectors */
 	pv_bounce_to(v, v->pv.failsafe_callback,
 		     TBF_FAILSAFE | (v->pv.failsafe_masks_events ? TBF_INTERRUPT : 0));
 }
