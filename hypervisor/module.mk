@@ -5,7 +5,7 @@ include hypervisor/vars.mk
 
 HV_SRCS := $(filter-out hypervisor/cpu/asm_offsets.c,$(sort $(wildcard hypervisor/*/*.c hypervisor/*/*/*.c)))
 HV_ASM := $(filter-out hypervisor/boot/weak.S,$(sort $(wildcard hypervisor/*/*.S)))
-HV_OBJS := $(HV_SRCS:%.c=$(HV_OUT)/%.o) $(HV_ASM:%=$(HV_OUT)/%.o)
+HV_OBJS := $(HV_SRCS:%.c=$(HV_OUT)/%.o) $(HV_ASM:%=$(HV_OUT)/%.o) $(HV_OUT)/decompress_libs.o
 
 $(HV_OUT)/hypervisor/%.o: hypervisor/%.c $(HV_OUT)/asm_offsets.h build/config.mk
 	$(call say,HV-CC,$<)mkdir -p $(@D) && $(CC) $(HV_FLAGS) -I$(HV_OUT) -MMD -MP -c -o $@ $<
@@ -15,6 +15,16 @@ $(HV_OUT)/hypervisor/%.S.o: hypervisor/%.S $(HV_OUT)/asm_offsets.h build/config.
 # UBSan's check of the address has just set.
 build/hvtest/%.o: %.c build/config.mk
 	$(call say,HV-SAN,$<)mkdir -p $(@D) && $(CC) $(HV_BASE) $(SAN) -ftls-model=local-exec -DHOST_TEST -DDEBUG -D_GNU_SOURCE -MMD -MP -c -o $@ $<
+
+# What boot/decompress.c uses of zlib, liblzma and libzstd: one object without constructors
+# (nobody runs them), its names its own but these.
+HV_DECOMPRESS := inflateInit2_ inflate inflateEnd lzma_stream_buffer_decode ZSTD_decompress \
+	ZSTD_findFrameCompressedSize ZSTD_isError
+$(HV_OUT)/decompress_libs.o: hypervisor/module.mk build/config.mk
+	$(call say,HV-LD,$@)mkdir -p $(@D) && ld -m elf_x86_64 -r --gc-sections $(HV_DECOMPRESS:%=-u %) \
+		-o $@.new \
+		$(foreach l,libz.a liblzma.a libzstd.a,$(shell $(CC) -print-file-name=$(l))) && \
+	objcopy -R .init_array -R .eh_frame $(HV_DECOMPRESS:%=--keep-global-symbol=%) $@.new $@ && rm $@.new
 
 $(HV_OUT)/asm_offsets.s: hypervisor/cpu/asm_offsets.c build/config.mk
 	$(call say,HV-CC,$<)mkdir -p $(@D) && $(CC) $(HV_FLAGS) -MMD -MP -MT $@ -S -o $@ $<
