@@ -163,7 +163,7 @@ static int ap_tables_make(struct ap_tables *t)
 
 	*t = (struct ap_tables){.cr3 = 0};
 	for (i = 0; i < 3; i++) {
-		t->frame[i] = buddy_alloc(0, ANY_NODE, 32, 0);
+		t->frame[i] = buddy_alloc(0, ANY_NODE, 32, ALLOC_MAPPED);
 		if (!t->frame[i]) {
 			ap_tables_free(t);
 			return -ENOMEM;

@@ -277,6 +277,14 @@ static void check_clean(const struct frame *f, uint64_t clean)
 #endif
 }
 
+/* Address bits that the direct map covers all memory of; 0: all there is. */
+static unsigned int direct_map_bits(void)
+{
+	if (max_frame << PAGE_SHIFT <= direct_map_limit)
+		return 0;
+	return 63 - (unsigned int)__builtin_clzll(direct_map_limit);
+}
+
 struct frame *buddy_alloc_for(struct domain *d, unsigned int order, unsigned int node,
 			      unsigned int bits, unsigned int flags)
 {
@@ -287,6 +295,8 @@ struct frame *buddy_alloc_for(struct domain *d, unsigned int order, unsigned int
 
 	if (flags & ALLOC_32BIT)
 		bits = bits ? MIN(bits, 32) : 32;
+	if (flags & ALLOC_MAPPED && direct_map_bits())
+		bits = bits ? MIN(bits, direct_map_bits()) : direct_map_bits();
 	if (order > MAX_ORDER || (bits && bits <= PAGE_SHIFT))
 		return NULL;
 	if (bits)
@@ -403,18 +413,11 @@ uint64_t outstanding_claims(void)
 	return READ_ONCE(claimed_total);
 }
 
-/* ---- the hypervisor's own: below the limit of the direct map ---- */
-
-static unsigned int heap_bits(void)
-{
-	if (max_frame << PAGE_SHIFT <= direct_map_limit)
-		return 0;
-	return 63 - (unsigned int)__builtin_clzll(direct_map_limit);
-}
+/* ---- the hypervisor's own ---- */
 
 void *heap_pages_node(unsigned int order, unsigned int node)
 {
-	struct frame *f = buddy_alloc(order, node, heap_bits(), 0);
+	struct frame *f = buddy_alloc(order, node, 0, ALLOC_MAPPED);
 
 	return f ? mfn_to_virt(frame_to_mfn(f)) : NULL;
 }

@@ -34,6 +34,7 @@ enum alloc_flags {
 	ALLOC_32BIT = 1,     /* below 4 GiB */
 	ALLOC_NO_SCRUB = 2,  /* the caller overwrites all of it */
 	ALLOC_EXACT_NODE = 4,
+	ALLOC_MAPPED = 16,   /* in the direct map: mfn_to_virt() may be used */
 	ALLOC_NO_REFCOUNT = 8, /* the domain owns it and may not map it as its memory */
 };
 /* @bits-limited allocation: 0 for anywhere; else machine addresses below 2^bits. */
