@@ -198,7 +198,9 @@ bool buddy_scrub_some(void)
 			break;
 	if (i == MAX_NODES)
 		return false;
-	spin_lock(&heap_lock);
+	/* One idle CPU does it, or those that want memory wait for all of them in turn. */
+	if (!spin_trylock(&heap_lock))
+		return false;
 	if (heap[i]->dirty)
 		scrub_one(heap[i]);
 	for (; i < MAX_NODES; i++)
