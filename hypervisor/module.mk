@@ -41,7 +41,7 @@ $(HV_OUT)/hypervisor/boot/version.o: $(HV_OUT)/version.h
 HV_LD := ld -m elf_x86_64 -static -no-pie -z noexecstack -z max-page-size=4096 \
 	--no-warn-rwx-segments -T hypervisor/hypervisor.lds
 $(HV_OUT)/xylem.elf: $(HV_OBJS) hypervisor/hypervisor.lds hypervisor/symbols.sh
-	$(call say,HV-LD,$@)hypervisor/boot/weak.sh $(HV_OBJS) >$(HV_OUT)/weak.inc && \
+	$(call say,HV-LD,$@)exec 9>$(HV_OUT)/lock && flock 9 && hypervisor/boot/weak.sh $(HV_OBJS) >$(HV_OUT)/weak.inc && \
 	$(CC) $(HV_BASE) -I$(HV_OUT) -D__ASSEMBLY__ -c -o $(HV_OUT)/weak.o hypervisor/boot/weak.S && \
 	cd $(HV_OUT) && top=$(CURDIR) && : >xylem.nm && for pass in 1 2 3; do \
 		$$top/hypervisor/symbols.sh <xylem.nm >symbols.S && $(CC) -c -o symbols.o symbols.S && \
