@@ -6,3 +6,12 @@ $(eval $(call hv_test,bounce,tests/unit/hv_bounce.c \
 	$(addprefix hypervisor/pv/,trap_guest.c iret.c callback.c)))
 $(eval $(call hv_test,descriptor,tests/unit/hv_descriptor.c \
 	$(addprefix hypervisor/pv/,descriptor.c misc.c)))
+
+PV_GUEST_TEST := tests/unit/hv_guest.c tests/unit/hv_machine.c \
+	$(addprefix hypervisor/lib/,spinlock.c bits.c rangeset.c) \
+	$(addprefix hypervisor/mm/,buddy.c frame.c domain_pages.c tlb_stamp.c xmalloc.c)
+$(eval $(call hv_test,page_types,tests/unit/hv_page_types.c $(PV_GUEST_TEST) \
+	$(addprefix hypervisor/pv/,page_types.c page_tables.c mmu_ops.c mmuext.c \
+	mmuext_foreign.c emulate_ptwr.c grant_map.c decode.c)))
+$(eval $(call hv_test,policy,tests/unit/hv_policy.c \
+	$(addprefix hypervisor/cpu/,policy.c policy_serial.c)))
