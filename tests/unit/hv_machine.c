@@ -90,12 +90,13 @@ bool mfn_valid(mfn_t mfn)
 	return mfn.n < MACHINE_FRAMES && (mfn.n < HOLE_START || mfn.n >= HOLE_END);
 }
 
-int frame_validate(struct frame *f, uint64_t type, bool preemptible)
+/* Weak: pv/page_types.c has the real ones. */
+__attribute__((weak)) int frame_validate(struct frame *f, uint64_t type, bool preemptible)
 {
 	return machine_validate ? machine_validate(f, type, preemptible) : 0;
 }
 
-int frame_devalidate(struct frame *f, uint64_t type, bool preemptible)
+__attribute__((weak)) int frame_devalidate(struct frame *f, uint64_t type, bool preemptible)
 {
 	return machine_devalidate ? machine_devalidate(f, type, preemptible) : 0;
 }
