@@ -62,7 +62,9 @@ static bool make_table(uint64_t *e, unsigned int l)
 		for (unsigned int i = 0; i < ENTRIES; i++)
 			t[i] = leaf + ((uint64_t)i << LEVEL_SHIFT(l - 1));
 	}
-	if (((old & PTE_P) && !(old & PTE_PS)) || !atomic_cmpxchg(e, &old, virt_to_maddr(t) | TABLE))
+	/* L4 and leaf entries say what guests may read: the M2P. */
+	if (((old & PTE_P) && !(old & PTE_PS)) ||
+	    !atomic_cmpxchg(e, &old, virt_to_maddr(t) | TABLE | PTE_US))
 		table_free(t); /* another CPU was first */
 	return true;
 }
