@@ -30,6 +30,7 @@ struct domain {
 		hardware : 1 /* has the machine's devices */, xenstore : 1, debugger : 1;
 	uint8_t dying;                /* enum dying */
 	bool is_shut_down, is_shutting_down;
+	bool started;                 /* unpaused once: its CPU policy stays */
 	uint8_t shutdown_code;
 	int32_t refs;                 /* the list's reference included */
 	struct domain *next_in_hash;

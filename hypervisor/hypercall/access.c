@@ -15,8 +15,9 @@ static bool allowed(enum access what, const struct domain *me, const struct doma
 	case ACCESS_SYSCTL:
 	case ACCESS_PLATFORM:
 	case ACCESS_VERSION_PRIV:
-	case ACCESS_XENSTORE:
 		return me->control;
+	case ACCESS_XENSTORE: /* what xenstored asks of domains */
+		return me->control || me->xenstore;
 	case ACCESS_PHYSDEV:
 	case ACCESS_CONSOLE:
 		return me->hardware;

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* domctl: vcpus, their state as save and restore need it, where they run, what CPU they see. */
+#include "hypervisor/cpu/fpu.h"
+#include "hypervisor/cpu/policy.h"
+#include "hypervisor/hypercall/control.h"
+#include "hypervisor/mm/mm.h"
+#include "hypervisor/pv/segment.h"
+
+/* Not of the caller's own domain: its vcpus cannot be stopped. */
+static struct vcpu *other_vcpu(struct domain *d, uint32_t id)
+{
+	return d == current->domain ? NULL : domain_vcpu(d, id);
+}
+
+/* ---- registers ---- */
+
+long domctl_setvcpucontext(struct domain *d, struct xen_domctl *op)
+{
+	uint64_t gva = handle_gva(op->u.vcpucontext.ctxt);
+	struct vcpu *v = other_vcpu(d, op->u.vcpucontext.vcpu);
+	struct vcpu_guest_context *c = NULL;
+	long rc = 0;
+
+	if (!v)
+		return -EINVAL;
+	if (gva) {
+		c = xzalloc(struct vcpu_guest_context);
+		if (!c)
+			return -ENOMEM;
+		if (!get_guest(c, gva))
+			rc = -EFAULT;
+	}
+	if (!rc) {
+		domain_pause(d);
+		rc = c ? d->ops->set_context(v, c) : vcpu_reset(v);
+		domain_unpause(d);
+	}
+	xfree(c);
+	return rc == -EINTR ? -ERESTART : rc;
+}
+
+long domctl_getvcpucontext(struct domain *d, struct xen_domctl *op)
+{
+	struct vcpu *v = domain_vcpu(d, op->u.vcpucontext.vcpu);
+	struct vcpu_guest_context *c;
+	long rc;
+
+	if (d == current->domain)
+		return -EINVAL;
+	if (!v)
+		return -ESRCH;
+	if (!v->initialised)
+		return -ENODATA;
+	c = xzalloc(struct vcpu_guest_context);
+	if (!c)
+		return -ENOMEM;
+	vcpu_pause(v);
+	d->ops->get_context(v, c);
+	vcpu_unpause(v);
+	rc = put_guest(handle_gva(op->u.vcpucontext.ctxt), c) ? 0 : -EFAULT;
+	xfree(c);
+	return rc;
+}
+
+long domctl_getvcpuinfo(struct domain *d, struct xen_domctl *op)
+{
+	struct xen_domctl_getvcpuinfo *info = &op->u.getvcpuinfo;
+	struct vcpu *v = domain_vcpu(d, info->vcpu);
+	struct vcpu_runstate_info rs;
+
+	if (!v)
+		return -ESRCH;
+	vcpu_runstate_get(v, &rs);
+	info->online = !test_bit(VCPU_DOWN, &v->pause_flags);
+	info->blocked = test_bit(VCPU_BLOCKED, &v->pause_flags);
+	info->running = v->is_running;
+	info->cpu_time = rs.time[RUNSTATE_running];
+	info->cpu = v->cpu;
+	return 0;
+}
+
+/* What is not in vcpu_guest_context. Machine-check state: a PV guest has no banks here. */
+long domctl_get_ext_vcpucontext(struct domain *d, struct xen_domctl *op)
+{
+	struct xen_domctl_ext_vcpucontext *x = &op->u.ext_vcpucontext;
+	struct vcpu *v = domain_vcpu(d, x->vcpu);
+	uint32_t id = x->vcpu;
+
+	if (!v)
+		return -ESRCH;
+	memset(x, 0, sizeof(*x));
+	x->vcpu = id;
+	x->size = sizeof(*x);
+	x->sysenter_callback_cs = v->pv.sysenter_cs;
+	x->sysenter_callback_eip = v->pv.sysenter_callback;
+	x->sysenter_disables_events = v->pv.sysenter_masks_events;
+	x->syscall32_callback_cs = v->pv.syscall32_cs;
+	x->syscall32_callback_eip = v->pv.syscall32_callback;
+	x->syscall32_disables_events = v->pv.syscall32_masks_events;
+	return 0;
+}
+
+long domctl_set_ext_vcpucontext(struct domain *d, struct xen_domctl *op)
+{
+	const struct xen_domctl_ext_vcpucontext *x = &op->u.ext_vcpucontext;
+	struct vcpu *v = domain_vcpu(d, x->vcpu);
+
+	if (!v)
+		return -ESRCH;
+	if (d == current->domain || x->size < offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap) ||
+	    !is_canonical(x->sysenter_callback_eip) || !is_canonical(x->syscall32_callback_eip))
+		return -EINVAL;
+	domain_pause(d);
+	v->pv.sysenter_cs = x->sysenter_callback_cs | 3;
+	v->pv.sysenter_callback = x->sysenter_callback_eip;
+	v->pv.sysenter_masks_events = x->sysenter_disables_events;
+	v->pv.syscall32_cs = x->syscall32_callback_cs | 3;
+	v->pv.syscall32_callback = x->syscall32_callback_eip;
+	v->pv.syscall32_masks_events = x->syscall32_disables_events;
+	domain_unpause(d);
+	return 0;
+}
+
+/* ---- extended state: XCR0, what it ever was, then the area as XSAVE leaves it ---- */
+
+#define XSTATE_HEADER (2 * sizeof(uint64_t))
+
+static uint64_t xstate_size(uint64_t xcr0_accum)
+{
+	return xcr0_accum ? XSTATE_HEADER + fpu_area_size(xcr0_accum) : 0;
+}
+
+long domctl_getvcpuextstate(struct domain *d, struct xen_domctl *op)
+{
+	struct xen_domctl_vcpuextstate *x = &op->u.vcpuextstate;
+	struct vcpu *v = other_vcpu(d, x->vcpu);
+	uint64_t gva = handle_gva(x->buffer), size, header[2];
+	long rc = 0;
+
+	if (!v)
+		return -EINVAL;
+	vcpu_pause(v);
+	size = xstate_size(v->fpu.xcr0_accum);
+	if ((!x->size && !x->xfeature_mask) || !gva) {
+		x->size = size;
+		x->xfeature_mask = fpu_host_xcr0();
+	} else if (x->size != size || x->xfeature_mask != fpu_host_xcr0()) {
+		rc = -EINVAL;
+	} else if (size) {
+		header[0] = v->fpu.xcr0;
+		header[1] = v->fpu.xcr0_accum;
+		if (copy_to_guest(gva, header, sizeof(header)) ||
+		    copy_to_guest(gva + XSTATE_HEADER, v->fpu.area, size - XSTATE_HEADER))
+			rc = -EFAULT;
+	}
+	vcpu_unpause(v);
+	return rc;
+}
+
+long domctl_setvcpuextstate(struct domain *d, struct xen_domctl *op)
+{
+	const struct xen_domctl_vcpuextstate *x = &op->u.vcpuextstate;
+	struct vcpu *v = other_vcpu(d, x->vcpu);
+	uint64_t *buf;
+	long rc = 0;
+
+	if (!v || x->size < XSTATE_HEADER || x->size > xstate_size(fpu_host_xcr0()))
+		return -EINVAL;
+	/* The area is aligned as xsave_area asks: it is copied behind the header's 64 bytes. */
+	buf = xzalloc_bytes(64 + x->size, 64);
+	if (!buf)
+		return -ENOMEM;
+	if (copy_from_guest(&buf[6], handle_gva(x->buffer), x->size))
+		rc = -EFAULT;
+	if (!rc && x->size > XSTATE_HEADER) {
+		domain_pause(d);
+		rc = fpu_set_xsave(v, buf[6], buf[7], &buf[8], x->size - XSTATE_HEADER);
+		domain_unpause(d);
+	}
+	xfree(buf);
+	return rc;
+}
+
+/* ---- MSRs: none that a PV guest may write has state of its own ---- */
+
+long domctl_get_vcpu_msrs(struct domain *d, struct xen_domctl *op)
+{
+	if (!other_vcpu(d, op->u.vcpu_msrs.vcpu))
+		return -EINVAL;
+	op->u.vcpu_msrs.msr_count = 0;
+	return 0;
+}
+
+/* A guest saved elsewhere may come with some that it had cleared. */
+long domctl_set_vcpu_msrs(struct domain *d, struct xen_domctl *op)
+{
+	struct xen_domctl_vcpu_msrs *m = &op->u.vcpu_msrs;
+	struct xen_domctl_vcpu_msr msr;
+	uint32_t i, n = m->msr_count;
+
+	if (!other_vcpu(d, m->vcpu) || n > 16)
+		return -EINVAL;
+	m->msr_count = 0;
+	if (!handle_gva(m->msrs))
+		return 0;
+	for (i = 0; i < n; i++) {
+		m->msr_count = i;
+		if (!get_guest(&msr, handle_gva(m->msrs) + i * sizeof(msr)))
+			return -EFAULT;
+		if (msr.reserved || msr.value)
+			return -EINVAL;
+	}
+	m->msr_count = n;
+	return 0;
+}
+
+/* ---- where it runs ---- */
+
+static int affinity_to_guest(const struct cpumask *m, const struct cpumask *limit,
+			     const struct xenctl_bitmap *b)
+{
+	struct cpumask out = *m;
+	unsigned int i;
+
+	for (i = 0; limit && i < ARRAY_SIZE(out.bits); i++)
+		out.bits[i] &= limit->bits[i] & cpu_online_map.bits[i];
+	return bitmap_to_guest(out.bits, nr_cpus, b);
+}
+
+long domctl_setvcpuaffinity(struct domain *d, struct xen_domctl *op)
+{
+	const struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
+	struct vcpu *v = domain_vcpu(d, a->vcpu);
+	bool want_hard = a->flags & XEN_VCPUAFFINITY_HARD, want_soft = a->flags & XEN_VCPUAFFINITY_SOFT;
+	struct cpumask hard, soft;
+	long rc = 0;
+
+	if (!v)
+		return -ESRCH;
+	if ((!want_hard && !want_soft) ||
+	    a->flags & ~(XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT | XEN_VCPUAFFINITY_FORCE))
+		return -EINVAL;
+	if (a->flags & XEN_VCPUAFFINITY_FORCE)
+		vcpu_pin_override(v, -1);
+	if (want_hard)
+		rc = bitmap_from_guest(hard.bits, NR_CPUS, &a->cpumap_hard);
+	if (!rc && want_soft)
+		rc = bitmap_from_guest(soft.bits, NR_CPUS, &a->cpumap_soft);
+	if (!rc)
+		rc = vcpu_set_affinity(v, want_hard ? &hard : NULL, want_soft ? &soft : NULL);
+	/* What it comes to, with the CPUs there are. */
+	if (!rc && want_hard)
+		rc = affinity_to_guest(&v->hard_affinity, &v->hard_affinity, &a->cpumap_hard);
+	if (!rc && want_soft)
+		rc = affinity_to_guest(&v->soft_affinity, &v->hard_affinity, &a->cpumap_soft);
+	return rc;
+}
+
+long domctl_getvcpuaffinity(struct domain *d, struct xen_domctl *op)
+{
+	const struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
+	struct vcpu *v = domain_vcpu(d, a->vcpu);
+	long rc = 0;
+
+	if (!v)
+		return -ESRCH;
+	if (!(a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)))
+		return -EINVAL;
+	if (a->flags & XEN_VCPUAFFINITY_HARD)
+		rc = affinity_to_guest(&v->hard_affinity, NULL, &a->cpumap_hard);
+	if (!rc && a->flags & XEN_VCPUAFFINITY_SOFT)
+		rc = affinity_to_guest(&v->soft_affinity, NULL, &a->cpumap_soft);
+	return rc;
+}
+
+long domctl_sendtrigger(struct domain *d, struct xen_domctl *op)
+{
+	struct vcpu *v = domain_vcpu(d, op->u.sendtrigger.vcpu);
+
+	if (!v)
+		return -ESRCH;
+	switch (op->u.sendtrigger.trigger) {
+	case XEN_DOMCTL_SENDTRIGGER_NMI:
+		if (!atomic_xchg(&v->nmi.pending, true))
+			vcpu_kick(v);
+		return 0;
+	case XEN_DOMCTL_SENDTRIGGER_POWER: /* ACPI's buttons: a PV guest has none */
+	case XEN_DOMCTL_SENDTRIGGER_SLEEP:
+		return -EINVAL;
+	}
+	return -ENOSYS;
+}
+
+/* ---- CPU policy ---- */
+
+long domctl_get_cpu_policy(struct domain *d, struct xen_domctl *op)
+{
+	struct xen_domctl_cpu_policy *p = &op->u.cpu_policy;
+	long rc = policy_leaves_to_guest(d->policy, handle_gva(p->leaves), &p->nr_leaves);
+
+	return rc ? rc : policy_msrs_to_guest(d->policy, handle_gva(p->msrs), &p->nr_msrs);
+}
+
+static long policy_from_guest(struct cpu_policy *new, struct xen_domctl_cpu_policy *p)
+{
+	xen_cpuid_leaf_t leaf;
+	xen_msr_entry_t msr;
+	uint32_t i;
+	int rc;
+
+	for (i = 0; i < p->nr_leaves; i++) {
+		if (!get_guest(&leaf, handle_gva(p->leaves) + i * sizeof(leaf)))
+			return -EFAULT;
+		rc = policy_set_leaf(new, &leaf);
+		if (rc) {
+			p->err_leaf = leaf.leaf;
+			p->err_subleaf = leaf.subleaf;
+			return rc;
+		}
+	}
+	for (i = 0; i < p->nr_msrs; i++) {
+		if (!get_guest(&msr, handle_gva(p->msrs) + i * sizeof(msr)))
+			return -EFAULT;
+		rc = policy_set_msr(new, &msr);
+		if (rc) {
+			p->err_msr = msr.idx;
+			return rc;
+		}
+	}
+	return 0;
+}
+
+long domctl_set_cpu_policy(struct domain *d, struct xen_domctl *op)
+{
+	struct xen_domctl_cpu_policy *p = &op->u.cpu_policy;
+	struct policy_error err;
+	struct cpu_policy *new;
+	long rc;
+
+	if (d == current->domain)
+		return -EINVAL;
+	if (d->started)
+		return -EEXIST;
+	if (p->nr_leaves > POLICY_MAX_LEAVES || p->nr_msrs > POLICY_MAX_MSRS)
+		return -E2BIG;
+	p->err_leaf = p->err_subleaf = p->err_msr = ~0u;
+	new = xzalloc(struct cpu_policy);
+	if (!new)
+		return -ENOMEM;
+	*new = *d->policy;
+	rc = policy_from_guest(new, p);
+	if (!rc) {
+		rc = policy_check(&pv_max_policy, new, &err);
+		if (rc) {
+			p->err_leaf = err.leaf;
+			p->err_subleaf = err.subleaf;
+			p->err_msr = err.msr;
+		}
+	}
+	if (!rc) {
+		policy_recalculate(new, &pv_max_policy);
+		domain_pause(d);
+		*d->policy = *new;
+		domain_unpause(d);
+	}
+	xfree(new);
+	return rc;
+}
+
+/* ---- gdbsx ---- */
+
+/* A pause that gdbsx takes back alone: one flag beside the counts. */
+long domctl_gdbsx_pausevcpu(struct domain *d, struct xen_domctl *op)
+{
+	struct vcpu *v = other_vcpu(d, op->u.gdbsx_pauseunp_vcpu.vcpu);
+
+	if (!v)
+		return -EINVAL;
+	if (!d->tools_pause_count)
+		return -EBUSY;
+	if (!test_and_set_bit(VCPU_PAUSED_TOOLS, &v->pause_flags))
+		vcpu_sleep_sync(v);
+	return 0;
+}
+
+long domctl_gdbsx_unpausevcpu(struct domain *d, struct xen_domctl *op)
+{
+	struct vcpu *v = domain_vcpu(d, op->u.gdbsx_pauseunp_vcpu.vcpu);
+
+	if (!v)
+		return -EINVAL;
+	if (!d->tools_pause_count)
+		return -EBUSY;
+	if (!test_and_clear_bit(VCPU_PAUSED_TOOLS, &v->pause_flags))
+		return -EINVAL;
+	vcpu_wake(v);
+	return 0;
+}
+
+/* A guest's breakpoints go to its own kernel: none ever waits for the debugger. */
+long domctl_gdbsx_domstatus(struct domain *d, struct xen_domctl *op)
+{
+	struct xen_domctl_gdbsx_domstatus *s = &op->u.gdbsx_domstatus;
+
+	s->vcpu_id = s->vcpu_ev = ~0u;
+	s->paused = d->tools_pause_count > 0;
+	return 0;
+}

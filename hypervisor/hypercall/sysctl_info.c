@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* sysctl: what the machine is: CPUs, topology, memory, policies; and the list of domains. */
+#include "hypervisor/boot/boot.h"
+#include "hypervisor/cpu/irq.h"
+#include "hypervisor/cpu/policy.h"
+#include "hypervisor/cpu/privileged.h"
+#include "hypervisor/hypercall/control.h"
+#include "hypervisor/mm/mm.h"
+
+/* ---- topology: what the bits of an APIC id are ---- */
+
+struct topology {
+	uint32_t threads, cores;         /* of a core, of a socket */
+	uint32_t core_shift, pkg_shift;
+};
+
+static uint32_t bits_for(uint32_t n)
+{
+	return n > 1 ? 32 - (uint32_t)__builtin_clz(n - 1) : 0;
+}
+
+/* SDM CPUID leaf 0xb, else AMD's 0x80000008, else Intel's leaf 4. Every package is alike. */
+static void topology_read(struct topology *t)
+{
+	uint32_t r[4], s[4], logical = 1;
+
+	*t = (struct topology){1, 1, 0, 0};
+	cpuid(0, 0, r);
+	if (r[0] >= 0xb) {
+		cpuid(0xb, 0, r);
+		cpuid(0xb, 1, s);
+		if (r[1] && s[1]) {
+			t->threads = r[1] & 0xffff;
+			t->cores = MAX((s[1] & 0xffff) / t->threads, 1u);
+			t->core_shift = r[0] & 31;
+			t->pkg_shift = s[0] & 31;
+			return;
+		}
+	}
+	cpuid(1, 0, s);
+	if (s[3] >> 28 & 1)
+		logical = MAX(s[1] >> 16 & 0xff, 1u);
+	cpuid(0x80000000, 0, s);
+	if (host_policy.vendor != VENDOR_INTEL && s[0] >= 0x80000008) {
+		cpuid(0x80000008, 0, s);
+		t->cores = (s[2] & 0xff) + 1;
+		t->pkg_shift = s[2] >> 12 & 15 ? s[2] >> 12 & 15 : bits_for(t->cores);
+		return;
+	}
+	if (r[0] >= 4) {
+		cpuid(4, 0, s);
+		t->cores = (s[0] >> 26) + 1;
+	}
+	t->threads = MAX(logical / t->cores, 1u);
+	t->core_shift = bits_for(t->threads);
+	t->pkg_shift = t->core_shift + bits_for(t->cores);
+}
+
+long sysctl_physinfo(struct xen_sysctl *op)
+{
+	struct xen_sysctl_physinfo *p = &op->u.physinfo;
+	uint32_t words[FEAT_WORDS];
+	struct topology t;
+	unsigned int cpu;
+
+	topology_read(&t);
+	memset(p, 0, sizeof(*p));
+	p->threads_per_core = t.threads;
+	p->cores_per_socket = t.cores;
+	for_each_online_cpu(cpu)
+		p->nr_cpus++;
+	p->max_cpu_id = nr_cpus - 1;
+	p->nr_nodes = NR_NODES;
+	p->max_node_id = NR_NODES - 1;
+	p->cpu_khz = cpu_khz;
+	p->capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1 |
+			  XEN_SYSCTL_PHYSCAP_gnttab_v2;
+	p->total_pages = total_frames();
+	p->free_pages = buddy_free_frames(ANY_NODE);
+	p->outstanding_pages = outstanding_claims();
+	p->max_mfn = max_frame - 1;
+	policy_featureset(&host_policy, words);
+	memcpy(p->hw_cap, words, sizeof(p->hw_cap));
+	return 0;
+}
+
+long sysctl_cputopoinfo(struct xen_sysctl *op)
+{
+	struct xen_sysctl_cputopoinfo *c = &op->u.cputopoinfo;
+	uint64_t gva = handle_gva(c->cputopo);
+	uint32_t cpu, n = gva ? MIN(c->num_cpus, nr_cpus) : 0;
+	struct xen_sysctl_cputopo out;
+	struct topology t;
+
+	topology_read(&t);
+	for (cpu = 0; cpu < n; cpu++) {
+		uint32_t id = cpu_to_apicid[cpu];
+
+		out = (struct xen_sysctl_cputopo){XEN_INVALID_CORE_ID, XEN_INVALID_SOCKET_ID,
+						  XEN_INVALID_NODE_ID};
+		if (test_bit(cpu, cpu_present_map.bits)) {
+			out.core = (id & ((1u << t.pkg_shift) - 1)) >> t.core_shift;
+			out.socket = id >> t.pkg_shift;
+			out.node = 0;
+		}
+		if (!put_guest(gva + cpu * sizeof(out), &out))
+			return -EFAULT;
+	}
+	c->num_cpus = gva ? n : nr_cpus;
+	return 0;
+}
+
+/* The allocator knows one node: all memory is near. */
+long sysctl_numainfo(struct xen_sysctl *op)
+{
+	struct xen_sysctl_numainfo *n = &op->u.numainfo;
+	struct xen_sysctl_meminfo mem = {max_frame << PAGE_SHIFT,
+					 buddy_free_frames(ANY_NODE) << PAGE_SHIFT};
+	uint64_t meminfo = handle_gva(n->meminfo), distance = handle_gva(n->distance);
+	uint32_t near = 10;
+
+	if (n->num_nodes && ((meminfo && !put_guest(meminfo, &mem)) ||
+			     (distance && !put_guest(distance, &near))))
+		return -EFAULT;
+	if (n->num_nodes || !(meminfo || distance))
+		n->num_nodes = NR_NODES;
+	return 0;
+}
+
+/* Devices are not looked up: the one node is as near as any. */
+long sysctl_pcitopoinfo(struct xen_sysctl *op)
+{
+	struct xen_sysctl_pcitopoinfo *p = &op->u.pcitopoinfo;
+	uint64_t devs = handle_gva(p->devs), nodes = handle_gva(p->nodes);
+	uint32_t i, node = XEN_INVALID_NODE_ID;
+	physdev_pci_device_t dev;
+
+	if (!devs || !nodes)
+		return -EINVAL;
+	for (i = 0; i < p->num_devs; i++) {
+		if (i && preempt_check())
+			break; /* the caller asks for the rest */
+		if (!get_guest(&dev, devs + i * sizeof(dev)) ||
+		    !put_guest(nodes + i * sizeof(node), &node))
+			return -EFAULT;
+	}
+	p->num_devs = i;
+	return 0;
+}
+
+long sysctl_getcpuinfo(struct xen_sysctl *op)
+{
+	struct xen_sysctl_getcpuinfo *c = &op->u.getcpuinfo;
+	uint32_t cpu, n = MIN(c->max_cpus, nr_cpus);
+
+	for (cpu = 0; cpu < n; cpu++) {
+		struct xen_sysctl_cpuinfo info = {cpu_online(cpu) ? cpu_idle_time(cpu) : 0};
+
+		if (!put_guest(handle_gva(c->info) + cpu * sizeof(info), &info))
+			return -EFAULT;
+	}
+	c->nr_cpus = n;
+	return 0;
+}
+
+/* All of it, whatever the width of addresses asked for: for tools that plan, not for those
+ * that allocate. */
+long sysctl_availheap(struct xen_sysctl *op)
+{
+	struct xen_sysctl_availheap *a = &op->u.availheap;
+
+	a->avail_bytes = a->node < (int32_t)NR_NODES ? buddy_free_frames(ANY_NODE) << PAGE_SHIFT : 0;
+	return 0;
+}
+
+long sysctl_getdomaininfolist(struct xen_sysctl *op)
+{
+	struct xen_sysctl_getdomaininfolist *l = &op->u.getdomaininfolist;
+	struct xen_domctl_getdomaininfo info;
+	struct domain *d;
+	uint32_t n = 0;
+
+	for (d = domain_from(l->first_domain); d && n < l->max_domains; d = domain_next(d)) {
+		domain_info_fill(d, &info);
+		if (!put_guest(handle_gva(l->buffer) + n * sizeof(info), &info)) {
+			domain_put(d);
+			return -EFAULT;
+		}
+		n++;
+	}
+	if (d)
+		domain_put(d);
+	l->num_domains = n;
+	return 0;
+}
+
+/* ---- policies ---- */
+
+long sysctl_levelling_caps(struct xen_sysctl *op)
+{
+	/* CPUID of a PV guest comes to us where the CPU can make it fault; masks are not used. */
+	op->u.cpu_levelling_caps.caps =
+		host_policy.platform_info >> 31 & 1 ? XEN_SYSCTL_CPU_LEVELCAP_faulting : 0;
+	return 0;
+}
+
+long sysctl_cpu_featureset(struct xen_sysctl *op)
+{
+	static const struct cpu_policy *const policies[] = {
+		[XEN_SYSCTL_cpu_featureset_raw] = &host_policy,
+		[XEN_SYSCTL_cpu_featureset_host] = &host_policy,
+		[XEN_SYSCTL_cpu_featureset_pv] = &pv_default_policy,
+		[XEN_SYSCTL_cpu_featureset_pv_max] = &pv_max_policy,
+	};
+	struct xen_sysctl_cpu_featureset *f = &op->u.cpu_featureset;
+	uint32_t words[FEAT_WORDS], n = MIN(f->nr_features, (uint32_t)FEAT_WORDS);
+	uint64_t gva = handle_gva(f->features);
+
+	if (!gva) {
+		f->nr_features = FEAT_WORDS;
+		return 0;
+	}
+	if (f->index == XEN_SYSCTL_cpu_featureset_hvm ||
+	    f->index == XEN_SYSCTL_cpu_featureset_hvm_max)
+		return -EOPNOTSUPP;
+	if (f->index >= ARRAY_SIZE(policies))
+		return -EINVAL;
+	policy_featureset(policies[index_nospec(f->index, ARRAY_SIZE(policies))], words);
+	if (copy_to_guest(gva, words, n * sizeof(words[0])))
+		return -EFAULT;
+	if (f->nr_features < FEAT_WORDS)
+		return -ENOBUFS;
+	f->nr_features = FEAT_WORDS;
+	return 0;
+}
+
+long sysctl_cpu_policy(struct xen_sysctl *op)
+{
+	static const struct cpu_policy *const policies[] = {
+		[XEN_SYSCTL_cpu_policy_raw] = &host_policy,
+		[XEN_SYSCTL_cpu_policy_host] = &host_policy,
+		[XEN_SYSCTL_cpu_policy_pv_max] = &pv_max_policy,
+		[XEN_SYSCTL_cpu_policy_pv_default] = &pv_default_policy,
+		[XEN_SYSCTL_cpu_policy_hvm_default] = NULL,
+	};
+	struct xen_sysctl_cpu_policy *p = &op->u.cpu_policy;
+	const struct cpu_policy *policy;
+	long rc;
+
+	if (p->_rsvd || p->index >= ARRAY_SIZE(policies))
+		return -EINVAL;
+	policy = policies[index_nospec(p->index, ARRAY_SIZE(policies))];
+	if (!policy)
+		return -EOPNOTSUPP;
+	rc = policy_leaves_to_guest(policy, handle_gva(p->leaves), &p->nr_leaves);
+	return rc ? rc : policy_msrs_to_guest(policy, handle_gva(p->msrs), &p->nr_msrs);
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* sysctl: console ring, debug keys, scheduler and cpupools, CPUs on- and offline. */
+#include "hypervisor/boot/boot.h"
+#include "hypervisor/hypercall/control.h"
+#include "hypervisor/mm/mm.h"
+
+/* Copied through a page of ours: the ring is read without its lock. */
+long sysctl_readconsole(struct xen_sysctl *op)
+{
+	struct xen_sysctl_readconsole *r = &op->u.readconsole;
+	uint32_t done = 0, index = r->index;
+	bool incremental = r->incremental;
+	char *buf = heap_pages(0);
+	long rc = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	while (done < r->count) {
+		size_t n = console_ring_read(buf, MIN(r->count - done, PAGE_SIZE), &index, false,
+					     incremental);
+
+		incremental = true;
+		if (!n)
+			break;
+		if (copy_to_guest(handle_gva(r->buffer) + done, buf, n)) {
+			rc = -EFAULT;
+			break;
+		}
+		done += (uint32_t)n;
+	}
+	heap_free(buf, 0);
+	if (rc)
+		return rc;
+	if (r->clear)
+		console_ring_read(NULL, 0, &index, true, true);
+	r->count = done;
+	r->index = index;
+	return 0;
+}
+
+long sysctl_debug_keys(struct xen_sysctl *op)
+{
+	const struct xen_sysctl_debug_keys *k = &op->u.debug_keys;
+	uint32_t i;
+	char c;
+
+	for (i = 0; i < MIN(k->nr_keys, 256u); i++) {
+		if (copy_from_guest(&c, handle_gva(k->keys) + i, 1))
+			return -EFAULT;
+		debug_key_run(c);
+	}
+	return 0;
+}
+
+/* ---- scheduling ---- */
+
+long sysctl_sched_id(struct xen_sysctl *op)
+{
+	op->u.sched_id.sched_id = sched_policy->id;
+	return 0;
+}
+
+long sysctl_scheduler_op(struct xen_sysctl *op)
+{
+	struct xen_sysctl_scheduler_op *s = &op->u.scheduler_op;
+
+	if (s->cmd > XEN_SYSCTL_SCHEDOP_getinfo)
+		return -EINVAL;
+	if (s->cpupool_id)
+		return -ESRCH;
+	if (s->sched_id != sched_policy->id)
+		return -EINVAL;
+	return sched_policy->adjust_global ? sched_policy->adjust_global(s) : -EINVAL;
+}
+
+/* There is one pool, of all CPUs. That it stays the only one is the scheduler's limit. */
+static long pool_info(struct xen_sysctl_cpupool_op *p)
+{
+	struct domain *d;
+
+	/* The pool of that number or the next: so tools go through all. */
+	if (p->cpupool_id)
+		return -ENOENT;
+	p->sched_id = sched_policy->id;
+	p->n_dom = 0;
+	for (d = domain_next(NULL); d; d = domain_next(d))
+		p->n_dom++;
+	return bitmap_to_guest(cpu_online_map.bits, nr_cpus, &p->cpumap);
+}
+
+long sysctl_cpupool_op(struct xen_sysctl *op)
+{
+	struct xen_sysctl_cpupool_op *p = &op->u.cpupool_op;
+	static const uint64_t none[1];
+	struct domain *d;
+
+	switch (p->op) {
+	case XEN_SYSCTL_CPUPOOL_OP_CREATE:
+		return -EOPNOTSUPP;
+	case XEN_SYSCTL_CPUPOOL_OP_INFO:
+		return pool_info(p);
+	case XEN_SYSCTL_CPUPOOL_OP_FREEINFO:
+		return bitmap_to_guest(none, 0, &p->cpumap);
+	case XEN_SYSCTL_CPUPOOL_OP_DESTROY:
+		return p->cpupool_id ? -ENOENT : -EBUSY;
+	case XEN_SYSCTL_CPUPOOL_OP_ADDCPU:
+		return p->cpupool_id ? -ENOENT
+		       : p->cpu != XEN_SYSCTL_CPUPOOL_PAR_ANY && p->cpu >= nr_cpus ? -EINVAL
+										   : -ENODEV;
+	case XEN_SYSCTL_CPUPOOL_OP_RMCPU:
+		return p->cpupool_id ? -ENOENT
+		       : p->cpu != XEN_SYSCTL_CPUPOOL_PAR_ANY && p->cpu >= nr_cpus ? -EINVAL
+										   : -EBUSY;
+	case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN:
+		d = p->domid < DOMID_FIRST_RESERVED ? domain_get_any((domid_t)p->domid) : NULL;
+		if (!d)
+			return -ESRCH;
+		domain_put(d);
+		return !p->domid ? -EINVAL : p->cpupool_id ? -ENOENT : 0;
+	}
+	return -ENOSYS;
+}
+
+long sysctl_cpu_hotplug(struct xen_sysctl *op)
+{
+	uint32_t cpu = op->u.cpu_hotplug.cpu;
+
+	switch (op->u.cpu_hotplug.op) {
+	case XEN_SYSCTL_CPU_HOTPLUG_ONLINE:
+	case XEN_SYSCTL_CPU_HOTPLUG_OFFLINE:
+		if (cpu >= nr_cpus || !cpu_online((unsigned int)index_nospec(cpu, nr_cpus)))
+			return -EINVAL;
+		return op->u.cpu_hotplug.op == XEN_SYSCTL_CPU_HOTPLUG_ONLINE ? -EEXIST
+									     : -EOPNOTSUPP;
+	}
+	return -EOPNOTSUPP; /* CPUs that boot do not go off again yet */
+}
+
+/* ---- not there yet ---- */
+
+/* No trace buffers: as before xentrace has made them. */
+long sysctl_tbuf_op(struct xen_sysctl *op)
+{
+	struct xen_sysctl_tbuf_op *t = &op->u.tbuf_op;
+
+	if (t->cmd != XEN_SYSCTL_TBUFOP_get_info)
+		return -EOPNOTSUPP;
+	t->evt_mask = 0;
+	t->buffer_mfn = 0;
+	t->size = 0;
+	return 0;
+}
+
+/* Frames are not taken offline; the question whether they are has an answer. */
+long sysctl_page_offline_op(struct xen_sysctl *op)
+{
+	const struct xen_sysctl_page_offline_op *p = &op->u.page_offline;
+	uint32_t n, status;
+
+	if (p->end < p->start)
+		return -EINVAL;
+	if (p->cmd != sysctl_query_page_offline)
+		return -EOPNOTSUPP;
+	for (n = p->start; n <= p->end; n++) {
+		const struct frame *f = frame_lookup(MFN(n));
+
+		if (n - p->start > 1024)
+			return -E2BIG;
+		status = f && READ_ONCE(f->count) & FRAME_BROKEN ? PG_OFFLINE_STATUS_BROKEN : 0;
+		if (!f)
+			return -EINVAL;
+		if (!put_guest(handle_gva(p->status) + (n - p->start) * sizeof(status), &status))
+			return -EFAULT;
+	}
+	return 0;
+}
