@@ -363,7 +363,7 @@ void policy_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct 
 	switch (leaf) {
 	case 1:
 		out->b |= v->id * 2 << 24;
-		if (v->pv.ctrlreg[4] & CR4_OSXSAVE)
+		if (out->c & BIT(F_XSAVE) && v->pv.ctrlreg[4] & CR4_OSXSAVE)
 			out->c |= BIT(F_OSXSAVE);
 		return;
 	case 0xb:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Control registers of PV guests. Of CR0 a guest has TS, of CR4 a few bits; the rest reads
- * as the machine's and cannot be changed. */
+ * as the machine's and cannot be changed (OSXSAVE too: Linux looks whether it is on). */
 #include "hypervisor/cpu/fpu.h"
 #include "hypervisor/cpu/policy.h"
 #include "hypervisor/pv/debugreg.h"
@@ -12,11 +12,10 @@
 #define CR4_PGE      (1ull << 7)
 #define CR4_FSGSBASE (1ull << 16)
 #define CR4_PCIDE    (1ull << 17)
-#define CR4_OSXSAVE  (1ull << 18)
 #define CR4_SMEP     (1ull << 20)
 #define CR4_SMAP     (1ull << 21)
 
-#define CR4_GUEST  (CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE)
+#define CR4_GUEST  (CR4_TSD | CR4_DE | CR4_FSGSBASE)
 #define CR4_HIDDEN (CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP)
 
 uint64_t pv_guest_cr0(const struct vcpu *v)

@@ -23,13 +23,16 @@
 #define MSR_HYPERCALL_PAGE   0x40000000
 #define MSR_EFER             0xc0000080
 #define MSR_TSC_AUX          0xc0000103
+#define MSR_K7_EVNTSEL0      0xc0010000
+#define MSR_K7_PERFCTR3      0xc0010007
 #define MSR_SYSCFG           0xc0010010
 #define MSR_HWCR             0xc0010015
 #define MSR_K8_TOP_MEM1      0xc001001a
 #define MSR_K8_TOP_MEM2      0xc001001d
-#define MSR_AMD_PATCH_LEVEL  0xc001008b
 #define MSR_INT_PENDING      0xc0010055
 #define MSR_MMIO_CONF_BASE   0xc0010058
+#define MSR_F15_PERF_CTL0    0xc0010200
+#define MSR_F15_PERF_CTR5    0xc001020b
 #define MSR_DE_CFG           0xc0011029
 
 #define EFER_GUEST        0xd01ull /* SCE, LME, LMA, NX */
@@ -70,12 +73,14 @@ static bool read_vendor_msr(const struct vcpu *v, uint32_t msr, uint64_t *value)
 	const struct domain *d = v->domain;
 
 	switch (msr) {
-	case MSR_BIOS_SIGN_ID:
+	case MSR_BIOS_SIGN_ID: /* AMD's patch level too */
+		return host_msr(msr, value);
 	case MSR_PLATFORM_ID:
+		return !is_amd() && d->hardware && host_msr(msr, value);
+	case MSR_K7_EVNTSEL0 ... MSR_K7_PERFCTR3: /* no counters: zeros */
+	case MSR_F15_PERF_CTL0 ... MSR_F15_PERF_CTR5:
 		*value = 0;
-		return !is_amd() && (msr == MSR_BIOS_SIGN_ID || d->hardware) && host_msr(msr, value);
-	case MSR_AMD_PATCH_LEVEL:
-		return is_amd() && host_msr(msr, value);
+		return is_amd();
 	case MSR_MISC_ENABLE:
 		if (is_amd() || !host_msr(msr, value))
 			return false;
