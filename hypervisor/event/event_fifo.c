@@ -135,7 +135,8 @@ static void enqueue(struct vcpu *v, struct evtchn *c, event_word_t *word)
 		spin_unlock_irqrestore(&q->lock, flags);
 		return;
 	}
-	if (q->tail)
+	/* Were it the tail itself, it was consumed: the queue is empty. */
+	if (q->tail && q->tail != c->port)
 		linked = link_behind(word_of(d, q->tail), c->port);
 	/* An empty queue. The guest reads the head after it has seen the ready bit. */
 	if (!linked)
