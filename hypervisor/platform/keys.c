@@ -3,6 +3,8 @@
 #include "hypervisor/boot/boot.h"
 #include "hypervisor/cpu/irq.h"
 #include "hypervisor/cpu/setup.h"
+#include "hypervisor/domain/domain.h"
+#include "hypervisor/mm/mm.h"
 #include "hypervisor/platform/console.h"
 #include "hypervisor/sched/softirq.h"
 
@@ -71,10 +73,96 @@ static void crash(char key)
 	panic("crash by debug key");
 }
 
-static void show_here(char key)
+static void for_each_domain(void (*fn)(struct domain *d))
+{
+	for (struct domain *d = domain_next(NULL); d; d = domain_next(d))
+		fn(d);
+}
+
+static void show_vcpu(const struct vcpu *v)
+{
+	const struct vcpu_info *i = v->info;
+
+	printk(LOG_ERR, "    VCPU%u: CPU%u%s pause=%lx/%d state=%d ", v->id, v->cpu,
+	       v->is_running ? " running" : "", v->pause_flags, v->pause_count, v->runstate.state);
+	if (i)
+		printk(LOG_ERR, "upcall_pend=%u upcall_mask=%u sel=%lx", i->evtchn_upcall_pending,
+		       i->evtchn_upcall_mask, i->evtchn_pending_sel);
+	if (timer_pending(&v->singleshot))
+		printk(LOG_ERR, " timer in %ld us", (long)(v->singleshot.expires - now()) / 1000);
+	printk(LOG_ERR, "\n");
+}
+
+static void show_domain(struct domain *d)
+{
+	struct vcpu *v;
+	unsigned int i;
+
+	printk(LOG_ERR, "Domain %u: refs=%d dying=%u pause=%d/%d shutdown=%u/%u pages=%u/%u xenheap=%u\n",
+	       d->domid, d->refs, d->dying, d->pause_count, d->tools_pause_count, d->is_shut_down,
+	       d->shutdown_code, d->tot_pages, d->max_pages, d->xenheap_pages);
+	for_each_vcpu(d, v, i)
+		show_vcpu(v);
+}
+
+static void show_domains(char key)
 {
 	(void)key;
+	printk(LOG_ERR, "now=%ld us\n", (long)now() / 1000);
+	for_each_domain(show_domain);
+}
+
+static void show_events(char key)
+{
+	(void)key;
+	for_each_domain(event_dump);
+}
+
+static void show_grants(char key)
+{
+	(void)key;
+	for_each_domain(grant_table_dump);
+}
+
+static void show_queues(char key)
+{
+	unsigned int cpu;
+
+	(void)key;
+	printk(LOG_ERR, "Scheduler: %s\n", sched_policy->name);
+	for_each_online_cpu(cpu)
+		if (sched_policy->dump)
+			sched_policy->dump(cpu);
+}
+
+static void show_memory(char key)
+{
+	(void)key;
+	printk(LOG_ERR, "heap: %lu of %lu pages free, %lu claimed\n", buddy_free_frames(ANY_NODE),
+	       total_frames(), outstanding_claims());
+}
+
+/* By each CPU in turn. What it does: idle, or a guest, whose registers those are then. */
+static void show_this_cpu(void *arg)
+{
+	(void)arg;
+	printk(LOG_ERR, "*** CPU%u: d%uv%u ***\n", this_cpu, current->domain->domid, current->id);
+	if (!is_idle_vcpu(current))
+		show_registers(guest_regs());
 	backtrace(NULL);
+}
+
+static void show_cpus(char key)
+{
+	struct cpumask one = {0};
+	unsigned int cpu;
+
+	(void)key;
+	for_each_online_cpu(cpu) {
+		set_bit(cpu, one.bits);
+		on_cpus(&one, show_this_cpu, NULL);
+		clear_bit(cpu, one.bits);
+	}
 }
 
 void keys_init(void)
@@ -84,5 +172,10 @@ void keys_init(void)
 	debug_key_add('i', "dump interrupt bindings", show_irqs);
 	debug_key_add('R', "reboot machine", reboot);
 	debug_key_add('C', "trigger a crashdump", crash);
-	debug_key_add('d', "dump registers", show_here);
+	debug_key_add('d', "dump registers", show_cpus);
+	debug_key_add('e', "dump evtchn info", show_events);
+	debug_key_add('g', "print grant table usage", show_grants);
+	debug_key_add('m', "memory info", show_memory);
+	debug_key_add('q', "dump domain (and guest debug) info", show_domains);
+	debug_key_add('r', "dump run queues", show_queues);
 }
