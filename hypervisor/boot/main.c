@@ -73,6 +73,7 @@ void boot_main(uint32_t magic, uint64_t info)
 	print_modules();
 	start_memory();
 	acpi_init();
+	numa_init();
 	fpu_init_cpu();
 	policy_init();
 	pv_entry_init_cpu();

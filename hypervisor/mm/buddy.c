@@ -14,7 +14,6 @@
 
 #define ZONES       34
 #define ORDERS      (MAX_ORDER + 1)
-#define MAX_NODES   64
 #define SCRUB_ORDER 6 /* at a time, by an idle CPU */
 #define FREE_INNER  0
 #define FREE_HEAD   1
@@ -31,13 +30,6 @@ static struct node_heap node0;
 static struct node_heap *heap[MAX_NODES];
 static struct spinlock heap_lock = SPINLOCK(LOCK_HEAP);
 static uint64_t free_total, claimed_total;
-
-/* One node, until SRAT is read before the lists are filled. */
-static unsigned int node_of(mfn_t mfn)
-{
-	(void)mfn;
-	return 0;
-}
 
 static uint64_t frame_nr(const struct frame *f)
 {
@@ -365,6 +357,53 @@ void buddy_free(struct frame *f, unsigned int order)
 void buddy_init(void)
 {
 	heap[0] = &node0;
+}
+
+/* A block that is in no list, into its nodes' lists, halved where nodes meet. */
+static void place(struct frame *f, unsigned int order, uint64_t clean)
+{
+	mfn_t first = frame_to_mfn(f);
+
+	while (order && node_of(first) != node_of(mfn_add(first, (1ull << order) - 1))) {
+		uint64_t half = 1ull << --order;
+
+		place(f + half, order, clean > half ? clean - half : 0);
+		clean = MIN(clean, half);
+	}
+	f->node = (uint16_t)node_of(first);
+	heap[f->node]->free += 1ull << order;
+	link_block(f, order, clean);
+}
+
+static void sort_list(struct node_heap *h, unsigned int zone, unsigned int order)
+{
+	uint32_t n = h->head[zone][order];
+
+	h->head[zone][order] = h->tail[zone][order] = 0;
+	h->orders[zone] &= ~(1u << order);
+	while (n) {
+		struct frame *f = &frame_table[n];
+
+		n = f->next;
+		h->dirty -= (1ull << order) - clean_of(f);
+		h->free -= 1ull << order;
+		place(f, order, clean_of(f));
+	}
+}
+
+/* Memory's nodes are known now: what is free goes to where it belongs. */
+void buddy_sort_nodes(unsigned int n)
+{
+	for (unsigned int i = 1; i < n; i++) {
+		heap[i] = xzalloc(struct node_heap);
+		if (!heap[i])
+			panic("no memory for NUMA node %u", i);
+	}
+	spin_lock(&heap_lock);
+	for (unsigned int z = 0; z < ZONES; z++)
+		for (unsigned int o = 0; o < ORDERS; o++)
+			sort_list(heap[0], z, o);
+	spin_unlock(&heap_lock);
 }
 
 void buddy_add(uint64_t start, uint64_t end)

@@ -46,6 +46,13 @@ uint64_t total_frames(void);
 /* Idle work: scrub some freed frames. True: more to do. */
 bool buddy_scrub_some(void);
 
+/* ---- NUMA (mm/numa.c): one node without SRAT ---- */
+void numa_init(void); /* after ACPI; acpi_cpu.node becomes a node's number */
+unsigned int numa_nodes(void);
+unsigned int node_of(mfn_t mfn);
+uint64_t numa_node_frames(unsigned int node);
+unsigned int numa_distance(unsigned int a, unsigned int b); /* 10: the same; 0: no such */
+
 /* ---- for domains (mm/domain_pages.c); LOCK_DOMAIN_PAGES ---- */
 /* 2^order frames for @d, on its page list, each with count 1|FRAME_ALLOCATED, scrubbed.
  * NULL: no memory, over max_pages, or dying. */

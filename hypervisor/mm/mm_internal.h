@@ -6,6 +6,8 @@
 #include "hypervisor/domain/domain.h"
 #include "hypervisor/mm/mm.h"
 
+#define MAX_NODES 64
+
 /* ---- boot_alloc.c ---- */
 struct mem_range {
 	uint64_t start, end;
@@ -27,6 +29,8 @@ struct frame *buddy_alloc_for(struct domain *d, unsigned int order, unsigned int
 			      unsigned int bits, unsigned int flags);
 /* @d's claim becomes @n frames; 0 releases it. 0, -ENOMEM, -EINVAL: has one already. */
 int buddy_claim(struct domain *d, uint64_t n);
+/* node_of() has answers for @n nodes from now on. */
+void buddy_sort_nodes(unsigned int n);
 void scrub_frames(mfn_t mfn, uint64_t n);
 
 /* ---- paging.c ---- */

@@ -282,6 +282,35 @@ static void test_shared(void)
 	machine_domain_free(d);
 }
 
+/* Memory turns out to be in two nodes, whose border is in the middle of blocks. */
+static void test_nodes(void)
+{
+	uint64_t free, n;
+	struct frame *f, *all[64];
+
+	machine_node1 = 0x1803;
+	buddy_sort_nodes(2);
+	free = buddy_free_frames(ANY_NODE);
+	CU_ASSERT_EQUAL(buddy_free_frames(0) + buddy_free_frames(1), free);
+	CU_ASSERT(buddy_free_frames(1) <= MACHINE_FRAMES - machine_node1);
+	CU_ASSERT(buddy_free_frames(1) + 100 > MACHINE_FRAMES - machine_node1);
+	for (n = 0; n < 64; n++) {
+		all[n] = f = buddy_alloc(n % 4, n % 2, 0, ALLOC_EXACT_NODE);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+		CU_ASSERT_EQUAL(node_of(frame_to_mfn(f)), n % 2);
+		CU_ASSERT_EQUAL(node_of(mfn_add(frame_to_mfn(f), (1 << n % 4) - 1)), n % 2);
+	}
+	/* All that is in node 1, then the other's. */
+	CU_ASSERT_PTR_NULL(buddy_alloc(0, 1, 13, ALLOC_EXACT_NODE));
+	f = buddy_alloc(0, 1, 13, 0);
+	CU_ASSERT_PTR_EQUAL(f, &frame_table[1]);
+	buddy_free(f, 0);
+	while (n--)
+		buddy_free(all[n], n % 4);
+	CU_ASSERT_EQUAL(buddy_free_frames(ANY_NODE), free);
+	test_random();
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -292,6 +321,7 @@ int main(void)
 		{"a domain's frames", test_domain},
 		{"claims", test_claims},
 		{"shared frames", test_shared},
+		{"two nodes", test_nodes},
 		CU_TEST_INFO_NULL,
 	};
 

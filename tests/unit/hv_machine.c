@@ -22,6 +22,7 @@ int (*machine_validate)(struct frame *f, uint64_t type, bool preemptible);
 int (*machine_devalidate)(struct frame *f, uint64_t type, bool preemptible);
 unsigned long machine_flushes;
 int machine_domain_refs;
+uint64_t machine_node1;
 static __thread uint64_t random_state = 1;
 
 void machine_seed(uint64_t seed)
@@ -91,7 +92,12 @@ bool mfn_valid(mfn_t mfn)
 }
 
 /* Weak: pv/page_types.c has the real ones. */
-__attribute__((weak)) int frame_validate(struct frame *f, uint64_t type, bool preemptible)
+__attribute__((weak)) unsigned int node_of(mfn_t mfn)
+{
+	return machine_node1 && mfn.n >= machine_node1;
+}
+
+int frame_validate(struct frame *f, uint64_t type, bool preemptible)
 {
 	return machine_validate ? machine_validate(f, type, preemptible) : 0;
 }

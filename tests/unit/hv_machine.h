@@ -26,5 +26,6 @@ extern int (*machine_validate)(struct frame *f, uint64_t type, bool preemptible)
 extern int (*machine_devalidate)(struct frame *f, uint64_t type, bool preemptible);
 extern unsigned long machine_flushes;
 extern int machine_domain_refs;
+extern uint64_t machine_node1; /* frames from here on are node 1's; 0: one node */
 
 #endif
