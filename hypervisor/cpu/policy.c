@@ -191,7 +191,7 @@ void policy_recalculate(struct cpu_policy *p, const struct cpu_policy *max)
 	p->basic[0].b = max->basic[0].b;
 	p->basic[0].c = max->basic[0].c;
 	p->basic[0].d = max->basic[0].d;
-	p->basic[1].b &= 0x00ffffff;      /* the APIC ID is a vcpu's */
+	p->basic[1].b &= 0x00ffffff;      /* APIC ID 0: a PV guest has no topology */
 	p->basic[1].c &= ~BIT(F_OSXSAVE); /* CR4's */
 	p->feat[0].a = MIN(p->feat[0].a, POLICY_FEAT_SUBLEAVES - 1u);
 	for (i = 0; i < FEAT_WORDS; i++)
@@ -362,15 +362,8 @@ void policy_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct 
 	*out = *l;
 	switch (leaf) {
 	case 1:
-		out->b |= v->id * 2 << 24;
 		if (out->c & BIT(F_XSAVE) && v->pv.ctrlreg[4] & CR4_OSXSAVE)
 			out->c |= BIT(F_OSXSAVE);
-		return;
-	case 0xb:
-		if (out->b) { /* a level of topology */
-			out->c |= subleaf & 0xff;
-			out->d = v->id * 2;
-		}
 		return;
 	case 0xd:
 		if (subleaf < 2 && out->a)

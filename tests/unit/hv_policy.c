@@ -177,7 +177,7 @@ static void test_vcpu_leaves(void)
 	struct cpuid_leaf l;
 
 	setup(true);
-	CU_ASSERT_EQUAL(ask(1, 0).b >> 24, 6);
+	CU_ASSERT_EQUAL(ask(1, 0).b >> 24, 0);
 	CU_ASSERT_EQUAL(ask(1, 0).c >> 27 & 1, 0);
 	vcpu.pv.ctrlreg[4] = 1 << 18;
 	CU_ASSERT_EQUAL(ask(1, 0).c >> 27 & 1, 1);
