@@ -3,7 +3,7 @@
  * Ordinary requests go a short way (plain.c): which do and which do not, that order is
  * kept between the two kinds, and that what fails on it ends like any other.
  */
-#include <errno.h>
+#include <liburing.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -25,7 +25,8 @@ static void start(struct rig_options o)
 	CU_ASSERT_FATAL(fd >= 0 && !ftruncate(fd, SIZE));
 	o.fd = fd;
 	o.size = SIZE;
-	o.engine_open = engine_uring_open;
+	if (!o.engine_open)
+		o.engine_open = engine_uring_open;
 	CU_ASSERT_FATAL(rig_open(&r, &o));
 }
 
@@ -115,7 +116,7 @@ static void test_which_disk(void)
 	stop();
 }
 
-/* Frame @from + i, filled with @value + i, to sector 8 * i. */
+/* A write of @frame, filled with @value. */
 static void put_write(uint8_t op, uint64_t id, uint64_t sector, uint32_t frame, int value)
 {
 	struct blkif_req req;
@@ -236,6 +237,42 @@ static void test_indirect(void)
 	stop();
 }
 
+static struct io_uring small_ring;
+
+static struct engine *small_uring_open(const struct engine_setup *s)
+{
+	struct engine_setup mine = *s;
+
+	if (io_uring_queue_init(64, &small_ring, IORING_SETUP_R_DISABLED))
+		return NULL;
+	mine.ring = &small_ring;
+	return engine_uring_open(&mine);
+}
+
+/* More than the engine takes at a time, twice, the second time by the short way. */
+static void test_engine_full(void)
+{
+	uint32_t slots;
+
+	start((struct rig_options){
+		.persistent = true, .ring_order = 4, .engine_open = small_uring_open});
+	slots = r.queue->ring.size;
+	CU_ASSERT_EQUAL_FATAL(slots, 512);
+	CU_ASSERT(r.queue->engine->depth < slots);
+	for (int round = 1; round <= 2; round++) {
+		for (uint32_t i = 0; i < slots; i++)
+			put_write(BLKIF_OP_WRITE, i, 8 * (i % (SIZE / 4096)), i, round);
+		rig_push(&r);
+		for (uint32_t i = 0; i < slots; i++)
+			CU_ASSERT_EQUAL(rig_wait(&r, i), BLKIF_RSP_OKAY);
+	}
+	CU_ASSERT_EQUAL(plain_ones(), slots);
+	CU_ASSERT_EQUAL(r.queue->pool.used, 0);
+	CU_ASSERT_EQUAL(r.queue->engine->inflight, 0);
+	stop();
+	io_uring_queue_exit(&small_ring);
+}
+
 static const struct vbd_test tests[] = {
 	{"which requests", test_which},
 	{"on which disks", test_which_disk},
@@ -243,6 +280,7 @@ static const struct vbd_test tests[] = {
 	{"one that is refused between", test_refused_between},
 	{"the engine fails", test_engine_fails},
 	{"indirect, and parts of pages", test_indirect},
+	{"more than the engine takes", test_engine_full},
 };
 
 VBD_MAIN("vbd_plain", tests)
