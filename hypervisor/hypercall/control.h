@@ -7,9 +7,6 @@
 
 #include <xen/sysctl.h> /* domctl.h too */
 
-/* Memory of one node alone is known to the allocator: mm/buddy.c. */
-#define NR_NODES 1u
-
 /* An operation on @d, with a reference, under the control plane's lock; the operation's
  * argument is a private copy. 0, -errno; -ERESTART: ask again with what is in the copy. */
 typedef long domctl_fn(struct domain *d, struct xen_domctl *op);
@@ -33,6 +30,7 @@ domctl_fn domctl_irq_permission, domctl_iomem_permission, domctl_ioport_permissi
 domctl_fn domctl_settimeoffset, domctl_gettscinfo, domctl_settscinfo;
 domctl_fn domctl_set_address_size, domctl_get_address_size;
 domctl_fn domctl_scheduler_op, domctl_set_target, domctl_set_virq_handler;
+domctl_fn domctl_vm_event_op, domctl_monitor_op, domctl_set_access_required;
 
 /* As XEN_DOMCTL_getdomaininfo has it. */
 void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info);
@@ -55,5 +53,6 @@ sysctl_fn sysctl_getcpuinfo, sysctl_availheap, sysctl_getdomaininfolist;
 sysctl_fn sysctl_cpu_featureset, sysctl_cpu_policy, sysctl_levelling_caps;
 sysctl_fn sysctl_readconsole, sysctl_debug_keys, sysctl_sched_id, sysctl_scheduler_op;
 sysctl_fn sysctl_cpupool_op, sysctl_cpu_hotplug, sysctl_tbuf_op, sysctl_page_offline_op;
+sysctl_fn sysctl_pm_op;
 
 #endif

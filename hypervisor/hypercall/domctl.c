@@ -3,6 +3,7 @@
  * HYPERVISOR_domctl: the call itself, and the life of domains. One at a time: who finds the
  * lock taken asks again rather than wait, for its holder may wait for his CPU.
  */
+#include "hypervisor/cpu/policy.h"
 #include "hypervisor/hypercall/control.h"
 #include "hypervisor/mm/mm.h"
 
@@ -219,7 +220,7 @@ void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
 	info->ssidref = d->ssidref;
 	memcpy(info->handle, d->handle, sizeof(info->handle));
 	info->cpupool = d->cpupool;
-	info->gpaddr_bits = 52;
+	info->gpaddr_bits = (uint8_t)host_policy.ext[8].a;
 }
 
 /* Of @op's domain, or the next there is: so tools go through all of them. */
@@ -298,30 +299,30 @@ static const struct {
 	OP(scheduler_op, COPY),
 	OP(set_target, NO_COPY),
 	OP(set_virq_handler, NO_COPY),
+	OP(vm_event_op, COPY),
+	OP(monitor_op, COPY),
+	OP(set_access_required, NO_COPY),
 
 	/* No IOMMU: no device is given away. */
 	OFF(assign_device, EOPNOTSUPP),
 	OFF(test_assign_device, EOPNOTSUPP),
 	OFF(deassign_device, EOPNOTSUPP),
 	OFF(get_device_group, EOPNOTSUPP),
-	OFF(bind_pt_irq, ENODEV),
-	OFF(unbind_pt_irq, ENODEV),
+	OFF(bind_pt_irq, EINVAL),
+	OFF(unbind_pt_irq, EINVAL),
 	/* Of HVM domains. */
 	OFF(gethvmcontext, EINVAL),
 	OFF(sethvmcontext, EINVAL),
 	OFF(gethvmcontext_partial, EINVAL),
 	OFF(ioport_mapping, EOPNOTSUPP),
-	OFF(debug_op, EOPNOTSUPP),
-	OFF(vm_event_op, EOPNOTSUPP),
-	OFF(monitor_op, EOPNOTSUPP),
-	OFF(set_access_required, EPERM),
+	OFF(debug_op, EINVAL),
 	OFF(set_broken_page_p2m, EINVAL),
 	OFF(get_paging_mempool_size, EOPNOTSUPP),
 	OFF(set_paging_mempool_size, EOPNOTSUPP),
 	/* Cache monitoring and allocation, processor trace. */
 	OFF(psr_cmt_op, ENODEV),
 	OFF(psr_alloc, ENODEV),
-	OFF(vmtrace_op, EOPNOTSUPP),
+	OFF(vmtrace_op, EINVAL),
 	OFF(setvnumainfo, EOPNOTSUPP), /* XENMEM_get_vnumainfo has none to give */
 #undef OP
 #undef OFF

@@ -144,7 +144,7 @@ long domctl_hypercall_init(struct domain *d, struct xen_domctl *op)
 	void *p;
 
 	if (!f || !frame_get_and_type(f, d, FRAME_WRITABLE))
-		return -EACCES;
+		return -EINVAL;
 	p = map_frame(frame_to_mfn(f));
 	hypercall_page_fill(p);
 	unmap_frame(p);
@@ -152,24 +152,25 @@ long domctl_hypercall_init(struct domain *d, struct xen_domctl *op)
 	return 0;
 }
 
-/* One node: its memory is of no other. */
+/* d->node says where memory is best taken from: one node, or any. */
 long domctl_setnodeaffinity(struct domain *d, struct xen_domctl *op)
 {
-	uint64_t nodes[1];
-	long rc = bitmap_from_guest(nodes, NR_NODES, &op->u.nodeaffinity.nodemap);
+	uint64_t nodes;
+	long rc = bitmap_from_guest(&nodes, numa_nodes(), &op->u.nodeaffinity.nodemap);
 
-	(void)d;
 	if (rc)
 		return rc;
-	return nodes[0] ? 0 : -EINVAL;
+	if (!nodes)
+		return -EINVAL;
+	d->node = nodes & (nodes - 1) ? ANY_NODE : (uint32_t)__builtin_ctzll(nodes);
+	return 0;
 }
 
 long domctl_getnodeaffinity(struct domain *d, struct xen_domctl *op)
 {
-	const uint64_t nodes[1] = {(1ull << NR_NODES) - 1};
+	uint64_t nodes = d->node == ANY_NODE ? ~0ull : 1ull << d->node;
 
-	(void)d;
-	return bitmap_to_guest(nodes, NR_NODES, &op->u.nodeaffinity.nodemap);
+	return bitmap_to_guest(&nodes, numa_nodes(), &op->u.nodeaffinity.nodemap);
 }
 
 /* A PV guest maps device memory itself: that it may is all there is to it. */
@@ -178,7 +179,8 @@ long domctl_memory_mapping(struct domain *d, struct xen_domctl *op)
 	const struct xen_domctl_memory_mapping *m = &op->u.memory_mapping;
 	uint64_t last = m->first_mfn + m->nr_mfns - 1;
 
-	if (last < m->first_mfn || m->first_gfn + m->nr_mfns - 1 < m->first_gfn)
+	if (last < m->first_mfn || m->first_gfn + m->nr_mfns - 1 < m->first_gfn ||
+	    last >> (52 - PAGE_SHIFT))
 		return -EINVAL;
 	if (!rangeset_contains(current->domain->iomem, m->first_mfn, last) ||
 	    !rangeset_contains(d->iomem, m->first_mfn, last))

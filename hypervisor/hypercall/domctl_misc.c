@@ -5,6 +5,8 @@
 #include "hypervisor/hypercall/control.h"
 #include "hypervisor/lib/rangeset.h"
 
+#include <xen/vm_event.h>
+
 /* ---- bitmaps: bytes of a guest's, of any length; words of ours ---- */
 
 /* Bits that the guest has not are 0, those beyond @n are not looked at. */
@@ -101,7 +103,7 @@ long domctl_iomem_permission(struct domain *d, struct xen_domctl *op)
 	const struct xen_domctl_iomem_permission *p = &op->u.iomem_permission;
 	uint64_t last = p->first_mfn + p->nr_mfns - 1;
 
-	if (last < p->first_mfn || last >> (52 - PAGE_SHIFT))
+	if (last < p->first_mfn && p->nr_mfns)
 		return -EINVAL;
 	return permit(current->domain->iomem, d->iomem, p->first_mfn, last, p->allow_access);
 }
@@ -161,7 +163,7 @@ long domctl_settscinfo(struct domain *d, struct xen_domctl *op)
 		return -EINVAL;
 	domain_pause(d);
 	d->tsc.mode = t->tsc_mode;
-	d->tsc.incarnation = t->incarnation;
+	d->tsc.incarnation = t->incarnation + 1;
 	d->tsc.khz = t->gtsc_khz && t->tsc_mode != TSC_NEVER_EMULATE ? t->gtsc_khz : cpu_khz;
 	d->tsc.offset = now() - (int64_t)t->elapsed_nsec;
 	d->tsc.vtsc = t->tsc_mode == TSC_ALWAYS_EMULATE ||
@@ -199,16 +201,52 @@ long domctl_scheduler_op(struct domain *d, struct xen_domctl *op)
 
 long domctl_set_target(struct domain *d, struct xen_domctl *op)
 {
-	struct domain *target = domain_get(op->u.set_target.target);
+	domid_t domid = op->u.set_target.target;
+	struct domain *target = domid < DOMID_FIRST_RESERVED ? domain_get(domid) : NULL;
+	long rc = 0;
 
 	if (!target)
 		return -ESRCH;
-	if (target == d || op->u.set_target.target >= DOMID_FIRST_RESERVED || d->target) {
+	if (target == d || d->target)
+		rc = -EINVAL;
+	else if (!target->hvm)
+		rc = -EOPNOTSUPP; /* what has no devices emulated needs nobody to do it */
+	else
+		d->target = target; /* with the reference, which domain_free() drops */
+	if (rc)
 		domain_put(target);
-		return -EINVAL;
+	return rc;
+}
+
+/* Rings of events: none for a PV guest, but tools ask for their version. */
+long domctl_vm_event_op(struct domain *d, struct xen_domctl *op)
+{
+	struct xen_domctl_vm_event_op *e = &op->u.vm_event_op;
+
+	if (e->op == XEN_VM_EVENT_GET_VERSION) {
+		e->u.version = VM_EVENT_INTERFACE_VERSION;
+		return 0;
 	}
-	d->target = target; /* with the reference, which domain_free() drops */
+	if (d == current->domain || e->mode != XEN_DOMCTL_VM_EVENT_OP_MONITOR)
+		return d == current->domain ? -EINVAL : -ENOSYS;
+	return e->op == XEN_VM_EVENT_ENABLE ? -EOPNOTSUPP : -EINVAL;
+}
+
+long domctl_monitor_op(struct domain *d, struct xen_domctl *op)
+{
+	if (d == current->domain)
+		return -EPERM;
+	if (op->u.monitor_op.op != XEN_DOMCTL_MONITOR_OP_GET_CAPABILITIES)
+		return -EOPNOTSUPP;
+	op->u.monitor_op.event = 0;
 	return 0;
+}
+
+/* Whether accesses wait for a listener: there is no listener. */
+long domctl_set_access_required(struct domain *d, struct xen_domctl *op)
+{
+	(void)op;
+	return d == current->domain ? -EPERM : 0;
 }
 
 long domctl_set_virq_handler(struct domain *d, struct xen_domctl *op)

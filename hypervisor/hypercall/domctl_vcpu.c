@@ -12,6 +12,13 @@ static struct vcpu *other_vcpu(struct domain *d, uint32_t id)
 	return d == current->domain ? NULL : domain_vcpu(d, id);
 }
 
+/* 0; -EINVAL: there can be none of that number; -ESRCH: there is none. */
+static long vcpu_find(struct domain *d, uint32_t id, struct vcpu **v)
+{
+	*v = domain_vcpu(d, id);
+	return *v ? 0 : id >= d->max_vcpus ? -EINVAL : -ESRCH;
+}
+
 /* ---- registers ---- */
 
 long domctl_setvcpucontext(struct domain *d, struct xen_domctl *op)
@@ -41,14 +48,14 @@ long domctl_setvcpucontext(struct domain *d, struct xen_domctl *op)
 
 long domctl_getvcpucontext(struct domain *d, struct xen_domctl *op)
 {
-	struct vcpu *v = domain_vcpu(d, op->u.vcpucontext.vcpu);
 	struct vcpu_guest_context *c;
-	long rc;
+	struct vcpu *v;
+	long rc = vcpu_find(d, op->u.vcpucontext.vcpu, &v);
 
 	if (d == current->domain)
 		return -EINVAL;
-	if (!v)
-		return -ESRCH;
+	if (rc)
+		return rc;
 	if (!v->initialised)
 		return -ENODATA;
 	c = xzalloc(struct vcpu_guest_context);
@@ -65,11 +72,12 @@ long domctl_getvcpucontext(struct domain *d, struct xen_domctl *op)
 long domctl_getvcpuinfo(struct domain *d, struct xen_domctl *op)
 {
 	struct xen_domctl_getvcpuinfo *info = &op->u.getvcpuinfo;
-	struct vcpu *v = domain_vcpu(d, info->vcpu);
 	struct vcpu_runstate_info rs;
+	struct vcpu *v;
+	long rc = vcpu_find(d, info->vcpu, &v);
 
-	if (!v)
-		return -ESRCH;
+	if (rc)
+		return rc;
 	vcpu_runstate_get(v, &rs);
 	info->online = !test_bit(VCPU_DOWN, &v->pause_flags);
 	info->blocked = test_bit(VCPU_BLOCKED, &v->pause_flags);
@@ -83,7 +91,7 @@ long domctl_getvcpuinfo(struct domain *d, struct xen_domctl *op)
 long domctl_get_ext_vcpucontext(struct domain *d, struct xen_domctl *op)
 {
 	struct xen_domctl_ext_vcpucontext *x = &op->u.ext_vcpucontext;
-	struct vcpu *v = domain_vcpu(d, x->vcpu);
+	struct vcpu *v = other_vcpu(d, x->vcpu);
 	uint32_t id = x->vcpu;
 
 	if (!v)
@@ -103,11 +111,11 @@ long domctl_get_ext_vcpucontext(struct domain *d, struct xen_domctl *op)
 long domctl_set_ext_vcpucontext(struct domain *d, struct xen_domctl *op)
 {
 	const struct xen_domctl_ext_vcpucontext *x = &op->u.ext_vcpucontext;
-	struct vcpu *v = domain_vcpu(d, x->vcpu);
+	struct vcpu *v = other_vcpu(d, x->vcpu);
 
 	if (!v)
 		return -ESRCH;
-	if (d == current->domain || x->size < offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap) ||
+	if (x->size < offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap) ||
 	    !is_canonical(x->sysenter_callback_eip) || !is_canonical(x->syscall32_callback_eip))
 		return -EINVAL;
 	domain_pause(d);
@@ -230,13 +238,13 @@ static int affinity_to_guest(const struct cpumask *m, const struct cpumask *limi
 long domctl_setvcpuaffinity(struct domain *d, struct xen_domctl *op)
 {
 	const struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
-	struct vcpu *v = domain_vcpu(d, a->vcpu);
 	bool want_hard = a->flags & XEN_VCPUAFFINITY_HARD, want_soft = a->flags & XEN_VCPUAFFINITY_SOFT;
 	struct cpumask hard, soft;
-	long rc = 0;
+	struct vcpu *v;
+	long rc = vcpu_find(d, a->vcpu, &v);
 
-	if (!v)
-		return -ESRCH;
+	if (rc)
+		return rc;
 	if ((!want_hard && !want_soft) ||
 	    a->flags & ~(XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT | XEN_VCPUAFFINITY_FORCE))
 		return -EINVAL;
@@ -259,11 +267,11 @@ long domctl_setvcpuaffinity(struct domain *d, struct xen_domctl *op)
 long domctl_getvcpuaffinity(struct domain *d, struct xen_domctl *op)
 {
 	const struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
-	struct vcpu *v = domain_vcpu(d, a->vcpu);
-	long rc = 0;
+	struct vcpu *v;
+	long rc = vcpu_find(d, a->vcpu, &v);
 
-	if (!v)
-		return -ESRCH;
+	if (rc)
+		return rc;
 	if (!(a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)))
 		return -EINVAL;
 	if (a->flags & XEN_VCPUAFFINITY_HARD)

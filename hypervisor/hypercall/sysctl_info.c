@@ -7,6 +7,8 @@
 #include "hypervisor/hypercall/control.h"
 #include "hypervisor/mm/mm.h"
 
+#define MAX_NODE_ID 63 /* of mm/numa.c */
+
 /* ---- topology: what the bits of an APIC id are ---- */
 
 struct topology {
@@ -70,8 +72,8 @@ long sysctl_physinfo(struct xen_sysctl *op)
 	for_each_online_cpu(cpu)
 		p->nr_cpus++;
 	p->max_cpu_id = nr_cpus - 1;
-	p->nr_nodes = NR_NODES;
-	p->max_node_id = NR_NODES - 1;
+	p->nr_nodes = numa_nodes();
+	p->max_node_id = MAX_NODE_ID;
 	p->cpu_khz = cpu_khz;
 	p->capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1 |
 			  XEN_SYSCTL_PHYSCAP_gnttab_v2;
@@ -81,6 +83,16 @@ long sysctl_physinfo(struct xen_sysctl *op)
 	p->max_mfn = max_frame - 1;
 	policy_featureset(&host_policy, words);
 	memcpy(p->hw_cap, words, sizeof(p->hw_cap));
+	return 0;
+}
+
+static uint32_t node_of_apic(uint32_t id)
+{
+	unsigned int i;
+
+	for (i = 0; i < acpi.nr_cpus; i++)
+		if (acpi.cpu[i].apic_id == id)
+			return acpi.cpu[i].node;
 	return 0;
 }
 
@@ -101,7 +113,7 @@ long sysctl_cputopoinfo(struct xen_sysctl *op)
 		if (test_bit(cpu, cpu_present_map.bits)) {
 			out.core = (id & ((1u << t.pkg_shift) - 1)) >> t.core_shift;
 			out.socket = id >> t.pkg_shift;
-			out.node = 0;
+			out.node = node_of_apic(id);
 		}
 		if (!put_guest(gva + cpu * sizeof(out), &out))
 			return -EFAULT;
@@ -110,24 +122,33 @@ long sysctl_cputopoinfo(struct xen_sysctl *op)
 	return 0;
 }
 
-/* The allocator knows one node: all memory is near. */
 long sysctl_numainfo(struct xen_sysctl *op)
 {
 	struct xen_sysctl_numainfo *n = &op->u.numainfo;
-	struct xen_sysctl_meminfo mem = {max_frame << PAGE_SHIFT,
-					 buddy_free_frames(ANY_NODE) << PAGE_SHIFT};
 	uint64_t meminfo = handle_gva(n->meminfo), distance = handle_gva(n->distance);
-	uint32_t near = 10;
+	uint32_t nodes = numa_nodes(), some = MIN(n->num_nodes, nodes), i, j;
 
-	if (n->num_nodes && ((meminfo && !put_guest(meminfo, &mem)) ||
-			     (distance && !put_guest(distance, &near))))
-		return -EFAULT;
-	if (n->num_nodes || !(meminfo || distance))
-		n->num_nodes = NR_NODES;
+	for (i = 0; meminfo && i < some; i++) {
+		struct xen_sysctl_meminfo mem = {numa_node_frames(i) << PAGE_SHIFT,
+						 buddy_free_frames(i) << PAGE_SHIFT};
+
+		if (!put_guest(meminfo + i * sizeof(mem), &mem))
+			return -EFAULT;
+	}
+	for (i = 0; distance && i < some; i++)
+		for (j = 0; j < some; j++) {
+			uint32_t far = numa_distance(i, j);
+
+			if (!far)
+				far = XEN_INVALID_NODE_DIST;
+			if (!put_guest(distance + (i * some + j) * sizeof(far), &far))
+				return -EFAULT;
+		}
+	n->num_nodes = meminfo || distance ? some : nodes;
 	return 0;
 }
 
-/* Devices are not looked up: the one node is as near as any. */
+/* Devices are not looked up: which node one is near is not known. */
 long sysctl_pcitopoinfo(struct xen_sysctl *op)
 {
 	struct xen_sysctl_pcitopoinfo *p = &op->u.pcitopoinfo;
@@ -169,7 +190,10 @@ long sysctl_availheap(struct xen_sysctl *op)
 {
 	struct xen_sysctl_availheap *a = &op->u.availheap;
 
-	a->avail_bytes = a->node < (int32_t)NR_NODES ? buddy_free_frames(ANY_NODE) << PAGE_SHIFT : 0;
+	if (a->node >= (int32_t)numa_nodes())
+		return -EINVAL;
+	a->avail_bytes = buddy_free_frames(a->node < 0 ? ANY_NODE : (unsigned int)a->node)
+			 << PAGE_SHIFT;
 	return 0;
 }
 

@@ -116,7 +116,7 @@ long sysctl_cpupool_op(struct xen_sysctl *op)
 		if (!d)
 			return -ESRCH;
 		domain_put(d);
-		return !p->domid ? -EINVAL : p->cpupool_id ? -ENOENT : 0;
+		return !p->domid ? -EPERM : p->cpupool_id ? -ENOENT : 0;
 	}
 	return -ENOSYS;
 }
@@ -136,6 +136,19 @@ long sysctl_cpu_hotplug(struct xen_sysctl *op)
 	return -EOPNOTSUPP; /* CPUs that boot do not go off again yet */
 }
 
+/* CPUs idle in HLT and run as fast as the firmware left them. */
+long sysctl_pm_op(struct xen_sysctl *op)
+{
+	struct xen_sysctl_pm_op *p = &op->u.pm_op;
+
+	if ((p->cmd & PM_PARA_CATEGORY_MASK) == CPUFREQ_PARA)
+		return -EINVAL;
+	if (p->cmd != XEN_SYSCTL_pm_op_get_max_cstate)
+		return -ENOSYS;
+	p->u.get_max_cstate = XEN_SYSCTL_CX_UNLIMITED;
+	return 0;
+}
+
 /* ---- not there yet ---- */
 
 /* No trace buffers: as before xentrace has made them. */
@@ -143,12 +156,18 @@ long sysctl_tbuf_op(struct xen_sysctl *op)
 {
 	struct xen_sysctl_tbuf_op *t = &op->u.tbuf_op;
 
-	if (t->cmd != XEN_SYSCTL_TBUFOP_get_info)
-		return -EOPNOTSUPP;
-	t->evt_mask = 0;
-	t->buffer_mfn = 0;
-	t->size = 0;
-	return 0;
+	switch (t->cmd) {
+	case XEN_SYSCTL_TBUFOP_get_info:
+		t->evt_mask = 0;
+		t->buffer_mfn = 0;
+		t->size = 0;
+		return 0;
+	case XEN_SYSCTL_TBUFOP_set_cpu_mask:
+	case XEN_SYSCTL_TBUFOP_set_evt_mask:
+	case XEN_SYSCTL_TBUFOP_disable:
+		return 0;
+	}
+	return -EINVAL;
 }
 
 /* Frames are not taken offline; the question whether they are has an answer. */
