@@ -4,7 +4,7 @@
 include hypervisor/vars.mk
 
 HV_SRCS := $(filter-out hypervisor/cpu/asm_offsets.c,$(sort $(wildcard hypervisor/*/*.c hypervisor/*/*/*.c)))
-HV_ASM := $(filter-out hypervisor/boot/weak.S,$(sort $(wildcard hypervisor/*/*.S)))
+HV_ASM := $(sort $(wildcard hypervisor/*/*.S))
 HV_OBJS := $(HV_SRCS:%.c=$(HV_OUT)/%.o) $(HV_ASM:%=$(HV_OUT)/%.o) $(HV_OUT)/decompress_libs.o
 
 $(HV_OUT)/hypervisor/%.o: hypervisor/%.c $(HV_OUT)/asm_offsets.h build/config.mk
@@ -41,11 +41,10 @@ $(HV_OUT)/hypervisor/boot/version.o: $(HV_OUT)/version.h
 HV_LD := ld -m elf_x86_64 -static -no-pie -z noexecstack -z max-page-size=4096 \
 	--no-warn-rwx-segments -T hypervisor/hypervisor.lds
 $(HV_OUT)/xylem.elf: $(HV_OBJS) hypervisor/hypervisor.lds hypervisor/symbols.sh
-	$(call say,HV-LD,$@)exec 9>$(HV_OUT)/lock && flock 9 && hypervisor/boot/weak.sh $(HV_OBJS) >$(HV_OUT)/weak.inc && \
-	$(CC) $(HV_BASE) -I$(HV_OUT) -D__ASSEMBLY__ -c -o $(HV_OUT)/weak.o hypervisor/boot/weak.S && \
+	$(call say,HV-LD,$@)exec 9>$(HV_OUT)/lock && flock 9 && \
 	cd $(HV_OUT) && top=$(CURDIR) && : >xylem.nm && for pass in 1 2 3; do \
 		$$top/hypervisor/symbols.sh <xylem.nm >symbols.S && $(CC) -c -o symbols.o symbols.S && \
-		(cd $$top && $(HV_LD) -Map=$@.map -o $@.new $(HV_OBJS) $(HV_OUT)/weak.o $(HV_OUT)/symbols.o) && \
+		(cd $$top && $(HV_LD) -Map=$@.map -o $@.new $(HV_OBJS) $(HV_OUT)/symbols.o) && \
 		nm -n xylem.elf.new >xylem.nm || exit 1; \
 	done && mv xylem.elf.new xylem.elf
 $(HV_OUT)/xylem: $(HV_OUT)/xylem.elf
