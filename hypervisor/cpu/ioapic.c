@@ -87,11 +87,12 @@ static void pin_route(struct irq_desc *desc)
 {
 	const struct ioapic *a = gsi_ioapic(desc->gsi);
 
-	/* Masked while its two words do not belong together. */
-	pin_write(desc, true);
 	ioapic_write(a, REG_RTE(desc->gsi - a->gsi_base) + 1,
 		     cpu_to_apicid[desc->cpu] << RTE_DEST_SHIFT);
-	pin_write(desc, desc->masked);
+	/* The vector changes only while masked. A line in use is not: an edge that comes while
+	 * it is masked is lost. */
+	if (desc->masked)
+		pin_write(desc, true);
 }
 
 static const struct irq_chip ioapic_chip = {"GSI", pin_mask, pin_unmask, pin_route};

@@ -54,6 +54,12 @@ int vectors_alloc(struct irq_desc **desc, unsigned int n)
 
 /* ---- handling ---- */
 
+/* Lines and MSIs carry an APIC id of 8 bits. */
+static bool irq_reaches(unsigned int cpu)
+{
+	return cpu_online(cpu) && cpu_to_apicid[cpu] < 255;
+}
+
 static void irq_mask(struct irq_desc *desc)
 {
 	if (!desc->masked)
@@ -109,9 +115,21 @@ static void irq_note_for_guests(struct irq_desc *desc)
 	softirq_raise(SOFTIRQ_PIRQ);
 }
 
+static void irq_follow(struct irq_desc *desc, const struct vcpu *v)
+{
+	unsigned int cpu = READ_ONCE(v->cpu);
+
+	if (desc->cpu == cpu || !irq_reaches(cpu))
+		return;
+	desc->cpu = cpu;
+	if (desc->vector)
+		desc->chip->route(desc);
+}
+
 /* Interrupts off before, on after. */
 static void irq_send_to_guests(struct irq_desc *desc)
 {
+	struct domain *d;
 	struct irq_guest guest[IRQ_GUESTS_MAX];
 	unsigned int n, i;
 
@@ -121,12 +139,17 @@ static void irq_send_to_guests(struct irq_desc *desc)
 	desc->in_progress++; /* irq_guest_unbind() waits */
 	spin_unlock_irq(&desc->lock);
 
-	for (i = 0; i < n; i++)
-		if (!send_pirq(guest[i].domain, guest[i].pirq))
-			irq_guest_eoi(desc, guest[i].domain);
+	for (i = 0; i < n; i++) {
+		d = guest[i].vcpu->domain;
+		if (!send_pirq(d, guest[i].pirq))
+			irq_guest_eoi(desc, d);
+	}
 
 	spin_lock_irq(&desc->lock);
 	desc->in_progress--;
+	/* The line follows the vcpu: one interrupt later than the scheduler's move. */
+	if (desc->nr_guests == 1)
+		irq_follow(desc, desc->guest[0].vcpu);
 	spin_unlock_irq(&desc->lock);
 }
 
@@ -201,12 +224,6 @@ static void irq_wait_idle(struct irq_desc *desc)
 		cpu_relax();
 		spin_lock(&desc->lock);
 	}
-}
-
-/* Lines and MSIs carry an APIC id of 8 bits. */
-static bool irq_reaches(unsigned int cpu)
-{
-	return cpu_online(cpu) && cpu_to_apicid[cpu] < 255;
 }
 
 static void look_up(void *arg)
@@ -292,8 +309,7 @@ void irq_release(unsigned int irq)
 	spin_unlock_irqrestore(&desc->lock, flags);
 }
 
-int irq_guest_bind(struct irq_desc *desc, struct domain *d, unsigned int pirq, bool share,
-		   unsigned int cpu)
+int irq_guest_bind(struct irq_desc *desc, struct vcpu *v, unsigned int pirq, bool share)
 {
 	unsigned long flags = spin_lock_irqsave(&desc->lock);
 	int err = 0;
@@ -303,10 +319,10 @@ int irq_guest_bind(struct irq_desc *desc, struct domain *d, unsigned int pirq, b
 	else if (desc->nr_guests == IRQ_GUESTS_MAX)
 		err = -EBUSY;
 	else if (!desc->nr_guests)
-		err = irq_start(desc, cpu);
+		err = irq_start(desc, v->cpu);
 	if (!err) {
 		desc->shareable = share;
-		desc->guest[desc->nr_guests++] = (struct irq_guest){.domain = d, .pirq = pirq};
+		desc->guest[desc->nr_guests++] = (struct irq_guest){.vcpu = v, .pirq = pirq};
 	}
 	spin_unlock_irqrestore(&desc->lock, flags);
 	return err;
@@ -317,7 +333,7 @@ static struct irq_guest *irq_guest_find(struct irq_desc *desc, const struct doma
 	unsigned int i;
 
 	for (i = 0; i < desc->nr_guests; i++)
-		if (desc->guest[i].domain == d)
+		if (desc->guest[i].vcpu->domain == d)
 			return &desc->guest[i];
 	return NULL;
 }
@@ -358,14 +374,15 @@ void irq_guest_unbind(struct irq_desc *desc, struct domain *d)
 	spin_unlock_irqrestore(&desc->lock, flags);
 }
 
-void irq_set_cpu(struct irq_desc *desc, unsigned int cpu)
+void irq_guest_set_vcpu(struct irq_desc *desc, struct vcpu *v)
 {
 	unsigned long flags = spin_lock_irqsave(&desc->lock);
+	struct irq_guest *g = irq_guest_find(desc, v->domain);
 
-	if (desc->cpu != cpu && irq_reaches(cpu)) {
-		desc->cpu = cpu;
-		if (desc->vector)
-			desc->chip->route(desc);
+	if (g) {
+		g->vcpu = v;
+		if (desc->nr_guests == 1)
+			irq_follow(desc, v);
 	}
 	spin_unlock_irqrestore(&desc->lock, flags);
 }
@@ -389,7 +406,7 @@ void irq_dump(void)
 		       desc->masked ? ", masked" : "", desc->cpu, (unsigned long)desc->count,
 		       desc->fn ? ", " : "", desc->fn ? desc->name : "");
 		for (i = 0; i < desc->nr_guests; i++)
-			printk(LOG_INFO, "    d%d pirq %u%s\n", desc->guest[i].domain->domid,
+			printk(LOG_INFO, "    d%d pirq %u%s\n", desc->guest[i].vcpu->domain->domid,
 			       desc->guest[i].pirq,
 			       desc->guest[i].in_flight ? ", in flight" : "");
 	}

@@ -36,6 +36,7 @@ void pirq_domain_destroy(struct domain *d);
 /* EVTCHNOP_bind_pirq and close. */
 int pirq_bind(struct vcpu *v, unsigned int pirq, bool share);
 void pirq_unbind(struct domain *d, unsigned int pirq);
+void pirq_set_vcpu(struct vcpu *v, unsigned int pirq); /* EVTCHNOP_bind_vcpu */
 int pirq_eoi(struct domain *d, unsigned int pirq);        /* PHYSDEVOP_eoi; unmask */
 int pirq_status(struct domain *d, unsigned int pirq, uint32_t *flags);
 int pirq_map_gsi(struct domain *d, int *pirq, unsigned int gsi);

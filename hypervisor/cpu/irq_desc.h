@@ -40,7 +40,7 @@ struct irq_desc {
 	uint8_t nr_guests;
 	uint8_t in_flight; /* guests that have not ended it yet; a level line is masked meanwhile */
 	struct irq_guest {
-		struct domain *domain;
+		struct vcpu *vcpu; /* that the event is bound to */
 		uint32_t pirq;
 		bool in_flight;
 	} guest[IRQ_GUESTS_MAX];
@@ -52,11 +52,10 @@ struct irq_desc *gsi_desc(unsigned int gsi); /* NULL: no such */
 int vectors_alloc(struct irq_desc **desc, unsigned int n);
 void vector_free(struct irq_desc *desc);
 /* Give a descriptor to a guest, and take it back (waits till it is not in progress). */
-int irq_guest_bind(struct irq_desc *desc, struct domain *d, unsigned int pirq, bool share,
-		   unsigned int cpu);
+int irq_guest_bind(struct irq_desc *desc, struct vcpu *v, unsigned int pirq, bool share);
 void irq_guest_unbind(struct irq_desc *desc, struct domain *d);
 void irq_guest_eoi(struct irq_desc *desc, struct domain *d);
-void irq_set_cpu(struct irq_desc *desc, unsigned int cpu);
+void irq_guest_set_vcpu(struct irq_desc *desc, struct vcpu *v);
 /* The guest must say when it is done. */
 static inline bool irq_needs_eoi(const struct irq_desc *desc)
 {

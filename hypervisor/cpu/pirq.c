@@ -202,7 +202,7 @@ int pirq_bind(struct vcpu *v, unsigned int pirq, bool share)
 	if (p->bound)
 		err = -EEXIST;
 	else if (p->irq)
-		err = irq_guest_bind(p->irq, d, pirq, share, v->cpu);
+		err = irq_guest_bind(p->irq, v, pirq, share);
 	if (!err) {
 		p->bound = true;
 		eoi_map_update(d->pirqs, p);
@@ -267,15 +267,15 @@ int pirq_unmap(struct domain *d, unsigned int pirq)
 	return err;
 }
 
-void pirq_set_cpu(struct domain *d, unsigned int pirq, unsigned int cpu)
+void pirq_set_vcpu(struct vcpu *v, unsigned int pirq)
 {
-	struct pirq *p = pirq_lock(d, pirq);
+	struct pirq *p = pirq_lock(v->domain, pirq);
 
 	if (!p)
 		return;
 	if (p->bound)
-		irq_set_cpu(p->irq, cpu);
-	pirq_unlock(d);
+		irq_guest_set_vcpu(p->irq, v);
+	pirq_unlock(v->domain);
 }
 
 /* ---- end of interrupt ---- */

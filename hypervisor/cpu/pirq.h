@@ -27,7 +27,5 @@ int pirq_get_free(struct domain *d, bool msi); /* a number, or -ENOSPC */
 int pirq_eoi_all(struct domain *d); /* every line that is bound */
 int pirq_set_eoi_map(struct domain *d, gfn_t gfn);
 unsigned int nr_pirqs(const struct domain *d);
-/* The bound vcpu has moved. */
-void pirq_set_cpu(struct domain *d, unsigned int pirq, unsigned int cpu);
 
 #endif

@@ -242,10 +242,11 @@ int event_close(struct domain *d, uint32_t port)
 int event_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu_id)
 {
 	struct evtchn *c = event_channel(d, port);
+	struct vcpu *v = domain_vcpu(d, vcpu_id);
 	unsigned long flags;
-	int rc = 0;
+	int rc = 0, pirq = -1;
 
-	if (!domain_vcpu(d, vcpu_id))
+	if (!v)
 		return -ENOENT;
 	if (!c)
 		return -EINVAL;
@@ -261,6 +262,8 @@ int event_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu_id)
 	case ECS_UNBOUND:
 	case ECS_INTERDOMAIN:
 	case ECS_PIRQ:
+		if (c->state == ECS_PIRQ)
+			pirq = (int)c->pirq;
 		WRITE_ONCE(c->vcpu, vcpu_id);
 		break;
 	default:
@@ -268,5 +271,7 @@ int event_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu_id)
 	}
 	spin_unlock_irqrestore(&c->lock, flags);
 	spin_unlock(&d->event.lock);
+	if (pirq >= 0)
+		pirq_set_vcpu(v, (unsigned int)pirq); /* its lock is outside the event lock */
 	return rc;
 }

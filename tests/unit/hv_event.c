@@ -95,6 +95,11 @@ int pirq_bind(struct vcpu *v, unsigned int n, bool share)
 	return pirq.result;
 }
 
+void pirq_set_vcpu(struct vcpu *v, unsigned int n)
+{
+	(void)v, (void)n;
+}
+
 void pirq_unbind(struct domain *d, unsigned int n)
 {
 	(void)d, (void)n;

@@ -268,16 +268,21 @@ static int map(unsigned int d, int pirq, unsigned int g)
 	return err ? err : pirq;
 }
 
+static struct vcpu *vcpu_on(unsigned int d, unsigned int cpu)
+{
+	static struct vcpu *vcpu[3][4];
+	struct vcpu **v = &vcpu[d][cpu];
+
+	if (!*v)
+		*v = calloc(1, sizeof(**v));
+	(*v)->domain = dom[d];
+	(*v)->cpu = cpu;
+	return *v;
+}
+
 static int bind(unsigned int d, unsigned int pirq, bool share)
 {
-	struct vcpu *v = calloc(1, sizeof(*v));
-	int err;
-
-	v->domain = dom[d];
-	v->cpu = pirq % 4;
-	err = pirq_bind(v, pirq, share);
-	free(v);
-	return err;
+	return pirq_bind(vcpu_on(d, pirq % 4), pirq, share);
 }
 
 static void interrupt(const struct irq_desc *desc)
@@ -366,10 +371,14 @@ static void test_bind(void)
 	CU_ASSERT(sent == 1 && eois == 2 && gsi_masked[5]);
 	pirq_unbind(dom[0], 5);
 	CU_ASSERT_EQUAL(bind(0, 5, false), 0);
-	pirq_set_cpu(dom[0], 5, 2);
+	pirq_set_vcpu(vcpu_on(0, 2), 5);
 	CU_ASSERT_EQUAL(gsi[5].cpu, 2);
-	pirq_set_cpu(dom[0], 5, 3); /* its APIC id is too large */
+	pirq_set_vcpu(vcpu_on(0, 3), 5); /* its APIC id is too large */
 	CU_ASSERT_EQUAL(gsi[5].cpu, 2);
+	vcpu_on(0, 3)->cpu = 1; /* the scheduler moves it: seen with the next interrupt */
+	CU_ASSERT_EQUAL(gsi[5].cpu, 2);
+	interrupt(&gsi[5]);
+	CU_ASSERT_EQUAL(gsi[5].cpu, 1);
 	CU_ASSERT_EQUAL(pirq_unmap(dom[0], 5), 0); /* bound or not */
 	CU_ASSERT(gsi_masked[5]);
 	end();
@@ -460,10 +469,10 @@ static void test_msi(void)
 	sent = eois = 0;
 	interrupt(&first[2]);
 	CU_ASSERT(sent == 1 && eois == 1);
-	pirq_set_cpu(dom[0], (unsigned int)pirq, 1); /* not bound: nothing */
+	pirq_set_vcpu(vcpu_on(0, 1), (unsigned int)pirq); /* not bound: nothing */
 	CU_ASSERT_EQUAL(get32(1, 0x54), 0xfee00000);
 	CU_ASSERT_EQUAL(bind(0, (unsigned int)pirq, false), 0);
-	pirq_set_cpu(dom[0], (unsigned int)pirq, 1);
+	pirq_set_vcpu(vcpu_on(0, 1), (unsigned int)pirq);
 	CU_ASSERT_EQUAL(get32(1, 0x54), 0xfee02000);
 	put32(1, 0x54, 0); /* a reset */
 	msi_restore(0, 0, 1);
