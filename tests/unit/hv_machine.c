@@ -91,13 +91,13 @@ bool mfn_valid(mfn_t mfn)
 	return mfn.n < MACHINE_FRAMES && (mfn.n < HOLE_START || mfn.n >= HOLE_END);
 }
 
-/* Weak: pv/page_types.c has the real ones. */
-__attribute__((weak)) unsigned int node_of(mfn_t mfn)
+unsigned int node_of(mfn_t mfn)
 {
 	return machine_node1 && mfn.n >= machine_node1;
 }
 
-int frame_validate(struct frame *f, uint64_t type, bool preemptible)
+/* Weak: pv/page_types.c has the real ones. */
+__attribute__((weak)) int frame_validate(struct frame *f, uint64_t type, bool preemptible)
 {
 	return machine_validate ? machine_validate(f, type, preemptible) : 0;
 }
