@@ -69,7 +69,7 @@ bool policy_leaf(const struct cpu_policy *p, unsigned int n, xen_cpuid_leaf_t *o
 	memset(out, 0, sizeof(*out));
 	out->leaf = XEN_CPUID_FIRST_LEAF;
 	out->subleaf = XEN_CPUID_NO_SUBLEAF;
-	out->a = p->hv_limit;
+	out->a = p->hv_limit & 0xff;
 	return true;
 }
 
@@ -78,9 +78,11 @@ int policy_set_leaf(struct cpu_policy *p, const xen_cpuid_leaf_t *in)
 	struct cpuid_leaf *l;
 
 	if (in->leaf == XEN_CPUID_FIRST_LEAF) {
-		if (in->a > XEN_CPUID_LEAF(XEN_CPUID_MAX_NUM_LEAVES))
+		/* Tools keep its low byte alone: how many there are. Fewer than make sense: all. */
+		if (in->a > 0xff)
 			return -EINVAL;
-		p->hv_limit = in->a;
+		p->hv_limit = XEN_CPUID_LEAF(in->a < 2 ? XEN_CPUID_MAX_NUM_LEAVES :
+						 MIN(in->a, XEN_CPUID_MAX_NUM_LEAVES));
 		return 0;
 	}
 	if (in->leaf == XEN_CPUID_FIRST_LEAF + 0x100)
