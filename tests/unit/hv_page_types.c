@@ -639,6 +639,43 @@ static void test_abandoned(void)
 	all_free();
 }
 
+/* A teardown is interrupted, and another vcpu wants the table again meanwhile. */
+static void test_wanted_again(void)
+{
+	struct mmuext_op op = {.cmd = MMUEXT_UNPIN_TABLE,
+			       .arg1.mfn = frame_to_mfn(page[0]).n};
+	unsigned int halves = 0;
+	int rc;
+
+	for (unsigned int steps = 1; steps < 12; steps++) {
+		make_tree();
+		for (unsigned int i = 10; i < 20; i++)
+			table_of(page[2])[i * 3] = maddr(page[i]) | RW;
+		table_of(page[1])[400] = maddr(page[21]) | RW;
+		CU_ASSERT_EQUAL(pin(page[0], 4), 0);
+		guest_preempt(true);
+		do_mmuext_op((uint64_t)&op, 1, 0, DOMID_SELF);
+		for (unsigned int i = 1; i < steps; i++)
+			pv_finish_tables(v);
+		guest_preempt(false);
+		halves += page[0]->partial;
+		audit();
+		CU_ASSERT(frame_get(page[0], d));
+		guest_preempt(true);
+		while (rc = frame_get_type_preemptible(page[0], FRAME_L4),
+		       rc == -ERESTART)
+			;
+		guest_preempt(false);
+		CU_ASSERT_EQUAL(rc, 0);
+		CU_ASSERT_EQUAL(pv_finish_tables(v), 0);
+		CU_ASSERT_EQUAL(uses_of(page[0]), 1);
+		CU_ASSERT_EQUAL(uses_of(page[10]), 1);
+		frame_put_and_type(page[0]);
+		all_free();
+	}
+	CU_ASSERT(halves > 5);
+}
+
 static void test_roots(void)
 {
 	make_tree();
@@ -1060,6 +1097,7 @@ int main(void)
 		{"device memory", test_devices},
 		{"interrupted pinning", test_preempted},
 		{"given up half-way", test_abandoned},
+		{"wanted again half-way", test_wanted_again},
 		{"roots", test_roots},
 		{"by linear address", test_va},
 		{"pages cleared and copied, small calls", test_pages},
