@@ -6,10 +6,12 @@
 #include "hypervisor/pv/pv.h"
 #include "hypervisor/pv/segment.h"
 #include "hypervisor/pv/trap.h"
+#include "hypervisor/pv/xpti.h"
 
 static int pv_domain_init(struct domain *d)
 {
 	spin_lock_init(&d->pv_state.page_lock, LOCK_PAGE_TABLES);
+	d->pv_state.xpti = xpti_enabled;
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "hypervisor/lib/lib.h"
 #include "hypervisor/mm/mm.h"
 #include "hypervisor/pv/trap.h"
+#include "hypervisor/pv/xpti.h"
 
 #define MSR_SYSENTER_CS  0x174
 #define MSR_SYSENTER_ESP 0x175
@@ -67,6 +68,11 @@ int pv_entry_init_cpu(void)
 		heap_free(page, 0);
 		return err;
 	}
+	if (!this_cpu)
+		xpti_init();
+	err = xpti_init_cpu(va, virt_to_maddr(page));
+	if (err)
+		return err;
 
 	wrmsr(MSR_STAR, (uint64_t)FLAT_RING3_CS32 << 48 | (uint64_t)HV_CS << 32);
 	wrmsr(MSR_LSTAR, va);

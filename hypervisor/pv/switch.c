@@ -12,6 +12,7 @@
 #include "hypervisor/pv/pv.h"
 #include "hypervisor/pv/segment.h"
 #include "hypervisor/pv/trap.h"
+#include "hypervisor/pv/xpti.h"
 #include "hypervisor/sched/softirq.h"
 
 /* Whose registers are on the CPU: current, unless that is idle. NULL: nobody's. */
@@ -27,6 +28,7 @@ uint64_t pv_cr3_of(const struct vcpu *v)
 void pv_write_cr3(struct vcpu *v)
 {
 	v->pv.cr3 = pv_cr3_of(v);
+	xpti_load(v);
 	tlb_note_flush();
 	write_cr3(v->pv.cr3);
 }
@@ -193,6 +195,7 @@ static void drop_loaded(void)
 	load_ldt(0);
 	tlb_note_flush();
 	write_cr3(image_to_maddr(idle_l4));
+	xpti_load(NULL);
 	this_cpu_var(loaded_vcpu) = NULL;
 	let_go(v, NULL);
 }

@@ -7,6 +7,7 @@
 #include "hypervisor/hypercall/guest_access.h"
 #include "hypervisor/pv/pv.h"
 #include "hypervisor/pv/trap.h"
+#include "hypervisor/pv/xpti.h"
 #include "hypervisor/sched/softirq.h"
 
 /* Exceptions that push an error code. */
@@ -173,9 +174,12 @@ bool pv_exit_to_guest(void)
 			continue;
 		}
 		if (likely(!bounce_pending(v)))
-			return may_sysret(regs);
+			break;
 		irq_enable();
 	}
+	if (unlikely(cpu_info()->guest_cr3))
+		xpti_refresh(v);
+	return may_sysret(regs);
 }
 
 /* IRETQ refused what the guest asked for: its failsafe callback learns of it. */

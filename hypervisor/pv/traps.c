@@ -10,6 +10,7 @@
 #include "hypervisor/pv/debugreg.h"
 #include "hypervisor/pv/pv.h"
 #include "hypervisor/pv/trap.h"
+#include "hypervisor/pv/xpti.h"
 
 /* An address in the vcpu's LDT area; the page is mapped when it is first used. */
 static bool ldt_fault(struct vcpu *v, uint64_t address, uint32_t error_code)
@@ -28,6 +29,8 @@ static void page_fault(struct cpu_user_regs *regs, uint64_t address)
 	struct vcpu *v = current;
 	uint32_t ec = regs->error_code;
 
+	if (xpti_fault(v, address))
+		return;
 	if (unlikely(address >= HV_VIRT_START && address < HV_VIRT_END)) {
 		if (!(ec & PF_USER) && ldt_fault(v, address, ec))
 			return;

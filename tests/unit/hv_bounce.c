@@ -67,6 +67,11 @@ void pv_toggle_mode(struct vcpu *v)
 	toggles++;
 }
 
+void xpti_refresh(const struct vcpu *v)
+{
+	(void)v;
+}
+
 void pv_save_segments(struct vcpu *v)
 {
 	(void)v;
