@@ -427,6 +427,11 @@ uint64_t buddy_free_frames(unsigned int node)
 	return node < MAX_NODES && heap[node] ? READ_ONCE(heap[node]->free) : 0;
 }
 
+uint64_t buddy_dirty_frames(unsigned int node)
+{
+	return node < MAX_NODES && heap[node] ? READ_ONCE(heap[node]->dirty) : 0;
+}
+
 /* ---- claims ---- */
 
 int buddy_claim(struct domain *d, uint64_t n)

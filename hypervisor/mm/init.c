@@ -108,6 +108,7 @@ void mm_init(void)
 		buddy_add(left[i].start >> PAGE_SHIFT, left[i].end >> PAGE_SHIFT);
 	buddy_ready = true;
 	machine_frames = frames;
+	dump_init();
 	printk(LOG_INFO, "memory: %lu MiB, %lu MiB free, ends at %lx; direct map to %lx\n",
 	       frames >> 8, buddy_free_frames(ANY_NODE) >> 8, max_frame << PAGE_SHIFT,
 	       direct_map_limit);

@@ -31,7 +31,11 @@ struct frame *buddy_alloc_for(struct domain *d, unsigned int order, unsigned int
 int buddy_claim(struct domain *d, uint64_t n);
 /* node_of() has answers for @n nodes from now on. */
 void buddy_sort_nodes(unsigned int n);
+uint64_t buddy_dirty_frames(unsigned int node);
 void scrub_frames(mfn_t mfn, uint64_t n);
+
+/* ---- dump.c ---- */
+void dump_init(void);
 
 /* ---- paging.c ---- */
 void paging_init(void);        /* direct map; every slot's L3 */

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Debug key 'H': the heap, and the frames that dead domains cannot give back. */
+#include "hypervisor/boot/boot.h"
+#include "hypervisor/mm/mm_internal.h"
+
+#define SHOWN 16
+
+static void show_frame(uint32_t n)
+{
+	const struct frame *f = &frame_table[n];
+
+	printk(LOG_INFO, "    frame %x: count %016lx type %016lx\n", n, f->count, f->type);
+}
+
+static void show_domain(struct domain *d)
+{
+	unsigned int shown = 0;
+
+	printk(LOG_INFO, "d%u: %u pages of %u, %u of ours, claims %u\n", d->domid, d->tot_pages,
+	       d->max_pages, d->xenheap_pages, d->outstanding_pages);
+	if (d->dying == ALIVE)
+		return;
+	/* Without the lock: it may be what hangs. A list that changes ends early. */
+	for (uint32_t n = READ_ONCE(d->first_page); n && n < max_frame && shown < SHOWN;
+	     n = READ_ONCE(frame_table[n].next), shown++)
+		show_frame(n);
+}
+
+static void show(char key)
+{
+	struct domain *d = NULL;
+
+	(void)key;
+	for (unsigned int i = 0; i < numa_nodes(); i++)
+		printk(LOG_INFO, "node %u: %lu frames free of %lu, %lu to be scrubbed\n", i,
+		       buddy_free_frames(i), numa_node_frames(i), buddy_dirty_frames(i));
+	printk(LOG_INFO, "claimed: %lu\n", outstanding_claims());
+	while ((d = domain_next(d)))
+		show_domain(d);
+}
+
+void dump_init(void)
+{
+	debug_key_add('H', "dump heap info", show);
+}
