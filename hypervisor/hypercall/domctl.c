@@ -47,17 +47,19 @@ static bool domid_taken(domid_t domid)
 	return d != NULL;
 }
 
+static domid_t domid_last; /* chosen here for a domain that came to be */
+
 /* The next number that nobody has, so that one is used again as late as can be. */
 static domid_t domid_choose(void)
 {
-	static domid_t last;
+	domid_t id = domid_last;
 	unsigned int i;
 
 	for (i = 1; i < DOMID_FIRST_RESERVED; i++) {
-		if (++last == DOMID_FIRST_RESERVED)
-			last = 1;
-		if (!domid_taken(last))
-			return last;
+		if (++id == DOMID_FIRST_RESERVED)
+			id = 1;
+		if (!domid_taken(id))
+			return id;
 	}
 	return DOMID_INVALID;
 }
@@ -65,12 +67,13 @@ static domid_t domid_choose(void)
 static long op_createdomain(struct domain *none, struct xen_domctl *op)
 {
 	const struct xen_domctl_createdomain *c = &op->u.createdomain;
+	bool choose = !op->domain || op->domain >= DOMID_FIRST_RESERVED;
 	domid_t domid = op->domain;
 	struct domain *d;
 	int err;
 
 	(void)none;
-	if (!domid || domid >= DOMID_FIRST_RESERVED)
+	if (choose)
 		domid = domid_choose();
 	else if (domid_taken(domid))
 		return -EEXIST;
@@ -87,6 +90,8 @@ static long op_createdomain(struct domain *none, struct xen_domctl *op)
 	d = domain_create(domid, c, false, &err);
 	if (!d)
 		return err;
+	if (choose)
+		domid_last = domid;
 	op->domain = d->domid;
 	return 0;
 }

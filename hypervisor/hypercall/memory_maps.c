@@ -127,18 +127,21 @@ long memory_machphys_mapping(uint64_t arg)
 	return put_guest(arg, &m) ? 0 : -EFAULT;
 }
 
-/* A frame number for each 2 MiB of the M2P, 0 for a hole, for mapping as DOMID_XEN's. */
+/* A frame number for each 2 MiB of the M2P, for mapping as DOMID_XEN's: all of them, so
+ * where there is a hole, the one before. */
 long memory_machphys_list(uint64_t arg)
 {
 	struct xen_machphys_mfn_list l;
-	xen_pfn_t mfn;
+	xen_pfn_t mfn = 0;
 	uint64_t n = (max_frame * sizeof(uint64_t) + (2ul << 20) - 1) >> 21;
 
 	if (!get_guest(&l, arg))
 		return -EFAULT;
 	n = MIN(n, l.max_extents);
 	for (uint64_t i = 0; i < n; i++) {
-		mfn = m2p_chunk_mfn(i).n;
+		uint64_t here = m2p_chunk_mfn(i).n;
+
+		mfn = here ? here : mfn;
 		if (!put_guest(handle_gva(l.extent_start) + i * sizeof(mfn), &mfn))
 			return -EFAULT;
 	}
