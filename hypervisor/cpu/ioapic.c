@@ -95,7 +95,7 @@ static void pin_route(struct irq_desc *desc)
 		pin_write(desc, true);
 }
 
-static const struct irq_chip ioapic_chip = {"GSI", pin_mask, pin_unmask, pin_route};
+static const struct irq_chip ioapic_chip = {pin_mask, pin_unmask, pin_route};
 
 /* ---- lines ---- */
 

@@ -4,7 +4,7 @@
  * or to the guests bound. A vector means the same on every CPU.
  */
 #include "hypervisor/boot/boot.h"
-#include "hypervisor/cpu/irq_desc.h"
+#include "hypervisor/cpu/msi.h"
 #include "hypervisor/cpu/percpu.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/domain/domain.h"
@@ -395,16 +395,21 @@ void irqs_init(void)
 void irq_dump(void)
 {
 	unsigned int v, i;
+	char name[40];
 
 	for (v = VECTOR_FIRST_DYNAMIC; v <= VECTOR_LAST_DYNAMIC; v++) {
 		struct irq_desc *desc = atomic_load(&vector_desc[v]);
 
 		if (!desc)
 			continue;
-		printk(LOG_INFO, "vector %02x: %s %u, %s%s, CPU %u, %lu times%s%s\n", v,
-		       desc->chip->name, desc->gsi, desc->level ? "level" : "edge",
-		       desc->masked ? ", masked" : "", desc->cpu, (unsigned long)desc->count,
-		       desc->fn ? ", " : "", desc->fn ? desc->name : "");
+		if (desc->msi)
+			msi_name(desc, name, sizeof(name));
+		else
+			snprintf(name, sizeof(name), "GSI %u", desc->gsi);
+		printk(LOG_INFO, "vector %02x: %s, %s%s, CPU %u, %lu times%s%s\n", v, name,
+		       desc->level ? "level" : "edge", desc->masked ? ", masked" : "", desc->cpu,
+		       (unsigned long)desc->count, desc->fn ? ", " : "",
+		       desc->fn ? desc->name : "");
 		for (i = 0; i < desc->nr_guests; i++)
 			printk(LOG_INFO, "    d%d pirq %u%s\n", desc->guest[i].vcpu->domain->domid,
 			       desc->guest[i].pirq,

@@ -15,7 +15,6 @@
 struct irq_desc;
 
 struct irq_chip {
-	const char *name;
 	void (*mask)(struct irq_desc *desc);
 	void (*unmask)(struct irq_desc *desc);
 	/* desc->vector or desc->cpu has changed; leaves it masked or not as it was. */

@@ -105,7 +105,15 @@ static void msi_route(struct irq_desc *desc)
 			  (uint32_t)__builtin_ctz(m->n) << MSI_ENABLED_LOG2);
 }
 
-static const struct irq_chip msi_chip = {"MSI", msi_mask, msi_unmask, msi_route};
+static const struct irq_chip msi_chip = {msi_mask, msi_unmask, msi_route};
+
+void msi_name(const struct irq_desc *desc, char *buf, size_t n)
+{
+	const struct msi_desc *m = desc->msi;
+
+	snprintf(buf, n, "%s %04x:%02x:%02x.%u %u", m->msix ? "MSI-X" : "MSI", m->seg, m->bus,
+		 m->devfn >> 3, m->devfn & 7, m->msix ? m->entry : (unsigned int)(desc - m->irq));
+}
 
 /* ---- making one ---- */
 

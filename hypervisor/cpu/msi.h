@@ -25,6 +25,7 @@ struct msi_desc {
  * -EEXIST in use, -ENOSPC no vectors, -ENOMEM. */
 int msi_create(const struct msi_request *m, unsigned int n, struct msi_desc **out);
 void msi_destroy(struct msi_desc *msi); /* none of its vectors is bound any more */
+void msi_name(const struct irq_desc *desc, char *buf, size_t n); /* for a dump */
 /* The device has lost its state (reset, D3): write all of it again. */
 void msi_restore(uint16_t seg, uint8_t bus, uint8_t devfn);
 

@@ -252,10 +252,24 @@ static int op_dbgp(uint64_t arg)
 }
 
 /* What only the hardware domain may ask. */
+#define HARDWARE_OPS                                                                     \
+	(1u << PHYSDEVOP_apic_read | 1u << PHYSDEVOP_apic_write |                        \
+	 1u << PHYSDEVOP_alloc_irq_vector | 1u << PHYSDEVOP_setup_gsi |                  \
+	 1u << PHYSDEVOP_manage_pci_add | 1u << PHYSDEVOP_manage_pci_remove |            \
+	 1u << PHYSDEVOP_manage_pci_add_ext | 1u << PHYSDEVOP_restore_msi |              \
+	 1u << PHYSDEVOP_pci_device_add | 1u << PHYSDEVOP_pci_device_remove |            \
+	 1u << PHYSDEVOP_restore_msi_ext | 1u << PHYSDEVOP_prepare_msix |                \
+	 1u << PHYSDEVOP_release_msix | 1u << PHYSDEVOP_pci_mmcfg_reserved |             \
+	 1u << PHYSDEVOP_dbgp_op)
+
 static int hardware_op(struct domain *d, unsigned int cmd, uint64_t arg)
 {
-	int err = access_check(ACCESS_PHYSDEV, d);
+	int err;
 
+	/* A call that there is not is that to everybody. */
+	if (cmd >= 32 || !(HARDWARE_OPS >> cmd & 1))
+		return -ENOSYS;
+	err = access_check(ACCESS_PHYSDEV, d);
 	if (err)
 		return err;
 	switch (cmd) {
@@ -313,7 +327,6 @@ long do_physdev_op(int cmd, uint64_t arg)
 		return op_set_iobitmap(v, arg);
 	case PHYSDEVOP_pirq_eoi_gmfn_v1:
 		/* Its EOI unmasks the event channel too; no client since Linux 3.3 uses it. */
-	case PHYSDEVOP_free_irq_vector:
 		return -ENOSYS;
 	}
 	return hardware_op(d, (unsigned int)cmd, arg);

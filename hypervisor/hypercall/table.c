@@ -62,6 +62,7 @@ const hypercall_fn hypercall_table[64] = {
 	CALL(sched_op, do_sched_op),
 	CALL(callback_op, do_callback_op),
 	CALL(event_channel_op, do_event_channel_op),
+	CALL(physdev_op_compat, do_physdev_op_compat),
 	CALL(physdev_op, do_physdev_op),
 	CALL(hvm_op, do_hvm_op),
 	CALL(sysctl, do_sysctl),

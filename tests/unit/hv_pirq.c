@@ -47,7 +47,7 @@ static void chip_route(struct irq_desc *d)
 	CU_ASSERT(d->vector && d->cpu < 3); /* CPU 3's APIC id does not fit */
 }
 
-static const struct irq_chip chip = {"GSI", chip_mask, chip_unmask, chip_route};
+static const struct irq_chip chip = {chip_mask, chip_unmask, chip_route};
 
 struct irq_desc *gsi_desc(unsigned int n)
 {
