@@ -29,7 +29,7 @@ $(HV_OUT)/decompress_libs.o: hypervisor/module.mk build/config.mk
 $(HV_OUT)/asm_offsets.s: hypervisor/cpu/asm_offsets.c build/config.mk
 	$(call say,HV-CC,$<)mkdir -p $(@D) && $(CC) $(HV_FLAGS) -MMD -MP -MT $@ -S -o $@ $<
 $(HV_OUT)/asm_offsets.h: $(HV_OUT)/asm_offsets.s
-	$(Q)sed -n 's/^\(#define [A-Za-z0-9_]*\) [$$]*/\1 /p' $< >$@.new && (cmp -s $@.new $@ || cp $@.new $@); rm $@.new
+	$(Q)sed -n 's/^[[:space:]]*\(#define [A-Za-z0-9_]*\) [$$]*/\1 /p' $< >$@.new && (cmp -s $@.new $@ || cp $@.new $@); rm $@.new
 
 # The version and who built it; from the git commit if there is one.
 $(HV_OUT)/version.h: VERSION build/config.mk $(wildcard .git/HEAD .git/logs/HEAD)
