@@ -84,6 +84,11 @@ void apic_eoi(void)
 
 /* ---- interrupts to other CPUs ---- */
 
+bool apic_reaches(uint32_t id)
+{
+	return x2apic || id < 255;
+}
+
 static void icr_write(uint32_t dest, uint32_t low)
 {
 	unsigned long flags;

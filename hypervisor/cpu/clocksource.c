@@ -11,6 +11,18 @@
 
 #define MEASURE_MS 50
 
+/* Does it count? In many reads of some 100 ns each it must have done so. */
+static bool counts(uint64_t (*read)(void))
+{
+	uint64_t first = read();
+	unsigned int i;
+
+	for (i = 0; i < 10000; i++)
+		if (read() != first)
+			return true;
+	return false;
+}
+
 /* ---- HPET: IA-PC HPET specification 1.0a, 2.3 ---- */
 #define HPET_PERIOD  0x004 /* femtoseconds a tick */
 #define HPET_CONFIG  0x010
@@ -41,7 +53,7 @@ static bool hpet_init(void)
 		return false;
 	hpet_mmio[HPET_CONFIG / 4] = (hpet_mmio[HPET_CONFIG / 4] | HPET_ENABLE) & ~HPET_LEGACY;
 	hpet.hz = (1000000000000000ull + period / 2) / period;
-	return true;
+	return counts(hpet_read);
 }
 
 /* ---- ACPI PM timer ---- */
@@ -54,16 +66,7 @@ static const struct clocksource pm_timer = {"ACPI PM timer", 3579545, 0xffffff, 
 
 static bool pm_timer_init(void)
 {
-	unsigned int i;
-	uint64_t first;
-
-	if (!acpi.pm_timer_port)
-		return false;
-	first = pm_timer_read();
-	for (i = 0; i < 10000; i++)
-		if (pm_timer_read() != first)
-			return true;
-	return false;
+	return acpi.pm_timer_port && counts(pm_timer_read);
 }
 
 /* ---- PIT channel 2, through the gate in port 0x61, mode 2 from 0xffff down ---- */
@@ -171,9 +174,10 @@ uint64_t cmos_read_time(void)
 	uint8_t a[7], b[7], status_b;
 	unsigned int i, tries, hour, year, century;
 
-	/* Two readings alike, neither during an update (which takes 2 ms of a second). */
-	for (tries = 0; tries < 1000; tries++) {
-		for (i = 0; i < 1000000 && cmos_read(CMOS_STATUS_A) & UPDATING; i++)
+	/* Two readings alike, neither during an update (which takes 2 ms of a second). Not
+	 * for ever: where there is none, all bits read as ones. */
+	for (tries = 0; tries < 5; tries++) {
+		for (i = 0; i < 100000 && cmos_read(CMOS_STATUS_A) & UPDATING; i++)
 			cpu_relax();
 		for (i = 0; i < 7; i++)
 			a[i] = cmos_read(regs[i]);

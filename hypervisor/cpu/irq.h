@@ -60,6 +60,7 @@ void apic_init_cpu(void);
 void apic_eoi(void);
 void apic_send_ipi(unsigned int cpu, uint8_t vector);
 void apic_send_ipi_mask(const struct cpumask *mask, uint8_t vector); /* not to this CPU */
+bool apic_reaches(uint32_t apic_id); /* without x2APIC ids have 8 bits */
 void apic_send_init(uint32_t apic_id);
 void apic_send_startup(uint32_t apic_id, uint8_t page);
 void apic_send_nmi(unsigned int cpu);

@@ -281,12 +281,17 @@ static bool ap_start(unsigned int cpu, struct trampoline_data *data, uint8_t pag
 	return ap_wait(cpu, SECONDS(5));
 }
 
+static bool startable(const struct acpi_cpu *c)
+{
+	return c->enabled && c->apic_id != cpu_to_apicid[0] && apic_reaches(c->apic_id);
+}
+
 void smp_prepare(void)
 {
 	unsigned int i, n = 1;
 
 	for (i = 0; i < acpi.nr_cpus; i++)
-		n += acpi.cpu[i].enabled && acpi.cpu[i].apic_id != cpu_to_apicid[0];
+		n += startable(&acpi.cpu[i]);
 	nr_cpus = MAX(MIN(n, MIN(NR_CPUS, (unsigned int)opt_maxcpus)), 1);
 }
 
@@ -311,7 +316,7 @@ void smp_boot_cpus(void)
 	for (i = cpu = 0; i < acpi.nr_cpus; i++) {
 		const struct acpi_cpu *c = &acpi.cpu[i];
 
-		if (!c->enabled || c->apic_id == cpu_to_apicid[0])
+		if (!startable(c))
 			continue;
 		if (++cpu >= nr_cpus)
 			break;
