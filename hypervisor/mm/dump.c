@@ -9,7 +9,8 @@ static void show_frame(uint32_t n)
 {
 	const struct frame *f = &frame_table[n];
 
-	printk(LOG_INFO, "    frame %x: count %016lx type %016lx\n", n, f->count, f->type);
+	printk(LOG_INFO, "    frame %x: pfn %lx count %016lx type %016lx\n", n, m2p_get(MFN(n)).n,
+	       f->count, f->type);
 }
 
 static void show_domain(struct domain *d)
