@@ -264,6 +264,23 @@ void get_wallclock(uint64_t *secs, uint32_t *nsecs)
 	*nsecs = (uint32_t)(ns % NS_PER_S);
 }
 
+/* Debug key t. */
+static void time_dump(char key)
+{
+	unsigned int cpu;
+	uint64_t sec;
+	uint32_t nsec;
+
+	(void)key;
+	get_wallclock(&sec, &nsec);
+	printk(LOG_INFO, "system time %ld ns, %lu s since 1970; TSC %u kHz, %s, mul %08x shift %d\n",
+	       (long)now(), (unsigned long)sec, cpu_khz, tsc_stable ? "stable" : "not stable",
+	       tsc_scale.mul, tsc_scale.shift);
+	for_each_online_cpu(cpu)
+		printk(LOG_INFO, "CPU %u: TSC %ld from CPU 0's\n", cpu,
+		       (long)(per_cpu(cpu_time, cpu).tsc - per_cpu(cpu_time, 0).tsc));
+}
+
 void time_init(void)
 {
 	const struct clocksource *c = clocksource_init();
@@ -283,4 +300,5 @@ void time_init(void)
 	printk(LOG_INFO, "TSC: %u.%03u MHz by %s, %s\n", cpu_khz / 1000, cpu_khz % 1000,
 	       c->name, tsc_stable ? "invariant" : "not said to be invariant");
 	apic_calibrate();
+	debug_key_add('t', "display clock and time info", time_dump);
 }

@@ -8,6 +8,7 @@
  */
 #include "hypervisor/sched/timer.h"
 
+#include "hypervisor/boot/boot.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/lib/spinlock.h"
 #include "hypervisor/sched/softirq.h"
@@ -246,8 +247,47 @@ void timers_init_cpu(unsigned int cpu)
 	tc->programmed = NEVER;
 }
 
+/* The next in an order that visits each once: children before siblings. */
+static const struct timer *heap_next(const struct timer *t)
+{
+	if (t->child)
+		return t->child;
+	while (t && !t->next) {
+		while (t->prev && t->prev->child != t)
+			t = t->prev; /* the first of its siblings, whose prev is the parent */
+		t = t->prev;
+	}
+	return t ? t->next : NULL;
+}
+
+/* Debug key a. */
+static void timers_dump(char key)
+{
+	const struct timer *t;
+	unsigned long flags;
+	unsigned int cpu;
+	stime_t at = now();
+
+	(void)key;
+	for_each_online_cpu(cpu) {
+		struct timer_cpu *tc = &per_cpu(timer_cpu, cpu);
+
+		flags = spin_lock_irqsave(&tc->lock);
+		if (tc->programmed != NEVER)
+			printk(LOG_INFO, "CPU %u: hardware fires in %ld us\n", cpu,
+			       (long)(tc->programmed - at) / 1000);
+		else
+			printk(LOG_INFO, "CPU %u: hardware is stopped\n", cpu);
+		for (t = tc->root; t; t = heap_next(t))
+			printk(LOG_INFO, "  in %10ld us: %pS %p\n", (long)(t->expires - at) / 1000,
+			       (void *)(uintptr_t)t->fn, t->arg);
+		spin_unlock_irqrestore(&tc->lock, flags);
+	}
+}
+
 void timers_init(void)
 {
 	timers_init_cpu(this_cpu);
+	debug_key_add('a', "dump timer queues", timers_dump);
 	softirq_open(SOFTIRQ_TIMER, timers_run);
 }
