@@ -136,6 +136,7 @@ static void ap_main(void)
 	apic_init_cpu();
 	time_init_cpu();
 	set_bit(cpu, cpu_online_map.bits);
+	softirq_raise(SOFTIRQ_SCHEDULE); /* the policy learns that it is idle */
 	irq_enable();
 	idle_loop();
 }
