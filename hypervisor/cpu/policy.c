@@ -13,7 +13,6 @@
 #define PRESERVE_AD       XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD
 
 struct cpu_policy host_policy, pv_max_policy, pv_default_policy;
-bool spec_ibpb;
 
 /* What PV guests may see, from the ABI's list of features (cpufeatureset.h: marked 'A'; 'a' is
  * for those that ask). x2APIC, paging features and virtualisation are not PV's. */
@@ -238,7 +237,6 @@ void policy_init(void)
 	read_host(&host_policy);
 	make_pv(&pv_max_policy, true);
 	make_pv(&pv_default_policy, false);
-	spec_ibpb = policy_has(&host_policy, 8 * 32 + 12) || policy_has(&host_policy, 9 * 32 + 26);
 	printk(LOG_INFO, "CPU: features %08x %08x %08x %08x, XCR0 %#lx\n", host_policy.basic[1].d,
 	       host_policy.basic[1].c, host_policy.ext[1].d, host_policy.feat[0].b,
 	       (unsigned long)fpu_host_xcr0());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* RDMSR and WRMSR of PV guests. What is not here is #GP to the guest: kernels probe. */
 #include "hypervisor/cpu/policy.h"
+#include "hypervisor/cpu/spec.h"
 #include "hypervisor/hypercall/hypercall.h"
 #include "hypervisor/pv/emulate.h"
 #include "hypervisor/pv/segment.h"
@@ -10,7 +11,6 @@
 #define MSR_TSC              0x10
 #define MSR_APIC_BASE        0x1b
 #define MSR_FEATURE_CONTROL  0x3a
-#define MSR_SPEC_CTRL        0x48
 #define MSR_BIOS_SIGN_ID     0x8b
 #define MSR_PLATFORM_INFO    0xce
 #define MSR_ARCH_CAPS        0x10a

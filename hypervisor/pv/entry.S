@@ -4,6 +4,8 @@
  * wherever C is called (less the 8 bytes that align it): the guest's registers are there.
  */
 #include "hypervisor/cpu/asm_macros.h"
+#include "hypervisor/cpu/gdt.h"
+#include "hypervisor/cpu/spec.h"
 
 #define CS64 0xe033 /* FLAT_RING3_CS64 */
 #define CS32 0xe023
@@ -112,7 +114,10 @@ ENTRY(ret_from_guest_exit)
 	testq %rcx, %rcx
 	jz 1f
 	movq %rcx, %cr3
-1:	testb %al, %al
+1:	testl $SPEC_VERW, CPUINFO_spec_flags(%rsp)
+	jz 5f
+	verw verw_selector(%rip) /* clears buffers; what follows are the guest's own values */
+5:	testb %al, %al
 	jz 2f
 	RESTORE_REGS
 	movq (%rsp), %rcx
@@ -131,6 +136,10 @@ ENTRY(ret_from_guest_exit)
 	jmp ret_from_guest_exit
 	EXTABLE 3b, 4b
 END(ret_from_guest_exit)
+
+	.balign 2
+verw_selector:
+	.word HV_DS
 
 /* void reset_stack_and_jump(void (*fn)(void)) */
 ENTRY(reset_stack_and_jump)

@@ -6,6 +6,7 @@
  */
 #include "hypervisor/cpu/gdt.h"
 #include "hypervisor/cpu/privileged.h"
+#include "hypervisor/cpu/spec.h"
 #include "hypervisor/lib/lib.h"
 #include "hypervisor/mm/mm.h"
 #include "hypervisor/pv/trap.h"
@@ -68,8 +69,11 @@ int pv_entry_init_cpu(void)
 		heap_free(page, 0);
 		return err;
 	}
-	if (!this_cpu)
+	if (!this_cpu) {
 		xpti_init();
+		spec_init();
+	}
+	spec_init_cpu();
 	err = xpti_init_cpu(va, virt_to_maddr(page));
 	if (err)
 		return err;

@@ -11,7 +11,6 @@
 #define MSR_FS_BASE        0xc0000100
 #define MSR_GS_BASE        0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102
-#define MSR_PRED_CMD       0x49
 
 /* Entries of slot 258: not global, since each domain has its own. */
 #define PTE_PERDOMAIN (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX)
@@ -89,13 +88,5 @@ uint64_t pv_guest_cr4(uint64_t cr4);
 uint64_t pv_cr4_of(const struct vcpu *v); /* the machine's while @v runs */
 void pv_save(struct vcpu *v);             /* guest_ops */
 void pv_restore(struct vcpu *v);
-extern bool spec_ibpb;
-
-/* Nothing that one domain taught the branch predictor may steer another. */
-static inline void branch_predictor_barrier(void)
-{
-	if (spec_ibpb)
-		wrmsr(MSR_PRED_CMD, 1);
-}
 
 #endif

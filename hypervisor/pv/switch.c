@@ -8,6 +8,7 @@
 #include "hypervisor/cpu/policy.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/cpu/setup.h"
+#include "hypervisor/cpu/spec.h"
 #include "hypervisor/pv/debugreg.h"
 #include "hypervisor/pv/pv.h"
 #include "hypervisor/pv/segment.h"
@@ -17,6 +18,8 @@
 
 /* Whose registers are on the CPU: current, unless that is idle. NULL: nobody's. */
 static DEFINE_PER_CPU(struct vcpu *, loaded_vcpu);
+/* Who taught its branch predictor last, as domid + 1. */
+static DEFINE_PER_CPU(uint32_t, predictor_user);
 
 /* ---- roots ---- */
 
@@ -176,11 +179,12 @@ static void switch_state(struct vcpu *old, struct vcpu *next)
 	this_cpu_var(loaded_vcpu) = next;
 	next->domain->ops->restore(next);
 	fpu_restore(next);
-	if (old) {
-		if (old->domain != next->domain)
-			branch_predictor_barrier();
-		let_go(old, next->domain);
+	if (this_cpu_var(predictor_user) != next->domain->domid + 1u) {
+		this_cpu_var(predictor_user) = next->domain->domid + 1u;
+		branch_predictor_barrier();
 	}
+	if (old)
+		let_go(old, next->domain);
 }
 
 /* Leave the state that idle has kept; interrupts off. */
