@@ -284,17 +284,22 @@ void vcpu_unpause(struct vcpu *v)
 		vcpu_wake(v);
 }
 
+static bool has_online_cpu(const struct cpumask *m)
+{
+	unsigned int cpu;
+
+	for_each_online_cpu(cpu)
+		if (test_bit(cpu, m->bits))
+			return true;
+	return false;
+}
+
 int vcpu_set_affinity(struct vcpu *v, const struct cpumask *hard, const struct cpumask *soft)
 {
 	unsigned long flags;
 	struct spinlock *l;
-	unsigned int cpu;
-	bool some = false;
 
-	if (hard)
-		for_each_online_cpu(cpu)
-			some |= test_bit(cpu, hard->bits);
-	if (hard && !some)
+	if (hard && !has_online_cpu(hard))
 		return -EINVAL;
 	l = vcpu_lock(v, &flags);
 	if (hard)
@@ -359,6 +364,42 @@ void sched_init_cpu(unsigned int cpu)
 	timer_init(&per_cpu(slice_timer, cpu), slice_over, NULL, cpu);
 	if (sched_policy->cpu_init)
 		sched_policy->cpu_init(cpu);
+}
+
+static void evacuate_vcpu(struct vcpu *v, unsigned int cpu)
+{
+	struct cpumask all;
+
+	if (v->pin_override == cpu + 1)
+		v->pin_override = 0;
+	if (has_online_cpu(&v->hard_affinity)) {
+		vcpu_set_affinity(v, NULL, NULL);
+		return;
+	}
+	printk(LOG_WARN, "d%uv%u: no CPU of its affinity is left: all of them now\n",
+	       v->domain->domid, v->id);
+	memset(&all, 0xff, sizeof(all));
+	vcpu_set_affinity(v, &all, NULL);
+}
+
+void sched_cpu_evacuate(unsigned int cpu)
+{
+	struct domain *d;
+	struct vcpu *v;
+	unsigned int i;
+
+	if (sched_policy->cpu_exit)
+		sched_policy->cpu_exit(cpu);
+	for (d = domain_next(NULL); d; d = domain_next(d)) {
+		for_each_vcpu(d, v, i)
+			evacuate_vcpu(v, cpu);
+	}
+	softirq_raise_cpu(cpu, SOFTIRQ_SCHEDULE);
+}
+
+void sched_exit_cpu(unsigned int cpu)
+{
+	timer_kill(&per_cpu(slice_timer, cpu));
 }
 
 static void poll_timeout(void *arg)

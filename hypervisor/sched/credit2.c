@@ -23,6 +23,7 @@
 #define SLICE          MILLISECS(2)  /* between vcpus that compete */
 #define AHEAD_MAX      MILLISECS(20) /* of real time, at the vcpu's weight */
 #define CAP_PERIOD     MILLISECS(10)
+#define WAKE_BONUS     MILLISECS(2)  /* a sleeper comes back that far ahead of the others */
 
 struct group {
 	struct spinlock lock;
@@ -112,16 +113,15 @@ static void charge(struct group *g, struct unit *u, stime_t t)
 		atomic_sub(&u->share->budget, ran);
 }
 
-static void enqueue(struct group *g, struct unit *u)
+static void enqueue(struct group *g, struct unit *u, stime_t bonus)
 {
+	uint64_t least = g->min_vtime - weighted(u, bonus);
 	struct list *at;
 
-	if (u->group != g) {
+	if (u->group != g || before(u->vtime, least)) {
 		u->group = g;
-		u->vtime = g->min_vtime;
+		u->vtime = least;
 	}
-	if (before(u->vtime, g->min_vtime))
-		u->vtime = g->min_vtime;
 	for (at = g->queue.prev; at != &g->queue; at = at->prev)
 		if (!before(u->vtime, list_entry(at, struct unit, link)->vtime))
 			break;
@@ -266,7 +266,15 @@ static void c2_wake(struct vcpu *v)
 {
 	struct group *g = group_of(v->cpu);
 
-	enqueue(g, unit_of(v));
+	enqueue(g, unit_of(v), WAKE_BONUS);
+	poke(g, unit_of(v), now());
+}
+
+static void c2_switched_out(struct vcpu *v)
+{
+	struct group *g = group_of(v->cpu);
+
+	enqueue(g, unit_of(v), 0);
 	poke(g, unit_of(v), now());
 }
 
@@ -342,7 +350,7 @@ static struct vcpu *c2_pick(stime_t t, stime_t *slice)
 	if (pu)
 		pu->yield = false;
 	if (!u) {
-		g->idle |= bit_of(cpu);
+		g->idle |= bit_of(cpu) & g->cpus;
 		return this_cpu_var(idle_vcpu);
 	}
 	g->idle &= ~bit_of(cpu);
@@ -371,6 +379,16 @@ static void c2_cpu_init(unsigned int cpu)
 	}
 	per_cpu(sched_lock, cpu) = &g->lock;
 	__atomic_fetch_or(&g->cpus, bit_of(cpu), __ATOMIC_SEQ_CST);
+}
+
+static void c2_cpu_exit(unsigned int cpu)
+{
+	struct group *g = group_of(cpu);
+	unsigned long flags = spin_lock_irqsave(&g->lock);
+
+	__atomic_fetch_and(&g->cpus, ~bit_of(cpu), __ATOMIC_SEQ_CST);
+	g->idle &= ~bit_of(cpu);
+	spin_unlock_irqrestore(&g->lock, flags);
 }
 
 static void refill(void *arg)
@@ -505,6 +523,7 @@ const struct sched_policy sched_credit2 = {
 	.name = "credit2",
 	.id = XEN_SCHEDULER_CREDIT2,
 	.cpu_init = c2_cpu_init,
+	.cpu_exit = c2_cpu_exit,
 	.domain_init = c2_domain_init,
 	.domain_destroy = c2_domain_destroy,
 	.vcpu_init = c2_vcpu_init,
@@ -513,7 +532,7 @@ const struct sched_policy sched_credit2 = {
 	.sleep = c2_sleep,
 	.wake = c2_wake,
 	.yield = c2_yield,
-	.switched_out = c2_wake,
+	.switched_out = c2_switched_out,
 	.pick = c2_pick,
 	.pick_cpu = c2_pick_cpu,
 	.adjust_domain = c2_adjust_domain,

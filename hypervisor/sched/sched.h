@@ -34,6 +34,7 @@ struct sched_policy {
 	void (*domain_destroy)(struct domain *d);
 	/* This CPU joins: may point the CPU's sched_lock at a lock that CPUs share. */
 	void (*cpu_init)(unsigned int cpu);
+	void (*cpu_exit)(unsigned int cpu); /* no longer online; it still has to pick idle */
 	/* Run queue lock of v's CPU held, interrupts off. */
 	bool (*queued)(const struct vcpu *v); /* waits for a CPU */
 	void (*sleep)(struct vcpu *v);        /* a queued one: off the queue */
@@ -62,6 +63,10 @@ DECLARE_PER_CPU(struct vcpu *, idle_vcpu);
 
 void sched_init(const char *name); /* sched=; before the first vcpu */
 void sched_init_cpu(unsigned int cpu);
+/* A CPU goes offline: first it is taken out of cpu_online_map. Its vcpus go elsewhere; one
+ * that may be nowhere else loses its affinity. Then, when it is idle, the second. */
+void sched_cpu_evacuate(unsigned int cpu);
+void sched_exit_cpu(unsigned int cpu);
 int sched_vcpu_init(struct vcpu *v, unsigned int cpu);
 void sched_vcpu_destroy(struct vcpu *v);
 
