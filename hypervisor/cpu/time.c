@@ -156,17 +156,32 @@ static void time_info_write(struct vcpu_time_info *u, const struct vcpu_time_inf
 	WRITE_ONCE(u->version, version + 1);
 }
 
+uint64_t emulated_tsc(const struct domain *d, stime_t t)
+{
+	uint64_t ns = (uint64_t)(t - d->tsc.offset);
+
+	return ns / 1000000 * d->tsc.khz + ns % 1000000 * d->tsc.khz / 1000000;
+}
+
 static void time_info_of(const struct vcpu *v, struct vcpu_time_info *u)
 {
 	const struct cpu_time *t = &per_cpu(cpu_time, v->cpu);
+	const struct domain *d = v->domain;
 
 	*u = (struct vcpu_time_info){
 		.tsc_timestamp = t->tsc,
 		.system_time = (uint64_t)t->system,
 		.tsc_to_system_mul = tsc_scale.mul,
 		.tsc_shift = tsc_scale.shift,
-		.flags = tsc_stable && !v->domain->tsc.vtsc ? XEN_PVCLOCK_TSC_STABLE_BIT : 0,
+		.flags = tsc_stable && !d->tsc.vtsc ? XEN_PVCLOCK_TSC_STABLE_BIT : 0,
 	};
+	if (unlikely(d->tsc.vtsc)) {
+		struct time_scale s = time_scale_of((uint64_t)d->tsc.khz * 1000);
+
+		u->tsc_timestamp = emulated_tsc(d, t->system);
+		u->tsc_to_system_mul = s.mul;
+		u->tsc_shift = s.shift;
+	}
 }
 
 void update_vcpu_time_area(struct vcpu *v)

@@ -45,16 +45,7 @@
 
 uint64_t pv_rdtsc(const struct vcpu *v)
 {
-	const struct domain *d = v->domain;
-	uint64_t t;
-
-	if (!d->tsc.vtsc)
-		return rdtsc();
-	/* Emulated: the guest's rate, from system time. */
-	t = (uint64_t)(now() - d->tsc.offset);
-	if (!d->tsc.khz)
-		return t;
-	return t / 1000000 * d->tsc.khz + t % 1000000 * d->tsc.khz / 1000000;
+	return v->domain->tsc.vtsc ? emulated_tsc(v->domain, now()) : rdtsc();
 }
 
 static bool host_msr(uint32_t msr, uint64_t *value)

@@ -54,6 +54,7 @@ void update_domain_wallclock(struct domain *d);
 void set_wallclock(uint64_t secs, uint32_t nsecs, uint64_t system_time_base);
 void get_wallclock(uint64_t *secs, uint32_t *nsecs);
 extern uint32_t cpu_khz;
+uint64_t emulated_tsc(const struct domain *d, stime_t t); /* d->tsc.vtsc: what it reads at @t */
 uint64_t tsc_to_ns(uint64_t ticks);  /* a difference of two TSC readings */
 /* ns = (ticks << shift, or >> -shift) * mul >> 32, as vcpu_time_info has it. */
 struct time_scale {
