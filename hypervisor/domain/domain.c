@@ -90,6 +90,7 @@ static int domain_fill(struct domain *d, const struct xen_domctl_createdomain *c
 	d->xenstore = !!(c->flags & XEN_DOMCTL_CDF_xs_domain);
 	d->node = ANY_NODE;
 	d->cpupool = c->cpupool_id;
+	d->pool_cpus = cpupool_cpus(c->cpupool_id);
 	d->max_vcpus = c->max_vcpus;
 	d->vcpu = xzalloc_array(struct vcpu *, d->max_vcpus);
 	d->poll_mask = xzalloc_array(uint64_t, (d->max_vcpus + 63) / 64);

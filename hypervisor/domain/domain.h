@@ -61,6 +61,7 @@ struct domain {
 	struct cpumask *node_affinity;
 	uint32_t node;
 	uint32_t cpupool;
+	const struct cpumask *pool_cpus; /* its CPUs: hypercall/cpupool.c; NULL: all */
 
 	struct event_domain event;
 	struct grant_table *grant_table;

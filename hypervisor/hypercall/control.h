@@ -11,6 +11,8 @@
  * argument is a private copy. 0, -errno; -ERESTART: ask again with what is in the copy. */
 typedef long domctl_fn(struct domain *d, struct xen_domctl *op);
 
+extern struct spinlock control_lock; /* domctl.c: try, or answer -ERESTART */
+
 /* ---- domctl_vcpu.c ---- */
 domctl_fn domctl_setvcpucontext, domctl_getvcpucontext, domctl_getvcpuinfo;
 domctl_fn domctl_setvcpuaffinity, domctl_getvcpuaffinity;

@@ -7,7 +7,7 @@
 #include "hypervisor/hypercall/control.h"
 #include "hypervisor/mm/mm.h"
 
-static struct spinlock domctl_lock = SPINLOCK(LOCK_DOMCTL);
+struct spinlock control_lock = SPINLOCK(LOCK_DOMCTL);
 
 struct domain *domain_from(domid_t domid)
 {
@@ -85,7 +85,7 @@ static long op_createdomain(struct domain *none, struct xen_domctl *op)
 	}
 	if (c->arch.misc_flags & ~XEN_X86_MSR_RELAXED)
 		return -EINVAL;
-	if (c->cpupool_id)
+	if (!cpupool_cpus(c->cpupool_id))
 		return -ENOENT;
 	d = domain_create(domid, c, false, &err);
 	if (!d)
@@ -383,9 +383,9 @@ static long domctl(struct xen_domctl *op, enum copy *copy)
 	if (!ret && !fn) {
 		ret = answer;
 	} else if (!ret) {
-		if (spin_trylock(&domctl_lock)) {
+		if (spin_trylock(&control_lock)) {
 			ret = fn(d, op);
-			spin_unlock(&domctl_lock);
+			spin_unlock(&control_lock);
 		} else {
 			ret = -ERESTART;
 		}

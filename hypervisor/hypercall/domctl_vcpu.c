@@ -224,14 +224,16 @@ long domctl_set_vcpu_msrs(struct domain *d, struct xen_domctl *op)
 
 /* ---- where it runs ---- */
 
-static int affinity_to_guest(const struct cpumask *m, const struct cpumask *limit,
+/* Plain, or what it comes to with @v's hard affinity and the CPUs there are. */
+static int affinity_to_guest(const struct vcpu *v, const struct cpumask *m, bool effective,
 			     const struct xenctl_bitmap *b)
 {
 	struct cpumask out = *m;
 	unsigned int i;
 
-	for (i = 0; limit && i < ARRAY_SIZE(out.bits); i++)
-		out.bits[i] &= limit->bits[i] & cpu_online_map.bits[i];
+	for (i = 0; effective && i < ARRAY_SIZE(out.bits); i++)
+		out.bits[i] &= v->hard_affinity.bits[i] & cpu_online_map.bits[i] &
+			       v->domain->pool_cpus->bits[i];
 	return bitmap_to_guest(out.bits, nr_cpus, b);
 }
 
@@ -256,11 +258,10 @@ long domctl_setvcpuaffinity(struct domain *d, struct xen_domctl *op)
 		rc = bitmap_from_guest(soft.bits, NR_CPUS, &a->cpumap_soft);
 	if (!rc)
 		rc = vcpu_set_affinity(v, want_hard ? &hard : NULL, want_soft ? &soft : NULL);
-	/* What it comes to, with the CPUs there are. */
 	if (!rc && want_hard)
-		rc = affinity_to_guest(&v->hard_affinity, &v->hard_affinity, &a->cpumap_hard);
+		rc = affinity_to_guest(v, &v->hard_affinity, true, &a->cpumap_hard);
 	if (!rc && want_soft)
-		rc = affinity_to_guest(&v->soft_affinity, &v->hard_affinity, &a->cpumap_soft);
+		rc = affinity_to_guest(v, &v->soft_affinity, true, &a->cpumap_soft);
 	return rc;
 }
 
@@ -275,9 +276,9 @@ long domctl_getvcpuaffinity(struct domain *d, struct xen_domctl *op)
 	if (!(a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)))
 		return -EINVAL;
 	if (a->flags & XEN_VCPUAFFINITY_HARD)
-		rc = affinity_to_guest(&v->hard_affinity, NULL, &a->cpumap_hard);
+		rc = affinity_to_guest(v, &v->hard_affinity, false, &a->cpumap_hard);
 	if (!rc && a->flags & XEN_VCPUAFFINITY_SOFT)
-		rc = affinity_to_guest(&v->soft_affinity, NULL, &a->cpumap_soft);
+		rc = affinity_to_guest(v, &v->soft_affinity, false, &a->cpumap_soft);
 	return rc;
 }
 

@@ -48,6 +48,7 @@ long do_platform_op(uint64_t op);
 /* ---- domctl.c, domctl_*.c, sysctl.c, sysctl_*.c ---- */
 long do_domctl(uint64_t op);
 long do_sysctl(uint64_t op);
+const struct cpumask *cpupool_cpus(uint32_t id); /* NULL: no such pool */
 
 /* ---- hypercall/access.c: who may do what to whom; 0 or -EPERM ---- */
 enum access {

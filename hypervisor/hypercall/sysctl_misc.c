@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* sysctl: console ring, debug keys, scheduler and cpupools, CPUs on- and offline. */
+/* sysctl: console ring, debug keys, scheduler, CPUs on- and offline. */
 #include "hypervisor/boot/boot.h"
 #include "hypervisor/hypercall/control.h"
 #include "hypervisor/mm/mm.h"
@@ -66,59 +66,11 @@ long sysctl_scheduler_op(struct xen_sysctl *op)
 
 	if (s->cmd > XEN_SYSCTL_SCHEDOP_getinfo)
 		return -EINVAL;
-	if (s->cpupool_id)
+	if (!cpupool_cpus(s->cpupool_id))
 		return -ESRCH;
 	if (s->sched_id != sched_policy->id)
 		return -EINVAL;
 	return sched_policy->adjust_global ? sched_policy->adjust_global(s) : -EINVAL;
-}
-
-/* There is one pool, of all CPUs. That it stays the only one is the scheduler's limit. */
-static long pool_info(struct xen_sysctl_cpupool_op *p)
-{
-	struct domain *d;
-
-	/* The pool of that number or the next: so tools go through all. */
-	if (p->cpupool_id)
-		return -ENOENT;
-	p->sched_id = sched_policy->id;
-	p->n_dom = 0;
-	for (d = domain_next(NULL); d; d = domain_next(d))
-		p->n_dom++;
-	return bitmap_to_guest(cpu_online_map.bits, nr_cpus, &p->cpumap);
-}
-
-long sysctl_cpupool_op(struct xen_sysctl *op)
-{
-	struct xen_sysctl_cpupool_op *p = &op->u.cpupool_op;
-	static const uint64_t none[1];
-	struct domain *d;
-
-	switch (p->op) {
-	case XEN_SYSCTL_CPUPOOL_OP_CREATE:
-		return -EOPNOTSUPP;
-	case XEN_SYSCTL_CPUPOOL_OP_INFO:
-		return pool_info(p);
-	case XEN_SYSCTL_CPUPOOL_OP_FREEINFO:
-		return bitmap_to_guest(none, 0, &p->cpumap);
-	case XEN_SYSCTL_CPUPOOL_OP_DESTROY:
-		return p->cpupool_id ? -ENOENT : -EBUSY;
-	case XEN_SYSCTL_CPUPOOL_OP_ADDCPU:
-		return p->cpupool_id ? -ENOENT
-		       : p->cpu != XEN_SYSCTL_CPUPOOL_PAR_ANY && p->cpu >= nr_cpus ? -EINVAL
-										   : -ENODEV;
-	case XEN_SYSCTL_CPUPOOL_OP_RMCPU:
-		return p->cpupool_id ? -ENOENT
-		       : p->cpu != XEN_SYSCTL_CPUPOOL_PAR_ANY && p->cpu >= nr_cpus ? -EINVAL
-										   : -EBUSY;
-	case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN:
-		d = p->domid < DOMID_FIRST_RESERVED ? domain_get_any((domid_t)p->domid) : NULL;
-		if (!d)
-			return -ESRCH;
-		domain_put(d);
-		return !p->domid ? -EPERM : p->cpupool_id ? -ENOENT : 0;
-	}
-	return -ENOSYS;
 }
 
 long sysctl_cpu_hotplug(struct xen_sysctl *op)

@@ -36,12 +36,18 @@ bool vcpu_runnable(const struct vcpu *v)
 		 (uint64_t)READ_ONCE(v->domain->pause_count));
 }
 
+static bool in_pool(const struct domain *d, unsigned int cpu)
+{
+	return !d->pool_cpus || test_bit(cpu, d->pool_cpus->bits);
+}
+
 /* May @v run on @cpu? */
 bool vcpu_may_run_on(const struct vcpu *v, unsigned int cpu)
 {
 	if (unlikely(v->pin_override))
 		return v->pin_override == cpu + 1;
-	return test_bit(cpu, v->hard_affinity.bits) && cpu_online(cpu);
+	return test_bit(cpu, v->hard_affinity.bits) && cpu_online(cpu) &&
+	       in_pool(v->domain, cpu);
 }
 
 static bool is_blocked(const struct vcpu *v)
@@ -284,12 +290,12 @@ void vcpu_unpause(struct vcpu *v)
 		vcpu_wake(v);
 }
 
-static bool has_online_cpu(const struct cpumask *m)
+static bool has_online_cpu(const struct domain *d, const struct cpumask *m)
 {
 	unsigned int cpu;
 
 	for_each_online_cpu(cpu)
-		if (test_bit(cpu, m->bits))
+		if (test_bit(cpu, m->bits) && in_pool(d, cpu))
 			return true;
 	return false;
 }
@@ -299,7 +305,7 @@ int vcpu_set_affinity(struct vcpu *v, const struct cpumask *hard, const struct c
 	unsigned long flags;
 	struct spinlock *l;
 
-	if (hard && !has_online_cpu(hard))
+	if (hard && !has_online_cpu(v->domain, hard))
 		return -EINVAL;
 	l = vcpu_lock(v, &flags);
 	if (hard)
@@ -372,7 +378,7 @@ static void evacuate_vcpu(struct vcpu *v, unsigned int cpu)
 
 	if (v->pin_override == cpu + 1)
 		v->pin_override = 0;
-	if (has_online_cpu(&v->hard_affinity)) {
+	if (has_online_cpu(v->domain, &v->hard_affinity)) {
 		vcpu_set_affinity(v, NULL, NULL);
 		return;
 	}

@@ -150,6 +150,8 @@ static uint32_t allowed(const struct group *g, const struct vcpu *v, bool soft)
 		return group_of(cpu) == g ? bit_of(cpu) : 0;
 	}
 	bits = v->hard_affinity.bits[word];
+	if (v->domain->pool_cpus)
+		bits &= v->domain->pool_cpus->bits[word];
 	if (soft)
 		bits &= v->soft_affinity.bits[word];
 	return (uint32_t)(bits >> shift) & READ_ONCE(g->cpus);
