@@ -196,6 +196,8 @@ long domctl_scheduler_op(struct domain *d, struct xen_domctl *op)
 
 	if (s->sched_id != sched_policy->id || s->cmd > XEN_DOMCTL_SCHEDOP_getvcpuinfo)
 		return -EINVAL;
+	if (s->cmd >= XEN_DOMCTL_SCHEDOP_putvcpuinfo)
+		return sched_adjust_vcpus(d, s);
 	return sched_policy->adjust_domain ? sched_policy->adjust_domain(d, s) : -EINVAL;
 }
 

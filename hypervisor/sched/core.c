@@ -14,7 +14,7 @@ DEFINE_PER_CPU(struct spinlock *, sched_lock);
 static DEFINE_PER_CPU(struct spinlock, own_lock);
 static DEFINE_PER_CPU(struct timer, slice_timer);
 
-static const struct sched_policy *const policies[] = {&sched_credit2, &sched_null};
+static const struct sched_policy *const policies[] = {&sched_credit2, &sched_null, &sched_rtds};
 const struct sched_policy *sched_policy = &sched_credit2;
 
 /* The run queue lock of @v's CPU, which may change until the lock is held. */

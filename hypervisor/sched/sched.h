@@ -48,6 +48,7 @@ struct sched_policy {
 	unsigned int (*pick_cpu)(struct vcpu *v);
 	/* XEN_DOMCTL_SCHEDOP_*, XEN_SYSCTL_SCHEDOP_*: the union is the ABI's. */
 	int (*adjust_domain)(struct domain *d, void *op);
+	int (*adjust_vcpu)(struct vcpu *v, void *param, bool put); /* xen_domctl_schedparam_vcpu */
 	int (*adjust_global)(void *op);
 	void (*dump)(unsigned int cpu);
 };

@@ -684,6 +684,49 @@ static void test_null(void)
 	end();
 }
 
+/* ---- RTDS ---- */
+
+static void set_server(struct vcpu *v, uint32_t period, uint32_t budget, bool extra, int want)
+{
+	struct xen_domctl_schedparam_vcpu p = {
+		.u.rtds = {period, budget, extra ? XEN_DOMCTL_SCHEDRT_extra : 0}};
+
+	CU_ASSERT_EQUAL(sched_policy->adjust_vcpu(v, &p, true), want);
+	memset(&p, 0, sizeof(p));
+	CU_ASSERT_EQUAL(sched_policy->adjust_vcpu(v, &p, false), 0);
+	if (!want)
+		CU_ASSERT(p.u.rtds.period == period && p.u.rtds.budget == budget &&
+			  p.u.rtds.flags == (extra ? XEN_DOMCTL_SCHEDRT_extra : 0));
+}
+
+static void test_rtds(void)
+{
+	struct xen_domctl_scheduler_op op = {.cmd = XEN_DOMCTL_SCHEDOP_getinfo};
+	struct vcpu *v[4];
+	unsigned int i;
+
+	begin("rtds", 2);
+	for (i = 0; i < 4; i++)
+		v[i] = add(0, i);
+	CU_ASSERT_EQUAL(sched_policy->adjust_domain(&domain[0], &op), 0);
+	CU_ASSERT_EQUAL(op.u.rtds.period, 10000);
+	set_server(v[0], 10000, 2500, false, 0);
+	set_server(v[1], 5000, 4000, false, 0);
+	set_server(v[2], 20000, 6000, false, 0);
+	set_server(v[3], 10000, 1000, true, 0);
+	set_server(v[3], 10000, 10001, true, -EINVAL);
+	set_server(v[3], 10000, 0, true, -EINVAL);
+	for (i = 0; i < 4; i++)
+		up(v[i]);
+	run_until(SECONDS(11));
+	CU_ASSERT(near(ran(v[0]), 2.5e9, 0.02));
+	CU_ASSERT(near(ran(v[1]), 8e9, 0.02));
+	CU_ASSERT(near(ran(v[2]), 3e9, 0.02));
+	/* Whenever the others leave it a CPU: they take both for 9.5 of 20 ms. */
+	CU_ASSERT(near(ran(v[3]), 5.25e9, 0.02));
+	end();
+}
+
 /* ---- CPUs as threads ---- */
 
 static int stop;
@@ -794,6 +837,11 @@ static void test_threads_credit2(void)
 	test_threads("credit2");
 }
 
+static void test_threads_rtds(void)
+{
+	test_threads("rtds");
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -806,7 +854,9 @@ int main(void)
 		{"CPUs go offline", test_offline},
 		{"pausing, polling, blocking", test_pause_poll},
 		{"null", test_null},
-		{"CPUs against wakers", test_threads_credit2},
+		{"rtds: budgets, and what is left", test_rtds},
+		{"CPUs against wakers: credit2", test_threads_credit2},
+		{"CPUs against wakers: rtds", test_threads_rtds},
 		CU_TEST_INFO_NULL,
 	};
 
