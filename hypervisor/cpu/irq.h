@@ -32,6 +32,7 @@ void irq_release(unsigned int irq);
 
 /* ---- guests' ---- */
 int pirq_domain_init(struct domain *d, unsigned int nr_pirqs);
+void pirq_domain_relinquish(struct domain *d); /* dying: lines and the guest's page */
 void pirq_domain_destroy(struct domain *d);
 /* EVTCHNOP_bind_pirq and close. */
 int pirq_bind(struct vcpu *v, unsigned int pirq, bool share);

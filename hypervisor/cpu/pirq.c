@@ -357,9 +357,12 @@ int pirq_set_eoi_map(struct domain *d, gfn_t gfn)
 	return err;
 }
 
-void pirq_domain_destroy(struct domain *d)
+/* What the table holds of others. The guest's page must go before its pages are counted:
+ * the struct domain waits for the last of them. */
+void pirq_domain_relinquish(struct domain *d)
 {
 	struct pirq_table *t = d->pirqs;
+	uint64_t *map;
 	unsigned int i;
 
 	if (!t)
@@ -368,11 +371,22 @@ void pirq_domain_destroy(struct domain *d)
 	for (i = 0; i < t->n; i++)
 		if (t->pirq[i].irq)
 			pirq_unmap_locked(d, &t->pirq[i]);
+	map = t->eoi_map;
+	t->eoi_map = NULL;
 	spin_unlock(&t->lock);
-	if (t->eoi_map) {
-		vunmap(t->eoi_map, 1);
+	if (map) {
+		vunmap(map, 1);
 		frame_put_and_type(t->eoi_frame);
 	}
+}
+
+void pirq_domain_destroy(struct domain *d)
+{
+	struct pirq_table *t = d->pirqs;
+
+	if (!t)
+		return;
+	pirq_domain_relinquish(d);
 	d->pirqs = NULL;
 	xfree(t->pirq);
 	xfree(t);

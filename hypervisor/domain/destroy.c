@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* XEN_DOMCTL_destroydomain, in stages that may each be preempted. What others still hold
  * (mapped frames, references) keeps the struct, not the domain. */
+#include "hypervisor/cpu/irq.h"
 #include "hypervisor/domain/domain.h"
 #include "hypervisor/domain/internal.h"
 #include "hypervisor/mm/mm.h"
@@ -77,6 +78,7 @@ static int relinquish(struct domain *d)
 			break;
 		case GRANTS:
 			unmap_infos(d);
+			pirq_domain_relinquish(d);
 			rc = grant_table_relinquish(d);
 			break;
 		case KIND:

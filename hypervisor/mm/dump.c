@@ -3,7 +3,27 @@
 #include "hypervisor/boot/boot.h"
 #include "hypervisor/mm/mm_internal.h"
 
-#define SHOWN 16
+#define SHOWN 8
+
+/* Who maps it: every checked L1 table is looked through, of whatever domain. */
+static void show_mappings(uint64_t mfn)
+{
+	for (uint64_t n = 1; n < max_frame; n++) {
+		const struct frame *t = mfn_valid(MFN(n)) ? &frame_table[n] : NULL;
+		const uint64_t *l1;
+
+		if (!t || (t->type & FRAME_TYPE_MASK) != FRAME_L1 || !(t->type & FRAME_VALIDATED) ||
+		    !frame_owner(t))
+			continue;
+		l1 = map_frame(MFN(n));
+		for (unsigned int i = 0; i < 512; i++)
+			if (l1[i] & PTE_P && maddr_to_mfn(l1[i] & PTE_ADDR).n == mfn)
+				printk(LOG_INFO, "      by d%u, table %lx[%u]: %lx\n",
+				       frame_owner(t)->domid, (unsigned long)n, i,
+				       (unsigned long)l1[i]);
+		unmap_frame(l1);
+	}
+}
 
 static void show_frame(uint32_t n)
 {
@@ -11,6 +31,7 @@ static void show_frame(uint32_t n)
 
 	printk(LOG_INFO, "    frame %x: pfn %lx count %016lx type %016lx\n", n, m2p_get(MFN(n)).n,
 	       f->count, f->type);
+	show_mappings(n);
 }
 
 static void show_domain(struct domain *d)
