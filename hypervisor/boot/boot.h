@@ -32,6 +32,11 @@ struct boot_info {
 		uint8_t bpp, type, red_pos, red_size, green_pos, green_size, blue_pos, blue_size;
 	} framebuffer;
 	bool efi;
+	struct { /* of the EFI system table; tables 0: not known */
+		uint64_t tables; /* EFI_CONFIGURATION_TABLE: machine address, and how many */
+		uint32_t nr_tables, fw_revision, revision;
+		uint16_t vendor[64]; /* UCS-2, terminated */
+	} efi_table;
 };
 extern struct boot_info boot_info;
 

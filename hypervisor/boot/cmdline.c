@@ -144,7 +144,7 @@ void cmdline_parse(const char *line)
 		word[n] = 0;
 		if (!strcmp(word, "--"))
 			return; /* the rest is for others */
-		if (n && strcmp(word, "placeholder")) /* grub-mkconfig's */
+		if (n)
 			parse_word(word);
 	}
 }

@@ -28,6 +28,8 @@ static void set_cmdline(char *to, size_t room, const char *from)
 	}
 	while (*from == ' ')
 		from++;
+	if (!strncmp(from, "placeholder ", 12)) /* grub-mkconfig's, for the name */
+		from += 12;
 	if (strcopy(to, from, room) >= room)
 		printk(LOG_WARN, "a command line is longer than %zu bytes: cut\n", room - 1);
 }
@@ -148,6 +150,7 @@ struct mb2_tag {
 	uint32_t type, size;
 	union {
 		char text[0];
+		uint64_t address;
 		struct {
 			uint32_t start, end;
 			char cmdline[];
@@ -198,6 +201,38 @@ static void mb2_framebuffer(const struct mb2_tag *t)
 	boot_info.framebuffer.blue_size = t->framebuffer.color[5];
 }
 
+/* EFI's system table (UEFI specification 2.10, 4.3), as far as it matters here. */
+struct efi_system_table {
+	uint64_t signature;
+	uint32_t revision, header_size, crc, reserved;
+	uint64_t vendor; /* UCS-2 */
+	uint32_t fw_revision, reserved2;
+	uint64_t consoles[6], runtime, boot;
+	uint64_t nr_tables, tables;
+};
+#define EFI_SIGNATURE  0x5453595320494249ull /* "IBI SYST" */
+#define MAPPED_BY_HEAD (4ull << 30)
+
+/* Boot services are over; what dom0 is told of are the tables, ACPI's and SMBIOS's. */
+static void read_efi_table(uint64_t address)
+{
+	const struct efi_system_table *t = maddr_to_virt(address);
+	const uint16_t *vendor;
+
+	boot_info.efi = true;
+	if (address > MAPPED_BY_HEAD - sizeof(*t) || t->signature != EFI_SIGNATURE)
+		return;
+	boot_info.efi_table.revision = t->revision;
+	boot_info.efi_table.fw_revision = t->fw_revision;
+	boot_info.efi_table.tables = t->tables;
+	boot_info.efi_table.nr_tables = (uint32_t)t->nr_tables;
+	if (t->vendor > MAPPED_BY_HEAD - sizeof(boot_info.efi_table.vendor))
+		return;
+	vendor = maddr_to_virt(t->vendor);
+	for (size_t i = 0; i < ARRAY_SIZE(boot_info.efi_table.vendor) - 1 && vendor[i]; i++)
+		boot_info.efi_table.vendor[i] = vendor[i];
+}
+
 /* The tag holds a copy, in memory that will be used again. */
 static void copy_rsdp(const struct mb2_tag *t)
 {
@@ -226,7 +261,7 @@ static void mb2_tag(const struct mb2_tag *t)
 		mb2_framebuffer(t);
 		break;
 	case MB2_EFI64:
-		boot_info.efi = true;
+		read_efi_table(t->address);
 		break;
 	case MB2_RSDP1: /* of both kinds the newer one wins */
 		if (!boot_info.rsdp)

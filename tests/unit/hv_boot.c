@@ -104,7 +104,7 @@ static void test_kinds(void)
 	CU_ASSERT_EQUAL(size, 5ull << 30);
 	CU_ASSERT_STRING_EQUAL(complaints, "");
 	line("");
-	line("placeholder flag=0 -- unknown flag=1");
+	line("flag=0 -- unknown flag=1");
 	CU_ASSERT_FALSE(flag);
 	CU_ASSERT_STRING_EQUAL(complaints, "");
 }
@@ -301,13 +301,23 @@ static void test_multiboot2(void)
 		uint32_t type, reserved;
 	} map = {24, 0, 0x100000, 0x700000, 1, 0};
 	char rsdp[36] = "RSD PTR ";
+	uint64_t system_table = 0x6000;
 	uint32_t at = 0x1008;
 
 	fresh();
 	/* The loader's name may come after what depends on it. */
-	at = tag(at, 1, "console=com1 y", 15);
+	at = tag(at, 1, "placeholder console=com1 y", 27);
 	at = tag(at, 3, &module, sizeof(module));
 	at = tag(at, 6, &map, sizeof(map));
+	put_text(0x6000, "IBI SYST");
+	put32(0x6008, 0x20046);
+	put32(0x6018, 0x7000);
+	put32(0x6020, 7);
+	put32(0x6068, 9);
+	put32(0x6070, 0x8000);
+	put32(0x7000, 'E' | 'D' << 16);
+	put32(0x7004, 'K');
+	at = tag(at, 12, &system_table, 8);
 	at = tag(at, 15, rsdp, sizeof(rsdp));
 	at = tag(at, 14, "RSD PTR old", 12);
 	at = tag(at, 2, "GRUB 2.06-13", 13);
@@ -320,6 +330,12 @@ static void test_multiboot2(void)
 	CU_ASSERT_EQUAL(boot_info.module[0].size, 0xfff);
 	CU_ASSERT_STRING_EQUAL(boot_info.module[0].cmdline, "root=/dev/sda1");
 	CU_ASSERT_EQUAL(boot_info.nr_e820, 1);
+	CU_ASSERT(boot_info.efi);
+	CU_ASSERT_EQUAL(boot_info.efi_table.revision, 0x20046);
+	CU_ASSERT_EQUAL(boot_info.efi_table.fw_revision, 7);
+	CU_ASSERT_EQUAL(boot_info.efi_table.nr_tables, 9);
+	CU_ASSERT_EQUAL(boot_info.efi_table.tables, 0x8000);
+	CU_ASSERT_EQUAL(memcmp(boot_info.efi_table.vendor, u"EDK", 8), 0);
 	/* Copied: the loader's memory is anybody's. */
 	memset(host_memory, 0xff, MEMORY);
 	CU_ASSERT_EQUAL(memcmp((char *)boot_info.rsdp + IMAGE_START, rsdp, 8), 0);
