@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-2.0-only
+include hypervisor/vars.mk
+
+$(eval $(call hv_test,control,tests/unit/hv_control.c hypervisor/lib/rangeset.c \
+	hypervisor/lib/spinlock.c hypervisor/lib/bits.c \
+	$(addprefix hypervisor/hypercall/,domctl_misc.c cpupool.c)))
