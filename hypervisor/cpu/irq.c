@@ -387,6 +387,26 @@ void irq_guest_set_vcpu(struct irq_desc *desc, struct vcpu *v)
 	spin_unlock_irqrestore(&desc->lock, flags);
 }
 
+void irqs_leave_cpu(unsigned int cpu)
+{
+	struct irq_desc *desc;
+	unsigned int v;
+
+	for (v = VECTOR_FIRST_DYNAMIC; v <= VECTOR_LAST_DYNAMIC; v++) {
+		irq_disable();
+		desc = atomic_load(&vector_desc[v]);
+		if (desc) {
+			spin_lock(&desc->lock);
+			if (desc->cpu == cpu) {
+				desc->cpu = 0;
+				desc->chip->route(desc);
+			}
+			spin_unlock(&desc->lock);
+		}
+		irq_enable();
+	}
+}
+
 void irqs_init(void)
 {
 	softirq_open(SOFTIRQ_PIRQ, irqs_to_guests);

@@ -62,6 +62,7 @@ static inline bool irq_needs_eoi(const struct irq_desc *desc)
 }
 bool irq_is_free(struct irq_desc *desc); /* belongs to nobody */
 void irqs_init(void);
+void irqs_leave_cpu(unsigned int cpu); /* it is no longer online: to CPU 0 */
 void pic_disable(void); /* the 8259s; before LINT0 is masked */
 
 #endif

@@ -71,6 +71,15 @@ void on_cpus(const struct cpumask *mask, void (*fn)(void *), void *arg)
 	spin_unlock(&call_lock);
 }
 
+/* Requests of either kind count CPUs and send to them under these locks. To leave, a CPU
+ * waits for them with interrupts on, since their holders wait for its answer. */
+void smp_set_online(bool online)
+{
+	spin_lock(&call_lock);
+	tlb_set_online(online);
+	spin_unlock(&call_lock);
+}
+
 /* ---- events, and stopping ---- */
 
 static bool cpus_stopping;
@@ -135,7 +144,7 @@ static void ap_main(void)
 	pv_entry_init_cpu();
 	apic_init_cpu();
 	time_init_cpu();
-	set_bit(cpu, cpu_online_map.bits);
+	smp_set_online(true);
 	softirq_raise(SOFTIRQ_SCHEDULE); /* the policy learns that it is idle */
 	irq_enable();
 	idle_loop();

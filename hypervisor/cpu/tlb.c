@@ -80,10 +80,12 @@ static unsigned int count_others(const struct cpumask *mask)
 static void flush_mask(const struct cpumask *mask, enum flush_kind kind, uint64_t va)
 {
 	unsigned int others = count_others(mask);
+	bool locked = others;
 
-	if (others) {
+	if (locked) {
 		ASSERT(irqs_enabled());
 		spin_lock(&flush_lock);
+		others = count_others(mask); /* which changes under the lock alone */
 		flush.kind = kind;
 		flush.va = va;
 		atomic_store(&flush.unanswered, others);
@@ -91,7 +93,7 @@ static void flush_mask(const struct cpumask *mask, enum flush_kind kind, uint64_
 	}
 	if (test_bit(this_cpu, mask->bits))
 		flush_do(kind, va);
-	if (others) {
+	if (locked) {
 		while (atomic_load(&flush.unanswered))
 			cpu_relax();
 		spin_unlock(&flush_lock);
@@ -106,6 +108,16 @@ void tlb_flush_mask(const struct cpumask *mask, bool global)
 void tlb_flush_va_mask(const struct cpumask *mask, uint64_t va)
 {
 	flush_mask(mask, FLUSH_VA, va);
+}
+
+void tlb_set_online(bool online)
+{
+	spin_lock(&flush_lock);
+	if (online)
+		set_bit(this_cpu, cpu_online_map.bits);
+	else
+		clear_bit(this_cpu, cpu_online_map.bits);
+	spin_unlock(&flush_lock);
 }
 
 void tlb_init(void)

@@ -3,6 +3,9 @@
 #ifndef HV_TLB_H
 #define HV_TLB_H
 
+#include <stdbool.h>
+
+void tlb_set_online(bool online); /* this CPU in cpu_online_map, between two requests */
 void tlb_init(void); /* before other CPUs run */
 
 #endif

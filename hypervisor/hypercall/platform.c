@@ -5,6 +5,7 @@
  * with them off.
  */
 #include "hypervisor/boot/boot.h"
+#include "hypervisor/cpu/hotplug.h"
 #include "hypervisor/cpu/irq.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/hypercall/hypercall.h"
@@ -66,7 +67,7 @@ static long op_firmware_info(struct xenpf_firmware_info *f)
 	case XEN_FW_VBEDDC_INFO:
 		return -ESRCH; /* nobody asks the BIOS: no disk, no monitor is known */
 	case XEN_FW_EFI_INFO:
-		return -ENOSYS; /* boot services are left, run-time services not used */
+		return efi_firmware_info(f);
 	case XEN_FW_KBD_SHIFT_FLAGS:
 		if (f->index)
 			return -ESRCH;
@@ -207,10 +208,10 @@ static long op_cpu_hotplug(uint32_t cpu, bool online)
 {
 	if (!cpu_present(cpu))
 		return -EINVAL;
-	if (cpu_online(cpu) == online)
-		return online ? -EBUSY : -EINVAL;
-	/* CPUs that boot do not go off again yet. */
-	return -EOPNOTSUPP;
+	cpu = (uint32_t)index_nospec(cpu, nr_cpus);
+	if (online)
+		return cpu ? cpu_up(cpu) : -EBUSY;
+	return cpu_down(cpu);
 }
 
 static long op_core_parking(struct xenpf_core_parking *c)
@@ -332,6 +333,8 @@ long do_platform_op(uint64_t uop)
 	if (ret)
 		return ret;
 	ret = platform_op(&op, &copy);
+	if (ret == -ERESTART)
+		return hypercall_continue(__HYPERVISOR_platform_op, 1, uop);
 	if (copy && !ret && !put_guest(uop, &op))
 		ret = -EFAULT;
 	return ret;

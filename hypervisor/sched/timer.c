@@ -145,9 +145,13 @@ void timer_init(struct timer *t, void (*fn)(void *arg), void *arg, unsigned int 
 
 void timer_set(struct timer *t, stime_t expires)
 {
+	uint32_t cpu = READ_ONCE(t->cpu);
 	unsigned long flags;
-	struct timer_cpu *tc = timer_lock(t, &flags);
+	struct timer_cpu *tc;
 
+	if (unlikely(cpu != CPU_MIGRATING && !cpu_online(cpu)))
+		timer_migrate(t, this_cpu);
+	tc = timer_lock(t, &flags);
 	if (!t->killed) {
 		if (t->heap_index)
 			heap_remove(tc, t);
@@ -237,6 +241,17 @@ static void timers_run(void)
 	if (!reprogram_timer(tc->programmed))
 		softirq_raise(SOFTIRQ_TIMER);
 	spin_unlock_irq(&tc->lock);
+}
+
+void timers_take(unsigned int cpu)
+{
+	struct timer_cpu *tc = &per_cpu(timer_cpu, cpu);
+	struct timer *t;
+
+	/* It sets none of its own any more, and others' go elsewhere: timer_set(). */
+	while ((t = READ_ONCE(tc->root)))
+		timer_migrate(t, this_cpu);
+	tc->programmed = NEVER;
 }
 
 void timers_init_cpu(unsigned int cpu)

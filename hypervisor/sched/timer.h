@@ -37,6 +37,7 @@ static inline bool timer_pending(const struct timer *t)
 
 void timers_init(void);              /* boot CPU, once */
 void timers_init_cpu(unsigned int cpu);
+void timers_take(unsigned int cpu);  /* of a CPU that is offline; to this one */
 /* Below: cpu/time.c gives these to timer.c. */
 bool reprogram_timer(stime_t when);  /* this CPU's hardware timer; false: already past */
 

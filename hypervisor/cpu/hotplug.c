@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * CPUs that go offline and come back (XENPF_cpu_offline, XENPF_cpu_online). An offline CPU
+ * is parked: halted in its idle vcpu, with nothing that wakes it but the call to come back.
+ * One CPU at a time goes or comes.
+ */
+#include "hypervisor/cpu/hotplug.h"
+
+#include "hypervisor/cpu/irq_desc.h"
+#include "hypervisor/cpu/privileged.h"
+#include "hypervisor/domain/domain.h"
+#include "hypervisor/mm/mm.h"
+#include "hypervisor/sched/softirq.h"
+
+enum step { GOING = 1, PARKED, COMING };
+
+static uint32_t moving;   /* the CPU that goes or comes; 0 (which never does): none */
+static uint32_t progress; /* enum step */
+/* In-flight interrupts reach a CPU well within this. */
+#define SETTLE MICROSECS(200)
+
+static void halt_until_interrupt(void)
+{
+	__asm__ volatile("sti; hlt" ::: "memory");
+}
+
+static void park(void)
+{
+	unsigned int cpu = this_cpu;
+
+	drop_lazy_state();
+	apic_timer_arm(0);
+	atomic_store(&progress, PARKED);
+	while (atomic_load(&moving) != cpu || atomic_load(&progress) != COMING) {
+		irq_disable();
+		if (atomic_load(&moving) != cpu || atomic_load(&progress) != COMING)
+			halt_until_interrupt();
+		irq_enable();
+	}
+	/* No flush reached it meanwhile. */
+	tlb_flush_local_global();
+	sched_init_cpu(cpu);
+	smp_set_online(true);
+	softirq_raise(SOFTIRQ_SCHEDULE);
+}
+
+/*
+ * SOFTIRQ_CPU_DOWN, the last of them. The CPU that goes does it itself, and enters no guest
+ * in between: so it may be out of cpu_online_map, and miss flushes, from the start.
+ */
+static void cpu_goes(void)
+{
+	unsigned int cpu = this_cpu;
+	stime_t end;
+
+	if (cpu_online(cpu)) {
+		smp_set_online(false);
+		sched_cpu_evacuate(cpu);
+		irqs_leave_cpu(cpu);
+	}
+	for (end = now() + SETTLE; now() < end;)
+		cpu_relax();
+	if (softirq_is_pending() || !is_idle_vcpu(this_cpu_var(running_vcpu)))
+		softirq_raise(SOFTIRQ_CPU_DOWN); /* the others first: a switch to idle is one */
+	else
+		park();
+}
+
+int cpu_down(unsigned int cpu)
+{
+	uint32_t none = 0;
+
+	if (atomic_cmpxchg(&moving, &none, cpu)) {
+		if (!cpu_online(cpu)) {
+			atomic_store(&moving, 0);
+			return -EINVAL;
+		}
+		atomic_store(&progress, GOING);
+		softirq_open(SOFTIRQ_CPU_DOWN, cpu_goes);
+		softirq_raise_cpu(cpu, SOFTIRQ_CPU_DOWN);
+		return -ERESTART;
+	}
+	if (none != cpu || READ_ONCE(progress) == COMING)
+		return -EBUSY;
+	if (atomic_load(&progress) != PARKED)
+		return -ERESTART;
+	sched_exit_cpu(cpu);
+	timers_take(cpu);
+	atomic_store(&progress, 0);
+	atomic_store(&moving, 0);
+	printk(LOG_INFO, "CPU %u is offline\n", cpu);
+	send_global_virq(VIRQ_PCPU_STATE);
+	return 0;
+}
+
+int cpu_up(unsigned int cpu)
+{
+	uint32_t none = 0;
+
+	if (atomic_cmpxchg(&moving, &none, cpu)) {
+		if (cpu_online(cpu)) {
+			atomic_store(&moving, 0);
+			return -EBUSY;
+		}
+		atomic_store(&progress, COMING);
+		smp_send_event(cpu);
+		return -ERESTART;
+	}
+	if (none != cpu || READ_ONCE(progress) != COMING)
+		return -EBUSY;
+	if (!cpu_online(cpu))
+		return -ERESTART;
+	atomic_store(&moving, 0);
+	printk(LOG_INFO, "CPU %u is online\n", cpu);
+	send_global_virq(VIRQ_PCPU_STATE);
+	return 0;
+}
