@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* sysctl: console ring, debug keys, scheduler, CPUs on- and offline. */
 #include "hypervisor/boot/boot.h"
+#include "hypervisor/cpu/hotplug.h"
 #include "hypervisor/hypercall/control.h"
 #include "hypervisor/mm/mm.h"
 
@@ -76,16 +77,18 @@ long sysctl_scheduler_op(struct xen_sysctl *op)
 long sysctl_cpu_hotplug(struct xen_sysctl *op)
 {
 	uint32_t cpu = op->u.cpu_hotplug.cpu;
+	bool online = op->u.cpu_hotplug.op == XEN_SYSCTL_CPU_HOTPLUG_ONLINE;
 
-	switch (op->u.cpu_hotplug.op) {
-	case XEN_SYSCTL_CPU_HOTPLUG_ONLINE:
-	case XEN_SYSCTL_CPU_HOTPLUG_OFFLINE:
-		if (cpu >= nr_cpus || !cpu_online((unsigned int)index_nospec(cpu, nr_cpus)))
-			return -EINVAL;
-		return op->u.cpu_hotplug.op == XEN_SYSCTL_CPU_HOTPLUG_ONLINE ? -EEXIST
-									     : -EOPNOTSUPP;
-	}
-	return -EOPNOTSUPP; /* CPUs that boot do not go off again yet */
+	if (!online && op->u.cpu_hotplug.op != XEN_SYSCTL_CPU_HOTPLUG_OFFLINE)
+		return -EOPNOTSUPP; /* second threads alone: nobody here treats them apart */
+	if (cpu >= nr_cpus)
+		return -EINVAL;
+	cpu = (uint32_t)index_nospec(cpu, nr_cpus);
+	if (!test_bit(cpu, cpu_present_map.bits))
+		return -EINVAL;
+	if (!cpu || cpu_online(cpu) == online)
+		return online ? -EEXIST : -EINVAL;
+	return online ? cpu_up(cpu) : cpu_down(cpu);
 }
 
 /* CPUs idle in HLT and run as fast as the firmware left them. */

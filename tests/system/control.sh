@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What stock xl does with a PV guest, one thing after another; in the end nothing is left.
+# Runs on either hypervisor (HV=); control_probe's answers are left in out/answers when
+# the program is there (-i).
+# limit: 900
+. /rig/lib.sh
+GUEST_IP=10.9.0.2
+
+# field NAME COLUMN: of xl list
+field()
+{
+	xl list "$1" 2>/dev/null | sed 1d | awk "{print \$$2}"
+}
+
+is()
+{
+	[ "$2" = "$3" ] || { echo "$1: '$2', not '$3'"; return 1; }
+}
+
+mem_is()
+{
+	[ "$(field g1 3)" = "$1" ]
+}
+
+vcpus_online()
+{
+	[ "$(xl vcpu-list g1 | sed 1d | grep -vc -- '--p')" = "$1" ]
+}
+
+state_has()
+{
+	field g1 5 | grep -q "$1"
+}
+
+pinned()
+{
+	xl vcpu-pin g1 0 1 0 && is 'hard and soft' "$(xl vcpu-list g1 | awk '$3 == "0" {print $7, $9}')" '1 0' &&
+		xl vcpu-pin g1 0 all all
+}
+
+weighted()
+{
+	xl sched-credit2 -d g1 -w 512 -c 50 &&
+		is weight "$(xl sched-credit2 -d g1 | awk '$1 == "g1" {print $3, $4}')" '512 50' &&
+		xl sched-credit2 -d g1 -c 0
+}
+
+pools()
+{
+	xl cpupool-cpu-remove Pool-0 1 && xl cpupool-create 'name="p"' 'cpus=["1"]' >/dev/null &&
+		xl cpupool-migrate g1 p &&
+		is CPUs "$(xl vcpu-list g1 | awk 'NR > 1 {print $4}' | grep -v - | sort -u)" 1 &&
+		guest_sh g1 true && ! xl cpupool-destroy p 2>/dev/null &&
+		xl cpupool-migrate g1 Pool-0 && xl cpupool-destroy p &&
+		xl cpupool-cpu-add Pool-0 1 && is all "$(xl cpupool-list -c | awk '/^Pool-0/ {print $3}')" 0,1
+}
+
+save_restore()
+{
+	xl save g1 /tmp/saved >/dev/null 2>&1 || return 1
+	wait_for 5 gone g1 || { echo 'still there after save'; return 1; }
+	xl restore /tmp/saved >/dev/null 2>&1 || return 1
+	rm /tmp/saved
+	guest_sh g1 'cat /tmp/mark' | grep -q kept
+}
+
+live_migrate()
+{
+	printf '#!/bin/sh\nshift\nexec sh -c "$*"\n' >/tmp/ssh
+	chmod +x /tmp/ssh
+	xl migrate -s /tmp/ssh g1 here >/tmp/migrate.log 2>&1 || { tail -n 4 /tmp/migrate.log; return 1; }
+	guest_sh g1 'cat /tmp/mark' | grep -q kept
+}
+
+gone()
+{
+	! xl list | grep -q "^$1 \|^(null)"
+}
+
+free_is()
+{
+	[ "$(free_memory)" = "$1" ]
+}
+
+free_before=$(free_memory)
+held >$RUN/held.before
+guest_config g1 pv >$RUN/g1.cfg
+sed -i 's/^vcpus = .*/vcpus = 2/; s/^memory = .*/memory = 256/' $RUN/g1.cfg
+
+check info xl info -n
+check create xl create -p $RUN/g1.cfg
+check paused state_has p
+check unpause xl unpause g1
+check boots guest_wait g1 @@ready 60 || finish
+[ ! -x /rig/control_probe ] || /rig/control_probe 0 "$(xl domid g1)" >$OUT/answers 2>&1
+check guest_runs guest_sh g1 'echo kept >/tmp/mark; grep -c processor /proc/cpuinfo'
+check pause xl pause g1
+check is-paused state_has p
+check unpause-again xl unpause g1
+check mem-set xl mem-set g1 200
+check mem-is-set wait_for 10 mem_is 200
+check mem-back xl mem-set g1 256
+check mem-is-back wait_for 10 mem_is 256
+check vcpu-off xl vcpu-set g1 1
+check vcpu-is-off wait_for 10 vcpus_online 1
+check vcpu-pin pinned
+check sched-credit2 weighted
+check rename xl rename g1 other
+check rename-back xl rename other g1
+check trigger-nmi xl trigger g1 nmi
+check debug-keys xl debug-keys q
+check dmesg sh -c 'xl dmesg | grep -q "^(XEN)"'
+check dmesg-clear sh -c 'xl dmesg -c >/dev/null && [ $(xl dmesg | wc -l) -lt 5 ]'
+check uptime xl uptime g1
+check xentop sh -c 'xentop -b -i 1 | grep -q g1'
+check xenctx xenctx --all-vcpus "$(xl domid g1)"
+check xen-cpuid xen-cpuid -p
+check lsevtchn lsevtchn "$(xl domid g1)"
+check gnttab xen-diag gnttab_query_size "$(xl domid g1)"
+check pools pools
+check save-restore save_restore
+if [ "$HV" = xylem ]; then # stock's Debian build has no log-dirty mode for PV
+	check migrate live_migrate
+fi
+check shutdown guest_shutdown g1
+check destroyed wait_for 10 gone g1
+check again guest_create g2 pv
+check destroy xl destroy g2
+check no-ghost wait_for 10 gone g2
+check memory-back wait_for 20 free_is "$free_before"
+check nothing-left nothing_left_since $RUN/held.before
+finish
