@@ -385,6 +385,7 @@ void acpi_init(void)
 {
 	const void *t;
 
+	nr_tables = 0;
 	acpi.lapic_address = 0xfee00000;
 	acpi.rsdp = boot_info.rsdp ? boot_info.rsdp : find_rsdp();
 	if (acpi.rsdp)

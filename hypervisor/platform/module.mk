@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
+include hypervisor/vars.mk
+
+$(eval $(call hv_test,acpi,tests/unit/hv_acpi.c hypervisor/platform/acpi.c))
