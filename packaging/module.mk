@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What make install puts beside the programs (which their own folders install):
-# units, the modprobe.d file that keeps the kernel's backends away, and sample
+# units, the modprobe.d file that keeps the kernel's backends away, GRUB's menu entries, and sample
 # configuration, all commented out (an existing file is kept).
 
 SYSCONFDIR ?= /etc
@@ -21,3 +21,5 @@ install-packaging:
 			$(INSTALL) -m 644 packaging/$$d.conf $(DESTDIR)$(SYSCONFDIR)/xylem/ || exit 1; \
 	done
 	$(Q)$(INSTALL) -m 644 packaging/modprobe.conf $(DESTDIR)$(MODPROBEDIR)/xylem.conf
+	$(Q)$(INSTALL) -d $(DESTDIR)$(SYSCONFDIR)/grub.d
+	$(Q)$(INSTALL) packaging/21_linux_xylem $(DESTDIR)$(SYSCONFDIR)/grub.d/
