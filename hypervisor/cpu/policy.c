@@ -343,6 +343,23 @@ static const struct cpuid_leaf *static_leaf(const struct cpu_policy *p, uint32_t
 	}
 }
 
+#define XSAVE_COMPACTS 0xa /* XSAVEC or XSAVES, in leaf 0xd, subleaf 1 */
+
+/* What XSAVEC writes with @xcr0: SDM volume 1, 13.4.3. */
+static uint32_t compact_size(const struct cpu_policy *p, uint64_t xcr0)
+{
+	uint32_t size = 512 + 64;
+
+	for (unsigned int i = 2; i < MIN(POLICY_XSTATE_SUBLEAVES, 63); i++) {
+		if (!(xcr0 >> i & 1))
+			continue;
+		if (p->xstate[i].c & 2)
+			size = ROUND_UP(size, 64);
+		size += p->xstate[i].a;
+	}
+	return size;
+}
+
 void policy_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_leaf *out)
 {
 	const struct cpu_policy *p = v->domain->policy;
@@ -364,8 +381,10 @@ void policy_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct 
 			out->c |= BIT(F_OSXSAVE);
 		return;
 	case 0xd:
-		if (subleaf < 2 && out->a)
+		if (subleaf == 0 && out->a)
 			out->b = fpu_area_size(v->fpu.xcr0);
+		if (subleaf == 1)
+			out->b = out->a & XSAVE_COMPACTS ? compact_size(p, v->fpu.xcr0) : 0;
 		return;
 	}
 }
