@@ -22,4 +22,5 @@ UNIT_TESTS += build/test/hv_$(1)
 HV_TEST_OBJS += $(patsubst %.c,build/hvtest/%.o,$(2))
 build/test/hv_$(1): $(patsubst %.c,build/hvtest/%.o,$(2))
 	$$(call say,LD-SAN,$$@)mkdir -p $$(@D) && $$(CC) $$(SAN) -pthread -o $$@ $$(filter %.o,$$^) -lcunit $$(LIBS_hv_$(1))
+-include $(patsubst %.c,build/hvtest/%.d,$(2))
 endef
