@@ -54,7 +54,7 @@ sysctl_fn sysctl_physinfo, sysctl_cputopoinfo, sysctl_numainfo, sysctl_pcitopoin
 sysctl_fn sysctl_getcpuinfo, sysctl_availheap, sysctl_getdomaininfolist;
 sysctl_fn sysctl_cpu_featureset, sysctl_cpu_policy, sysctl_levelling_caps;
 sysctl_fn sysctl_readconsole, sysctl_debug_keys, sysctl_sched_id, sysctl_scheduler_op;
-sysctl_fn sysctl_cpupool_op, sysctl_cpu_hotplug, sysctl_tbuf_op, sysctl_page_offline_op;
+sysctl_fn sysctl_cpupool_op, sysctl_cpu_hotplug, sysctl_tbuf_op;
 sysctl_fn sysctl_pm_op;
 
 #endif

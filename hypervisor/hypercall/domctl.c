@@ -5,6 +5,7 @@
  */
 #include "hypervisor/cpu/policy.h"
 #include "hypervisor/hypercall/control.h"
+#include "hypervisor/lib/trace.h"
 #include "hypervisor/mm/mm.h"
 
 struct spinlock control_lock = SPINLOCK(LOCK_DOMCTL);
@@ -92,6 +93,7 @@ static long op_createdomain(struct domain *none, struct xen_domctl *op)
 		return err;
 	if (choose)
 		domid_last = domid;
+	trace(TRC_DOM0_DOM_ADD, d->domid);
 	op->domain = d->domid;
 	return 0;
 }
@@ -118,8 +120,12 @@ static long op_max_vcpus(struct domain *d, struct xen_domctl *op)
 
 static long op_destroydomain(struct domain *d, struct xen_domctl *op)
 {
+	int rc = domain_kill(d);
+
 	(void)op;
-	return domain_kill(d);
+	if (!rc)
+		trace(TRC_DOM0_DOM_REM, d->domid);
+	return rc;
 }
 
 static long op_pausedomain(struct domain *d, struct xen_domctl *op)

@@ -74,8 +74,8 @@ long domctl_getpageframeinfo3(struct domain *d, struct xen_domctl *op)
 /*
  * A PV guest's kernel maps all of its memory writable, and its page tables are in use as
  * they are: there is no shadow in which writes could be noticed, and the dirty bits are
- * the guest's. So every page counts as dirty each time: what is sent is right, and a
- * migration ends after libxc's last round.
+ * the guest's. So every page counts as dirty each time, and what is sent is right. The
+ * count, by which tools judge whether one more round is worth while, says that it is not.
  */
 static long log_dirty_read(struct xen_domctl_shadow_op *s)
 {
@@ -85,8 +85,7 @@ static long log_dirty_read(struct xen_domctl_shadow_op *s)
 
 	if (s->pages > max_frame * 2)
 		return -EINVAL;
-	s->stats.fault_count = 0;
-	s->stats.dirty_count = (uint32_t)MIN(s->pages, (uint64_t)INT32_MAX);
+	s->stats.fault_count = s->stats.dirty_count = 0;
 	if (!gva)
 		return 0;
 	ones = heap_pages(0);

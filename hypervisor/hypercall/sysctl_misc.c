@@ -3,6 +3,7 @@
 #include "hypervisor/boot/boot.h"
 #include "hypervisor/cpu/hotplug.h"
 #include "hypervisor/hypercall/control.h"
+#include "hypervisor/lib/trace.h"
 #include "hypervisor/mm/mm.h"
 
 /* Copied through a page of ours: the ring is read without its lock. */
@@ -104,47 +105,35 @@ long sysctl_pm_op(struct xen_sysctl *op)
 	return 0;
 }
 
-/* ---- not there yet ---- */
+/* ---- trace buffers ---- */
 
-/* No trace buffers: as before xentrace has made them. */
 long sysctl_tbuf_op(struct xen_sysctl *op)
 {
 	struct xen_sysctl_tbuf_op *t = &op->u.tbuf_op;
+	struct cpumask cpus;
+	long rc;
 
 	switch (t->cmd) {
 	case XEN_SYSCTL_TBUFOP_get_info:
-		t->evt_mask = 0;
-		t->buffer_mfn = 0;
-		t->size = 0;
+		trace_get(&t->evt_mask, &t->buffer_mfn, &t->size);
 		return 0;
 	case XEN_SYSCTL_TBUFOP_set_cpu_mask:
+		rc = bitmap_from_guest(cpus.bits, NR_CPUS, &t->cpu_mask);
+		if (!rc)
+			trace_set_cpus(&cpus);
+		return rc;
 	case XEN_SYSCTL_TBUFOP_set_evt_mask:
-	case XEN_SYSCTL_TBUFOP_disable:
+		trace_set_mask(t->evt_mask);
 		return 0;
+	case XEN_SYSCTL_TBUFOP_set_size:
+		if (!spin_trylock(&control_lock))
+			return -ERESTART;
+		rc = trace_set_size(t->size);
+		spin_unlock(&control_lock);
+		return rc;
+	case XEN_SYSCTL_TBUFOP_enable:
+	case XEN_SYSCTL_TBUFOP_disable:
+		return trace_enable(t->cmd == XEN_SYSCTL_TBUFOP_enable);
 	}
 	return -EINVAL;
-}
-
-/* Frames are not taken offline; the question whether they are has an answer. */
-long sysctl_page_offline_op(struct xen_sysctl *op)
-{
-	const struct xen_sysctl_page_offline_op *p = &op->u.page_offline;
-	uint32_t n, status;
-
-	if (p->end < p->start)
-		return -EINVAL;
-	if (p->cmd != sysctl_query_page_offline)
-		return -EOPNOTSUPP;
-	for (n = p->start; n <= p->end; n++) {
-		const struct frame *f = frame_lookup(MFN(n));
-
-		if (n - p->start > 1024)
-			return -E2BIG;
-		status = f && READ_ONCE(f->count) & FRAME_BROKEN ? PG_OFFLINE_STATUS_BROKEN : 0;
-		if (!f)
-			return -EINVAL;
-		if (!put_guest(handle_gva(p->status) + (n - p->start) * sizeof(status), &status))
-			return -EFAULT;
-	}
-	return 0;
 }

@@ -4,6 +4,7 @@
 #include "hypervisor/boot/boot.h"
 #include "hypervisor/domain/domain.h"
 #include "hypervisor/cpu/privileged.h"
+#include "hypervisor/lib/trace.h"
 #include "hypervisor/mm/mm.h"
 #include "hypervisor/sched/sched.h"
 #include "hypervisor/sched/softirq.h"
@@ -80,6 +81,7 @@ void vcpu_wake(struct vcpu *v)
 	unsigned long flags;
 	struct spinlock *l = vcpu_lock(v, &flags);
 
+	trace(TRC_SCHED_WAKE, v->domain->domid, v->id);
 	if (vcpu_runnable(v)) {
 		if (v->runstate.state >= RUNSTATE_blocked)
 			vcpu_runstate_set(v, RUNSTATE_runnable, now());
@@ -164,6 +166,7 @@ void vcpu_yield(void)
 	struct vcpu *v = current;
 	struct spinlock *l = vcpu_lock(v, &flags);
 
+	trace(TRC_SCHED_YIELD, v->domain->domid, v->id);
 	if (sched_policy->yield)
 		sched_policy->yield(v);
 	spin_unlock_irqrestore(l, flags);
@@ -225,6 +228,8 @@ static void schedule(void)
 	t = now();
 	next = sched_policy->pick(t, &slice);
 	if (prev != next) {
+		trace(TRC_SCHED_SWITCH, prev->domain->domid, prev->id, next->domain->domid,
+		      next->id);
 		vcpu_runstate_set(prev, state_off_cpu(prev), t);
 		vcpu_runstate_set(next, RUNSTATE_running, t);
 		ASSERT(!next->is_running);

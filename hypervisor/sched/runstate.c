@@ -3,6 +3,7 @@
  * its memory (VCPUOP_register_runstate_memory_area). */
 #include "hypervisor/domain/domain.h"
 #include "hypervisor/hypercall/guest_access.h"
+#include "hypervisor/lib/trace.h"
 #include "hypervisor/pv/pv.h"
 #include "hypervisor/sched/sched.h"
 
@@ -16,6 +17,8 @@ void vcpu_runstate_set(struct vcpu *v, int state, stime_t t)
 		v->runstate.time[v->runstate.state] += (uint64_t)spent;
 		v->runstate.since = t;
 	}
+	trace(TRC_SCHED_RUNSTATE_CHANGE | (uint32_t)v->runstate.state << 8 | (uint32_t)state << 4,
+	      v->id | (uint32_t)v->domain->domid << 16);
 	WRITE_ONCE(v->runstate.state, state);
 }
 
