@@ -39,6 +39,7 @@ struct share {
 	uint16_t weight, cap; /* cap: per cent of a CPU, 0 none */
 	int64_t budget;       /* of this period, ns; atomic */
 	struct timer refill;
+	stime_t due; /* when the timer is to fire */
 };
 
 struct unit {
@@ -397,14 +398,17 @@ static void refill(void *arg)
 {
 	struct share *s = arg;
 	int64_t full = CAP_PERIOD * s->cap / 100;
+	/* Late, it makes up for the periods it missed: they were charged, too. */
+	int64_t periods = 1 + MAX(now() - s->due, (stime_t)0) / CAP_PERIOD;
 	struct vcpu *v;
 	unsigned int i;
 
 	if (!s->cap)
 		return;
-	if (atomic_add(&s->budget, full) > full)
+	if (atomic_add(&s->budget, full * periods) > full)
 		atomic_store(&s->budget, full);
-	timer_set(&s->refill, now() + CAP_PERIOD);
+	s->due += periods * CAP_PERIOD;
+	timer_set(&s->refill, s->due);
 	for_each_vcpu(s->d, v, i)
 		if (READ_ONCE(unit_of(v)->queued))
 			softirq_raise_cpu(v->cpu, SOFTIRQ_SCHEDULE);
@@ -477,7 +481,8 @@ static int c2_adjust_domain(struct domain *d, void *arg)
 		struct vcpu *v;
 		unsigned int i;
 
-		timer_set(&s->refill, now() + CAP_PERIOD);
+		s->due = now() + CAP_PERIOD;
+		timer_set(&s->refill, s->due);
 		for_each_vcpu(d, v, i) /* those that run have no timer yet */
 			softirq_raise_cpu(v->cpu, SOFTIRQ_SCHEDULE);
 	}
