@@ -406,12 +406,21 @@ long domctl_gdbsx_unpausevcpu(struct domain *d, struct xen_domctl *op)
 	return 0;
 }
 
-/* A guest's breakpoints go to its own kernel: none ever waits for the debugger. */
+/* The first vcpu that stopped for the debugger (pv/traps.c), told once. */
 long domctl_gdbsx_domstatus(struct domain *d, struct xen_domctl *op)
 {
 	struct xen_domctl_gdbsx_domstatus *s = &op->u.gdbsx_domstatus;
+	struct vcpu *v;
+	unsigned int i;
 
 	s->vcpu_id = s->vcpu_ev = ~0u;
 	s->paused = d->tools_pause_count > 0;
+	for_each_vcpu(d, v, i)
+		if (s->paused && v->pv.debugger_event) {
+			s->vcpu_id = i;
+			s->vcpu_ev = v->pv.debugger_event;
+			v->pv.debugger_event = 0;
+			break;
+		}
 	return 0;
 }

@@ -40,9 +40,9 @@ ENTRY(syscall_entry)
 	SAVE_SYSCALL CS64
 	HYPERVISOR_ROOT
 	movq CPUINFO_current(%rsp), %rbx
-	sti
 	cmpb $0, VCPU_pv_kernel_mode(%rbx)
 	je 2f
+	sti
 	movq UREGS_rax(%rsp), %rax
 	cmpl $64, %eax
 	jae 1f

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* HYPERVISOR_iret: back to what an event or exception interrupted; its frame is on the
  * guest kernel's stack (arch-x86/xen-x86_64.h: struct iret_context). */
-#include "hypervisor/hypercall/guest_access.h"
-#include "hypervisor/pv/pv.h"
+#include "hypervisor/cpu/guest_copy.h"
+#include "hypervisor/pv/mode.h"
 #include "hypervisor/pv/trap.h"
 
 long pv_iret(void)
 {
 	struct vcpu *v = current;
 	struct cpu_user_regs *regs = guest_regs();
+	const void *from = guest_small(regs->rsp);
 	struct iret_context frame;
 
-	if (!get_guest(&frame, regs->rsp)) {
+	_Static_assert(sizeof(frame) <= GUEST_SMALL, "one comparison");
+	if (!from || copy_survive(&frame, from, sizeof(frame))) {
 		domain_crash(v->domain, "iret: frame not readable");
 		return 0;
 	}
@@ -21,7 +23,7 @@ long pv_iret(void)
 			domain_crash(v->domain, "iret: to user mode without a user root");
 			return 0;
 		}
-		pv_toggle_mode(v);
+		toggle_mode(v);
 	}
 	if (v->domain->vm_assist & 1ul << VMASST_TYPE_architectural_iopl)
 		v->pv.iopl = frame.rflags >> 12 & 3;

@@ -24,7 +24,10 @@ void pv_load_segments(struct vcpu *v);
 void pv_save_segments(struct vcpu *v);
 void pv_load_ldt(struct vcpu *v);
 void pv_write_cr3(struct vcpu *v);
-uint64_t pv_cr3_of(const struct vcpu *v);
+static inline uint64_t pv_cr3_of(const struct vcpu *v)
+{
+	return mfn_to_maddr(v->pv.kernel_mode ? v->pv.kernel_root : v->pv.user_root);
+}
 
 /* ---- page tables (pv/page_types.c, pv/page_tables.c, pv/mmu_ops.c) ---- */
 /* The L1 entry that maps @va in the current address space, mapped for use, its frame

@@ -42,6 +42,7 @@ struct pv_vcpu {
 	uint64_t fs_base, gs_base_kernel, gs_base_user; /* while not running */
 	uint16_t ds, es, fs, gs;
 	uint64_t debugreg[8], dr7_emul;
+	uint8_t debugger_event; /* the exception that gdbsx has not asked for yet; 0: none */
 	unsigned int iopl;
 	uint8_t *iobmp; /* PHYSDEVOP_set_iobitmap: the guest's address, read when it is asked */
 	uint32_t iobmp_limit; /* ports below it have a bit */

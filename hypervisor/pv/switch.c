@@ -10,10 +10,8 @@
 #include "hypervisor/cpu/setup.h"
 #include "hypervisor/cpu/spec.h"
 #include "hypervisor/pv/debugreg.h"
-#include "hypervisor/pv/pv.h"
-#include "hypervisor/pv/segment.h"
+#include "hypervisor/pv/mode.h"
 #include "hypervisor/pv/trap.h"
-#include "hypervisor/pv/xpti.h"
 #include "hypervisor/sched/softirq.h"
 
 /* Whose registers are on the CPU: current, unless that is idle. NULL: nobody's. */
@@ -23,26 +21,14 @@ static DEFINE_PER_CPU(uint32_t, predictor_user);
 
 /* ---- roots ---- */
 
-uint64_t pv_cr3_of(const struct vcpu *v)
-{
-	return mfn_to_maddr(v->pv.kernel_mode ? v->pv.kernel_root : v->pv.user_root);
-}
-
 void pv_write_cr3(struct vcpu *v)
 {
-	v->pv.cr3 = pv_cr3_of(v);
-	xpti_load(v);
-	tlb_note_flush();
-	write_cr3(v->pv.cr3);
+	load_root(v);
 }
 
 void pv_toggle_mode(struct vcpu *v)
 {
-	v->pv.kernel_mode = !v->pv.kernel_mode;
-	swapgs();
-	pv_write_cr3(v);
-	if (unlikely(v->time_area_stale) && v->pv.kernel_mode)
-		update_vcpu_time_area(v);
+	toggle_mode(v);
 }
 
 void pv_set_kernel_mode(struct vcpu *v, bool kernel)

@@ -4,10 +4,9 @@
  * would, plus RCX and R11, on the guest kernel's stack, and goes on at the handler.
  */
 #include "hypervisor/cpu/privileged.h"
-#include "hypervisor/hypercall/guest_access.h"
-#include "hypervisor/pv/pv.h"
+#include "hypervisor/cpu/guest_copy.h"
+#include "hypervisor/pv/mode.h"
 #include "hypervisor/pv/trap.h"
-#include "hypervisor/pv/xpti.h"
 #include "hypervisor/sched/softirq.h"
 
 /* Exceptions that push an error code. */
@@ -76,35 +75,52 @@ static uint64_t guest_flags(const struct vcpu *v, const struct cpu_user_regs *re
 	return f;
 }
 
-void pv_deliver_bounce(struct vcpu *v, struct cpu_user_regs *regs)
+static inline bool push_frame(uint64_t sp, const uint64_t *frame, unsigned int n)
 {
-	struct pv_bounce b = v->pv.bounce;
-	bool masked = !v->info || READ_ONCE(v->info->evtchn_upcall_mask) & 1;
-	uint64_t frame[12], sp = regs->rsp, cs = regs->cs;
-	unsigned int n = 0;
+	void *to = guest_small(sp);
 
-	v->pv.bounce.flags = 0;
-	if (!b.address) {
+	return to && !copy_survive(to, frame, n * 8);
+}
+
+static void refused(struct vcpu *v, uint64_t address)
+{
+	irq_enable();
+	if (!address) {
 		domain_crash(v->domain, "no handler for an exception or callback");
 		return;
 	}
+	gprintk(LOG_INFO, "guest's stack (%#lx): not writable\n", (unsigned long)guest_regs()->rsp);
+	domain_crash(v->domain, "exception frame on the guest's stack");
+}
+
+/* In line, for its cases differ in what they have to store. Interrupts on or off. */
+static inline __attribute__((always_inline)) void deliver(struct vcpu *v, struct cpu_user_regs *regs,
+							  const struct pv_bounce *b)
+{
+	struct vcpu_info *info = v->info;
+	bool masked = !info || READ_ONCE(info->evtchn_upcall_mask) & 1;
+	uint64_t frame[12], sp = regs->rsp, cs = regs->cs;
+	unsigned int n = 0;
+
+	if (unlikely(!b->address))
+		return refused(v, 0);
 	if (v->pv.kernel_mode) {
 		cs &= ~3ull;
 	} else {
 		sp = v->pv.kernel_sp;
-		pv_toggle_mode(v);
+		toggle_mode(v);
 	}
 
 	frame[n++] = regs->rcx;
 	frame[n++] = regs->r11;
-	if (b.flags & TBF_FAILSAFE) {
+	if (b->flags & TBF_FAILSAFE) {
 		frame[n++] = v->pv.ds;
 		frame[n++] = v->pv.es;
 		frame[n++] = v->pv.fs;
 		frame[n++] = v->pv.gs;
 	}
-	if (b.flags & TBF_ERROR_CODE)
-		frame[n++] = b.error_code;
+	if (b->flags & TBF_ERROR_CODE)
+		frame[n++] = b->error_code;
 	frame[n++] = regs->rip;
 	frame[n++] = cs | (uint64_t)masked << 32; /* saved_upcall_mask's place */
 	frame[n++] = guest_flags(v, regs, masked);
@@ -112,16 +128,13 @@ void pv_deliver_bounce(struct vcpu *v, struct cpu_user_regs *regs)
 	frame[n++] = regs->ss;
 
 	sp = (sp & ~15ull) - n * 8;
-	if (copy_to_guest(sp, frame, n * 8)) {
-		gprintk(LOG_INFO, "guest's stack at %#lx: not writable\n", (unsigned long)sp);
-		domain_crash(v->domain, "exception frame on the guest's stack");
-		return;
-	}
-	if (b.flags & TBF_INTERRUPT && v->info)
-		WRITE_ONCE(v->info->evtchn_upcall_mask, 1);
+	if (unlikely(!push_frame(sp, frame, n)))
+		return refused(v, b->address);
+	if (b->flags & TBF_INTERRUPT && info)
+		WRITE_ONCE(info->evtchn_upcall_mask, 1);
 
-	regs->rip = b.address;
-	regs->cs = b.cs | 3;
+	regs->rip = b->address;
+	regs->cs = b->cs | 3;
 	regs->ss = FLAT_KERNEL_SS;
 	regs->rsp = sp;
 	regs->rflags &= ~(uint64_t)(X86_FLAGS_TF | X86_FLAGS_RF | X86_FLAGS_NT | X86_FLAGS_AC |
@@ -129,8 +142,16 @@ void pv_deliver_bounce(struct vcpu *v, struct cpu_user_regs *regs)
 	regs->entry_vector = ENTRY_SYSCALL;
 }
 
+void pv_deliver_bounce(struct vcpu *v, struct cpu_user_regs *regs)
+{
+	struct pv_bounce b = v->pv.bounce;
+
+	v->pv.bounce.flags = 0;
+	deliver(v, regs, &b);
+}
+
 /* An event or an NMI that the guest should see now. */
-static bool bounce_pending(struct vcpu *v)
+static inline bool bounce_pending(struct vcpu *v)
 {
 	if (unlikely(v->nmi.pending) && !v->nmi.masked) {
 		v->nmi.pending = false;
@@ -140,7 +161,7 @@ static bool bounce_pending(struct vcpu *v)
 			return true;
 		}
 	}
-	if (v->info && READ_ONCE(v->info->evtchn_upcall_pending) &&
+	if (likely(v->info) && unlikely(READ_ONCE(v->info->evtchn_upcall_pending)) &&
 	    !READ_ONCE(v->info->evtchn_upcall_mask)) {
 		pv_bounce_to(v, v->pv.event_callback, TBF_INTERRUPT);
 		return true;
@@ -193,11 +214,17 @@ void pv_iret_failed(void)
 		     TBF_FAILSAFE | (v->pv.failsafe_masks_events ? TBF_INTERRUPT : 0));
 }
 
+/* The most frequent of all: interrupts are off, and nothing is pending before it. */
 void pv_syscall_user(void)
 {
 	struct vcpu *v = current;
+	const struct pv_bounce b = {
+		.flags = v->pv.syscall_masks_events ? TBF_INTERRUPT : 0,
+		.cs = FLAT_KERNEL_CS,
+		.address = v->pv.syscall_callback,
+	};
 
-	pv_bounce_to(v, v->pv.syscall_callback, v->pv.syscall_masks_events ? TBF_INTERRUPT : 0);
+	deliver(v, guest_regs(), &b);
 }
 
 /* In kernel mode a 32-bit SYSCALL means nothing: the guest's fault. */

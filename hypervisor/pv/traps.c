@@ -29,7 +29,7 @@ static void page_fault(struct cpu_user_regs *regs, uint64_t address)
 	struct vcpu *v = current;
 	uint32_t ec = regs->error_code;
 
-	if (xpti_fault(v, address))
+	if (unlikely(cpu_info()->guest_cr3) && xpti_fault(v, address))
 		return;
 	if (unlikely(address >= HV_VIRT_START && address < HV_VIRT_END)) {
 		if (!(ec & PF_USER) && ldt_fault(v, address, ec))
@@ -84,6 +84,21 @@ static void device_not_available(void)
 	}
 }
 
+/* gdbsx is attached: the domain stops at its kernel's breakpoints and steps, and the debugger
+ * is told. Its own unpause continues it. */
+static bool stop_for_debugger(struct vcpu *v, unsigned int vector)
+{
+	struct domain *d = v->domain;
+
+	if (likely(!d->debugger) || !v->pv.kernel_mode)
+		return false;
+	v->pv.debugger_event = vector;
+	atomic_add(&d->tools_pause_count, 1);
+	domain_pause_nosync(d);
+	send_global_virq(VIRQ_DEBUGGER);
+	return true;
+}
+
 /*
  * The machine's DR6 gathers causes until it is cleared; the guest's is kept in memory.
  * Interrupts are off: #DB's stack is the CPU's own.
@@ -95,7 +110,6 @@ static void debug_exception(void)
 	v->pv.debugreg[6] &= ~0xfull;
 	v->pv.debugreg[6] |= (read_dr6() & DR6_CAUSES) | DR6_RESERVED_ONE;
 	write_dr6(DR6_RESERVED_ONE);
-	pv_inject(TRAP_DB, 0);
 }
 
 void handle_guest_exception(struct cpu_user_regs *regs)
@@ -111,6 +125,13 @@ void handle_guest_exception(struct cpu_user_regs *regs)
 	case TRAP_DB:
 		debug_exception();
 		irq_enable();
+		if (!stop_for_debugger(current, TRAP_DB))
+			pv_inject(TRAP_DB, 0);
+		return;
+	case TRAP_BP:
+		irq_enable();
+		if (!stop_for_debugger(current, TRAP_BP))
+			pv_inject(TRAP_BP, 0);
 		return;
 	case TRAP_GP:
 		irq_enable();

@@ -175,7 +175,7 @@ bool xpti_fault(const struct vcpu *v, uint64_t address)
 	const uint64_t *root;
 	bool changed;
 
-	if (!cpu_info()->guest_cr3 || (i >= HV_FIRST_SLOT && i <= HV_LAST_SLOT))
+	if (i >= HV_FIRST_SLOT && i <= HV_LAST_SLOT)
 		return false;
 	root = map_frame(maddr_to_mfn(v->pv.cr3));
 	changed = (READ_ONCE(root[i]) ^ this_cpu_var(xpti_l4)[i]) & ~ACCESSED;

@@ -13,7 +13,7 @@ int xpti_init_cpu(uint64_t stub, uint64_t stub_maddr);
 void xpti_load(const struct vcpu *v);
 /* On the way to the guest, interrupts off. */
 void xpti_refresh(const struct vcpu *v);
-/* #PF of the guest: whether it came of an old copy. Then the guest tries again. */
+/* #PF of a guest that runs so: whether it came of an old copy. Then the guest tries again. */
 bool xpti_fault(const struct vcpu *v, uint64_t address);
 
 #endif

@@ -18,6 +18,9 @@
 
 __thread struct cpu_info host_cpu_info;
 DEFINE_PER_CPU(uint64_t, softirq_pending);
+DEFINE_PER_CPU(uint32_t, tlb_emptied_at);
+uint32_t tlb_clock;
+bool xpti_enabled;
 static struct domain dom;
 static struct vcpu vcpu;
 static struct vcpu_info info;
@@ -30,21 +33,25 @@ static void *guest(uint64_t gva, size_t n)
 	return gva >= STACK && gva + n <= STACK_END ? (char *)stack + (gva - STACK) : NULL;
 }
 
-size_t copy_to_guest(uint64_t gva, const void *from, size_t n)
+size_t copy_survive(void *to, const void *from, size_t n)
 {
-	if (!guest(gva, n))
+	void *p = guest((uint64_t)to, n);
+
+	if (p) {
+		memcpy(p, from, n);
+		frame_at = (uint64_t)to;
+		return 0;
+	}
+	p = guest((uint64_t)from, n);
+	if (!p)
 		return n;
-	memcpy(guest(gva, n), from, n);
-	frame_at = gva;
+	memcpy(to, p, n);
 	return 0;
 }
 
 size_t copy_from_guest(void *to, uint64_t gva, size_t n)
 {
-	if (!guest(gva, n))
-		return n;
-	memcpy(to, guest(gva, n), n);
-	return 0;
+	return copy_survive(to, (const void *)gva, n);
 }
 
 void domain_crash(struct domain *d, const char *why)
@@ -61,10 +68,24 @@ void softirq_run(void)
 	info.evtchn_upcall_mask = 1; /* else a crashed one would take its event again */
 }
 
-void pv_toggle_mode(struct vcpu *v)
+void swapgs(void)
 {
-	v->pv.kernel_mode = !v->pv.kernel_mode;
 	toggles++;
+}
+
+void write_cr3(uint64_t v)
+{
+	CU_ASSERT_EQUAL(v, vcpu.pv.kernel_mode ? 0x4000 : 0x5000);
+}
+
+void update_vcpu_time_area(struct vcpu *v)
+{
+	CU_ASSERT_TRUE(v->pv.kernel_mode);
+}
+
+void xpti_load(const struct vcpu *v)
+{
+	(void)v;
 }
 
 void xpti_refresh(const struct vcpu *v)
@@ -106,6 +127,7 @@ static void setup(bool kernel_mode)
 	vcpu.domain = &dom;
 	vcpu.info = &info;
 	vcpu.pv.kernel_mode = kernel_mode;
+	vcpu.pv.kernel_root = MFN(4);
 	vcpu.pv.user_root = MFN(5);
 	vcpu.pv.kernel_sp = STACK + 256;
 	vcpu.pv.event_callback = KERNEL_IP + 0x100;
@@ -239,6 +261,15 @@ static void test_bad_stack(void)
 	pv_exit_to_guest();
 	CU_ASSERT_EQUAL(crashes, 1);
 	CU_ASSERT_EQUAL(softirqs, 1); /* not back to it: through the scheduler */
+
+	/* Not over what is ours, nor a word of it. */
+	for (uint64_t sp = HV_VIRT_START - 64; sp < HV_VIRT_START + 128; sp += 16) {
+		setup(true);
+		guest_regs()->rsp = sp;
+		info.evtchn_upcall_pending = 1;
+		pv_exit_to_guest();
+		CU_ASSERT_EQUAL(crashes, 1);
+	}
 
 	setup(true);
 	pv_inject(TRAP_DE, 0); /* no handler */
