@@ -61,12 +61,9 @@ int set_global_virq_handler(struct domain *d, unsigned int virq); /* XEN_DOMCTL 
 bool send_pirq(struct domain *d, unsigned int pirq);         /* false: not bound */
 bool event_port_is_pending(struct domain *d, uint32_t port);
 bool event_port_is_masked(struct domain *d, uint32_t port);
-/* Port of another's for the hypervisor's use (console, vm_event). */
-int event_bind_interdomain_local(struct domain *d, domid_t remote);
 /* Also by the control plane: XEN_DOMCTL_..., VCPUOP, reset. */
 int event_reset(struct domain *d, bool resuming);
 int event_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu_id);
-void event_move_pirqs(struct vcpu *v);
 /* A vcpu_info was registered at a new place: pending events must not be lost. */
 void event_check_pending(struct vcpu *v);
 void event_dump(struct domain *d); /* debug key 'e' */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* VM_ASSIST, and the families that stock Xen has and that are off here: each answers as
  * stock Xen does when it is built or booted without them. */
+#include "hypervisor/cpu/irq.h"
+#include "hypervisor/cpu/privileged.h"
 #include "hypervisor/hypercall/hypercall.h"
 
 #include <xen/arch-x86/xen-mca.h>
@@ -75,10 +77,57 @@ long do_kexec_op(unsigned long op, uint64_t arg)
 	return put_guest(arg, &range) ? 0 : -EFAULT;
 }
 
+/* Signature and names as CPUID of this CPU has them: all are of one kind. */
+static void describe_cpu(struct mcinfo_logical_cpu *c, unsigned int cpu)
+{
+	uint32_t leaf0[4], leaf1[4];
+
+	memset(c, 0, sizeof(*c));
+	cpuid(0, 0, leaf0);
+	cpuid(1, 0, leaf1);
+	c->mc_cpunr = cpu;
+	c->mc_apicid = c->mc_clusterid = cpu_to_apicid[cpu];
+	c->mc_ncores = c->mc_ncores_active = c->mc_nthreads = 1;
+	c->mc_cpuid_level = (int32_t)leaf0[0];
+	memcpy(c->mc_vendorid, &leaf0[1], 4);
+	memcpy(c->mc_vendorid + 4, &leaf0[3], 4);
+	memcpy(c->mc_vendorid + 8, &leaf0[2], 4);
+	c->mc_family = leaf1[0] >> 8 & 15;
+	c->mc_family += c->mc_family == 15 ? leaf1[0] >> 20 & 0xff : 0;
+	c->mc_model = (leaf1[0] >> 4 & 15) | (leaf1[0] >> 12 & 0xf0);
+	c->mc_step = leaf1[0] & 15;
+	c->mc_cpu_caps[0] = leaf1[3];
+	c->mc_cpu_caps[4] = leaf1[2];
+}
+
+/* With no room given it only counts. */
+static long physcpuinfo(struct xen_mc_physcpuinfo *p)
+{
+	struct mcinfo_logical_cpu c;
+	uint32_t room = p->ncpus;
+	unsigned int cpu;
+
+	p->ncpus = 0;
+	for_each_online_cpu(cpu) {
+		uint64_t at = handle_gva(p->info) + p->ncpus * sizeof(c);
+
+		if (handle_gva(p->info)) {
+			if (p->ncpus == room)
+				break;
+			describe_cpu(&c, cpu);
+			if (!put_guest(at, &c))
+				return -EFAULT;
+		}
+		p->ncpus++;
+	}
+	return 0;
+}
+
 /* Machine checks are the hypervisor's; none is kept for dom0 to fetch. */
 long do_mca(uint64_t arg)
 {
 	struct xen_mc op;
+	long rc = 0;
 
 	if (access_check(ACCESS_PLATFORM, NULL))
 		return -EPERM;
@@ -86,11 +135,18 @@ long do_mca(uint64_t arg)
 		return -EFAULT;
 	if (op.interface_version != XEN_MCA_INTERFACE_VERSION)
 		return -EACCES;
-	if (op.cmd != XEN_MC_fetch)
+	switch (op.cmd) {
+	case XEN_MC_fetch:
+		op.u.mc_fetch.flags = XEN_MC_OK | XEN_MC_NODATA;
+		op.u.mc_fetch.fetch_id = 0;
+		break;
+	case XEN_MC_physcpuinfo:
+		rc = physcpuinfo(&op.u.mc_physcpuinfo);
+		break;
+	default:
 		return -EINVAL;
-	op.u.mc_fetch.flags = XEN_MC_OK | XEN_MC_NODATA;
-	op.u.mc_fetch.fetch_id = 0;
-	return put_guest(arg, &op) ? 0 : -EFAULT;
+	}
+	return rc ? rc : put_guest(arg, &op) ? 0 : -EFAULT;
 }
 
 /* Everything here is for HVM domains, and there is none. */

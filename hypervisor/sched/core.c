@@ -219,9 +219,6 @@ static void schedule(void)
 	struct spinlock *l;
 	stime_t t, slice = NEVER;
 
-	/* While it is its own address space that is loaded. */
-	if (!is_idle_vcpu(prev))
-		vcpu_runstate_update_guest(prev);
 	irq_disable();
 	l = this_cpu_var(sched_lock);
 	spin_lock(l);
@@ -244,8 +241,12 @@ static void schedule(void)
 		timer_stop(&this_cpu_var(slice_timer));
 	else
 		timer_set(&this_cpu_var(slice_timer), t + slice);
-	if (prev != next)
+	if (prev != next) {
+		/* While it is its own address space that is loaded. */
+		if (!is_idle_vcpu(prev))
+			vcpu_runstate_update_guest(prev);
 		context_switch(prev, next);
+	}
 	irq_enable();
 }
 
