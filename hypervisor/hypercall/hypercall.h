@@ -21,6 +21,13 @@ extern const hypercall_fn hypercall_table[64];
  */
 long hypercall_continue(unsigned int nr, unsigned int n, ...);
 
+/* What a PV guest may switch on (VMASST_TYPE_*). */
+#define VM_ASSISTS                                                                       \
+	(1ull << VMASST_TYPE_4gb_segments | 1ull << VMASST_TYPE_4gb_segments_notify |    \
+	 1ull << VMASST_TYPE_writable_pagetables | 1ull << VMASST_TYPE_pae_extended_cr3 | \
+	 1ull << VMASST_TYPE_architectural_iopl |                                        \
+	 1ull << VMASST_TYPE_runstate_update_flag | 1ull << VMASST_TYPE_m2p_strict)
+
 /* ---- memory.c, memory_populate.c ---- */
 long do_memory_op(uint64_t cmd, uint64_t arg);
 /* ---- version.c, console_io.c, misc.c ---- */

@@ -9,12 +9,6 @@
 #include <xen/hvm/hvm_op.h>
 #include <xen/kexec.h>
 
-#define VM_ASSISTS                                                                       \
-	(1ull << VMASST_TYPE_4gb_segments | 1ull << VMASST_TYPE_4gb_segments_notify |    \
-	 1ull << VMASST_TYPE_writable_pagetables | 1ull << VMASST_TYPE_pae_extended_cr3 | \
-	 1ull << VMASST_TYPE_architectural_iopl |                                        \
-	 1ull << VMASST_TYPE_runstate_update_flag | 1ull << VMASST_TYPE_m2p_strict)
-
 long do_vm_assist(unsigned int cmd, unsigned int type)
 {
 	struct domain *d = current->domain;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* PV's part in the life of domains and vcpus; a vcpu's state as the public vcpu_guest_context. */
 #include "hypervisor/cpu/fpu.h"
-#include "hypervisor/hypercall/guest_access.h"
+#include "hypervisor/hypercall/hypercall.h"
 #include "hypervisor/pv/debugreg.h"
 #include "hypervisor/pv/pv.h"
 #include "hypervisor/pv/segment.h"
@@ -132,7 +132,9 @@ static int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 
 	if (!context_valid(c))
 		return -EINVAL;
-	if (v->initialised ? !same_tables(v, c) : false)
+	if (!(c->flags & VGCF_in_kernel) && !(c->ctrlreg[1] >> PAGE_SHIFT))
+		return -EINVAL;
+	if (v->initialised && !same_tables(v, c))
 		return -EOPNOTSUPP;
 
 	v->pv.iopl = c->user_regs.rflags >> 12 & 3;
@@ -147,8 +149,6 @@ static int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 	v->pv.gs_base_kernel = c->gs_base_kernel;
 	v->pv.gs_base_user = c->gs_base_user;
 	v->pv.kernel_mode = c->flags & VGCF_in_kernel;
-	if (!v->pv.kernel_mode && !(c->ctrlreg[1] >> PAGE_SHIFT))
-		return -EINVAL;
 	set_entry_points(v, c);
 
 	v->pv.ctrlreg[0] = c->ctrlreg[0] & X86_CR0_TS;
@@ -165,7 +165,7 @@ static int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 		if (rc)
 			return rc;
 		if (!v->id)
-			v->domain->vm_assist = c->vm_assist;
+			v->domain->vm_assist = c->vm_assist & VM_ASSISTS;
 		v->initialised = true;
 	}
 	if (c->flags & VGCF_online)

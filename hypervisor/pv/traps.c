@@ -24,6 +24,17 @@ static bool ldt_fault(struct vcpu *v, uint64_t address, uint32_t error_code)
 	return true;
 }
 
+/* A selector beyond the guest's own GDT pages: for the guest its GDT ends there. */
+static bool gdt_fault(struct vcpu *v, uint64_t address)
+{
+	uint64_t offset = address - GDT_VADDR(v->id);
+
+	if (offset >= FIRST_RESERVED_GDT_BYTE)
+		return false;
+	pv_inject(TRAP_GP, offset & 0xfff8);
+	return true;
+}
+
 static void page_fault(struct cpu_user_regs *regs, uint64_t address)
 {
 	struct vcpu *v = current;
@@ -32,7 +43,7 @@ static void page_fault(struct cpu_user_regs *regs, uint64_t address)
 	if (unlikely(cpu_info()->guest_cr3) && xpti_fault(v, address))
 		return;
 	if (unlikely(address >= HV_VIRT_START && address < HV_VIRT_END)) {
-		if (!(ec & PF_USER) && ldt_fault(v, address, ec))
+		if (!(ec & PF_USER) && (ldt_fault(v, address, ec) || gdt_fault(v, address)))
 			return;
 	} else if ((ec & (PF_PRESENT | PF_WRITE | PF_RSVD | PF_INSN)) == (PF_PRESENT | PF_WRITE) &&
 		   v->pv.kernel_mode && pv_emulate_pte_write(address, regs)) {
