@@ -92,7 +92,6 @@ check create xl create -p $RUN/g1.cfg
 check paused state_has p
 check unpause xl unpause g1
 check boots guest_wait g1 @@ready 60 || finish
-[ ! -x /rig/control_probe ] || /rig/control_probe 0 "$(xl domid g1)" >$OUT/answers 2>&1
 check guest_runs guest_sh g1 'echo kept >/tmp/mark; grep -c processor /proc/cpuinfo'
 check pause xl pause g1
 check is-paused state_has p
@@ -125,6 +124,8 @@ fi
 check shutdown guest_shutdown g1
 check destroyed wait_for 10 gone g1
 check again guest_create g2 pv
+# It resets the vcpus of its victim, among other things.
+[ ! -x /rig/control_probe ] || /rig/control_probe 0 "$(xl domid g2)" >$OUT/answers 2>&1
 check destroy xl destroy g2
 check no-ghost wait_for 10 gone g2
 check memory-back wait_for 20 free_is "$free_before"
