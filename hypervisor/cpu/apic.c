@@ -119,7 +119,7 @@ void apic_send_ipi_mask(const struct cpumask *mask, uint8_t vector)
 	unsigned int cpu;
 
 	for_each_cpu(cpu, mask)
-		if (cpu != this_cpu && cpu_online(cpu))
+		if (cpu != this_cpu && cpu_answers(cpu))
 			apic_send_ipi(cpu, vector);
 }
 
@@ -254,6 +254,7 @@ void apic_init(void)
 	pic_disable();
 	set_bit(0, cpu_present_map.bits);
 	set_bit(0, cpu_online_map.bits);
+	set_bit(0, cpu_ipi_map.bits);
 	apic_init_cpu();
 	smp_prepare();
 	printk(LOG_INFO, "APIC: %s, id %u\n", x2apic ? "x2APIC" : "xAPIC", apic_id());

@@ -28,7 +28,9 @@ static void park(void)
 {
 	unsigned int cpu = this_cpu;
 
+	/* Until here others may have asked for the state that a vcpu left on this CPU. */
 	drop_lazy_state();
+	smp_set_answers(false);
 	apic_timer_arm(0);
 	atomic_store(&progress, PARKED);
 	while (atomic_load(&moving) != cpu || atomic_load(&progress) != COMING) {
@@ -37,16 +39,16 @@ static void park(void)
 			halt_until_interrupt();
 		irq_enable();
 	}
-	/* No flush reached it meanwhile. */
-	tlb_flush_local_global();
+	smp_set_answers(true);
+	tlb_flush_local_global(); /* none of others' reached it meanwhile */
 	sched_init_cpu(cpu);
-	smp_set_online(true);
+	set_bit(cpu, cpu_online_map.bits);
 	softirq_raise(SOFTIRQ_SCHEDULE);
 }
 
 /*
  * SOFTIRQ_CPU_DOWN, the last of them. The CPU that goes does it itself, and enters no guest
- * in between: so it may be out of cpu_online_map, and miss flushes, from the start.
+ * in between.
  */
 static void cpu_goes(void)
 {
@@ -54,7 +56,7 @@ static void cpu_goes(void)
 	stime_t end;
 
 	if (cpu_online(cpu)) {
-		smp_set_online(false);
+		clear_bit(cpu, cpu_online_map.bits);
 		sched_cpu_evacuate(cpu);
 		irqs_leave_cpu(cpu);
 	}

@@ -3,12 +3,12 @@
 #ifndef HV_IRQ_H
 #define HV_IRQ_H
 
+#include "hypervisor/cpu/percpu.h"
 #include "hypervisor/lib/abi.h"
 #include "hypervisor/lib/lib.h"
 
 struct domain;
 struct vcpu;
-struct cpumask;
 
 /* Fixed vectors. 0x20-0xef are given to devices (IRQs); 0x80 is a guest's gate, 0x82 too. */
 enum vector {
@@ -61,6 +61,13 @@ void apic_init_cpu(void);
 void apic_eoi(void);
 void apic_send_ipi(unsigned int cpu, uint8_t vector);
 void apic_send_ipi_mask(const struct cpumask *mask, uint8_t vector); /* not to this CPU */
+/* Those that answer calls and flushes: online ones, and one that is leaving until nothing
+ * of a guest is on it any more. */
+extern struct cpumask cpu_ipi_map;
+static inline bool cpu_answers(unsigned int cpu)
+{
+	return test_bit(cpu, cpu_ipi_map.bits);
+}
 bool apic_reaches(uint32_t apic_id); /* without x2APIC ids have 8 bits */
 void apic_send_init(uint32_t apic_id);
 void apic_send_startup(uint32_t apic_id, uint8_t page);

@@ -29,6 +29,8 @@ _Static_assert(sizeof(struct trampoline_data) == 72, "trampoline.S");
 static int opt_maxcpus = NR_CPUS;
 BOOT_OPTION_INT("maxcpus", opt_maxcpus);
 
+struct cpumask cpu_ipi_map;
+
 /* ---- calls ---- */
 
 /* One call at a time; the lock is held with interrupts on, as in cpu/tlb.c. */
@@ -52,7 +54,7 @@ void on_cpus(const struct cpumask *mask, void (*fn)(void *), void *arg)
 
 	spin_lock(&call_lock);
 	for_each_cpu(cpu, mask)
-		others += cpu != this_cpu && cpu_online(cpu);
+		others += cpu != this_cpu && cpu_answers(cpu);
 	call.fn = fn;
 	call.arg = arg;
 	atomic_store(&call.unanswered, others);
@@ -73,10 +75,10 @@ void on_cpus(const struct cpumask *mask, void (*fn)(void *), void *arg)
 
 /* Requests of either kind count CPUs and send to them under these locks. To leave, a CPU
  * waits for them with interrupts on, since their holders wait for its answer. */
-void smp_set_online(bool online)
+void smp_set_answers(bool answers)
 {
 	spin_lock(&call_lock);
-	tlb_set_online(online);
+	tlb_set_answers(answers);
 	spin_unlock(&call_lock);
 }
 
@@ -144,7 +146,8 @@ static void ap_main(void)
 	pv_entry_init_cpu();
 	apic_init_cpu();
 	time_init_cpu();
-	smp_set_online(true);
+	smp_set_answers(true);
+	set_bit(cpu, cpu_online_map.bits);
 	softirq_raise(SOFTIRQ_SCHEDULE); /* the policy learns that it is idle */
 	irq_enable();
 	idle_loop();

@@ -30,6 +30,7 @@ struct time_scale time_scale_of(uint64_t hz)
 {
 	struct time_scale s = {.shift = 0};
 
+	hz = MAX(hz, 1000); /* a domain's may have been made up by tools */
 	while (hz > 2 * NS_PER_S << -s.shift)
 		s.shift--;
 	while (s.shift >= 0 && hz << s.shift <= NS_PER_S)

@@ -73,7 +73,7 @@ static unsigned int count_others(const struct cpumask *mask)
 	unsigned int cpu, n = 0;
 
 	for_each_cpu(cpu, mask)
-		n += cpu != this_cpu && cpu_online(cpu);
+		n += cpu != this_cpu && cpu_answers(cpu);
 	return n;
 }
 
@@ -110,13 +110,13 @@ void tlb_flush_va_mask(const struct cpumask *mask, uint64_t va)
 	flush_mask(mask, FLUSH_VA, va);
 }
 
-void tlb_set_online(bool online)
+void tlb_set_answers(bool answers)
 {
 	spin_lock(&flush_lock);
-	if (online)
-		set_bit(this_cpu, cpu_online_map.bits);
+	if (answers)
+		set_bit(this_cpu, cpu_ipi_map.bits);
 	else
-		clear_bit(this_cpu, cpu_online_map.bits);
+		clear_bit(this_cpu, cpu_ipi_map.bits);
 	spin_unlock(&flush_lock);
 }
 

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-void tlb_set_online(bool online); /* this CPU in cpu_online_map, between two requests */
+void tlb_set_answers(bool answers); /* this CPU in cpu_ipi_map, between two requests */
 void tlb_init(void); /* before other CPUs run */
 
 #endif

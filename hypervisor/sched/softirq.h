@@ -48,7 +48,7 @@ void tasklet_schedule(struct tasklet *t);
 /* Run @fn on the CPUs of @mask, this one included if in it; wait for all. */
 void on_cpus(const struct cpumask *mask, void (*fn)(void *), void *arg);
 void smp_send_event(unsigned int cpu); /* make it look at its softirqs */
-void smp_set_online(bool online);      /* this CPU, while no IPI is under way */
+void smp_set_answers(bool answers);    /* this CPU, while no call or flush is under way */
 void smp_prepare(void);       /* counts CPUs; once the boot CPU's APIC id is known */
 _Noreturn void stop_other_cpus_and_halt(void);
 void stop_other_cpus(void); /* for an orderly end; waits a little for them (panic: NMI) */

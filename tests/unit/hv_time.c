@@ -288,6 +288,7 @@ static void test_vcpu_time(void)
 	CU_ASSERT_EQUAL(area.version & 1, 0);
 
 	d->tsc.vtsc = true;
+	d->tsc.khz = 1000000;
 	force_update_vcpu_time(v);
 	CU_ASSERT_EQUAL(info.time.flags, 0);
 	v->info = NULL; /* none yet: nothing happens */
