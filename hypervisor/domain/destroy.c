@@ -21,6 +21,7 @@ static void stop(struct domain *d)
 	spin_lock(&d->event.lock);
 	spin_unlock(&d->event.lock);
 	domain_watchdogs_kill(d);
+	domain_claim_pages(d, 0);
 	for_each_vcpu(d, v, i) {
 		timer_kill(&v->singleshot);
 		timer_kill(&v->periodic);

@@ -105,7 +105,7 @@ void mm_init(void)
 	buddy_init();
 	n = boot_alloc_finish(&left);
 	for (i = 0; i < n; i++)
-		buddy_add(left[i].start >> PAGE_SHIFT, left[i].end >> PAGE_SHIFT);
+		buddy_add(left[i].start >> PAGE_SHIFT, MIN(left[i].end >> PAGE_SHIFT, max_frame));
 	buddy_ready = true;
 	machine_frames = frames;
 	dump_init();

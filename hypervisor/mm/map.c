@@ -24,18 +24,10 @@ static uint64_t *window(void)
 	return l1e;
 }
 
-static bool below_limit(mfn_t mfn)
+void *window_map(mfn_t mfn)
 {
-	return likely(mfn.n < direct_map_limit >> PAGE_SHIFT);
-}
+	uint64_t *l1e = window(), none;
 
-void *map_frame(mfn_t mfn)
-{
-	uint64_t *l1e, none;
-
-	if (below_limit(mfn))
-		return mfn_to_virt(mfn);
-	l1e = window();
 	for (unsigned int i = 0; i < WINDOW_PAGES; i++) {
 		none = 0;
 		if (!READ_ONCE(l1e[i]) &&
@@ -45,12 +37,12 @@ void *map_frame(mfn_t mfn)
 	panic("too many frames mapped at once");
 }
 
-void unmap_frame(const void *p)
+void window_unmap(const void *p)
 {
 	uint64_t va = (uint64_t)p & PAGE_MASK, i;
 
-	if (va >= DIRECT_MAP_START || va < PERDOMAIN_START)
-		return;
+	if (va < PERDOMAIN_START)
+		return; /* NULL: nothing was mapped */
 	i = (va - WINDOW_VADDR(current->id)) >> PAGE_SHIFT;
 	BUG_ON(i >= WINDOW_PAGES);
 	atomic_store(&window()[i], 0);

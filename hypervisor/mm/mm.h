@@ -87,8 +87,25 @@ void xfree(void *p);
  * A frame for a moment: direct map below its limit, else a slot of the current vcpu's
  * window. Not across a context switch. Nest as a stack would, at most WINDOW_PAGES.
  */
+#ifdef HOST_TEST
 void *map_frame(mfn_t mfn);
 void unmap_frame(const void *p);
+#else
+void *window_map(mfn_t mfn); /* above the direct map; mm/map.c */
+void window_unmap(const void *p);
+extern uint64_t direct_map_limit;
+
+static inline void *map_frame(mfn_t mfn)
+{
+	return likely(mfn.n < direct_map_limit >> PAGE_SHIFT) ? mfn_to_virt(mfn) : window_map(mfn);
+}
+
+static inline void unmap_frame(const void *p)
+{
+	if (unlikely((uint64_t)p < DIRECT_MAP_START))
+		window_unmap(p);
+}
+#endif
 /* Lasting, in the vmap area: any frames in order. NULL: no room. */
 void *vmap(const mfn_t *mfn, unsigned int n);
 void vunmap(const void *p, unsigned int n);
