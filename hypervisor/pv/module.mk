@@ -16,3 +16,5 @@ $(eval $(call hv_test,page_types,tests/unit/hv_page_types.c $(PV_GUEST_TEST) \
 $(eval $(call hv_test,policy,tests/unit/hv_policy.c \
 	$(addprefix hypervisor/cpu/,policy.c policy_serial.c)))
 $(eval $(call hv_test,spec,tests/unit/hv_spec.c hypervisor/cpu/spec.c))
+$(eval $(call hv_test,emulate,tests/unit/hv_emulate.c \
+	$(addprefix hypervisor/pv/,emulate_priv.c emulate_io.c emulate_msr.c control_reg.c decode.c)))
