@@ -124,6 +124,7 @@ struct vcpu {
 		bool pending, masked;
 	} nmi;
 
+	uint64_t *window;             /* L1 entries of its map_frame() window */
 	struct cpu_user_regs regs;    /* while not running */
 	struct pv_vcpu pv;
 	struct fpu {

@@ -15,13 +15,10 @@
 static uint64_t *window(void)
 {
 	struct vcpu *v = current;
-	uint64_t *l1e = paging_l1e(v->domain->perdomain_l3, WINDOW_VADDR(v->id), false);
 
 	if (is_idle_vcpu(v))
 		drop_lazy_state(); /* slot 258 may be the last guest's */
-	if (unlikely(!l1e))
-		panic("no perdomain_vcpu_init() for a vcpu");
-	return l1e;
+	return v->window;
 }
 
 void *window_map(mfn_t mfn)

@@ -42,5 +42,7 @@ uint64_t *perdomain_l1(struct domain *d, uint64_t va)
 
 int perdomain_vcpu_init(struct vcpu *v)
 {
-	return perdomain_l1(v->domain, WINDOW_VADDR(v->id)) ? 0 : -ENOMEM;
+	/* A window's entries are in one table: it divides the 512. */
+	v->window = paging_l1e(v->domain->perdomain_l3, WINDOW_VADDR(v->id), true);
+	return v->window ? 0 : -ENOMEM;
 }
