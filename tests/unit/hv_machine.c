@@ -12,7 +12,7 @@ struct frame *frame_table;
 char *host_memory;
 uint64_t *m2p;
 uint64_t max_frame = MACHINE_FRAMES;
-uint64_t direct_map_limit = (uint64_t)MACHINE_FRAMES << PAGE_SHIFT;
+__attribute__((weak)) uint64_t direct_map_limit = (uint64_t)MACHINE_FRAMES << PAGE_SHIFT;
 struct domain *dom_xen;
 unsigned int nr_cpus = HOST_CPUS;
 struct cpumask cpu_online_map = {{(1 << HOST_CPUS) - 1}};
