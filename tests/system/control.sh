@@ -69,6 +69,8 @@ live_migrate()
 	printf '#!/bin/sh\nshift\nexec sh -c "$*"\n' >/tmp/ssh
 	chmod +x /tmp/ssh
 	xl migrate -s /tmp/ssh g1 here >/tmp/migrate.log 2>&1 || { tail -n 4 /tmp/migrate.log; return 1; }
+	# Its console's log has the name that it had on its way.
+	ln -sf guest-g1--incoming.log $CONSOLES/guest-g1.log
 	guest_sh g1 'cat /tmp/mark' | grep -q kept
 }
 
