@@ -66,5 +66,6 @@ void backtrace(const struct cpu_user_regs *regs);
 void show_registers(const struct cpu_user_regs *regs);
 /* Name and offset of a code address; NULL. cpu/symbols.c */
 const char *symbol_lookup(uint64_t address, uint64_t *offset);
+const char *symbol_get(uint32_t n, uint64_t *address); /* by number; NULL: past the last */
 
 #endif

@@ -8,6 +8,7 @@
 #include "hypervisor/cpu/hotplug.h"
 #include "hypervisor/cpu/irq.h"
 #include "hypervisor/cpu/privileged.h"
+#include "hypervisor/cpu/setup.h"
 #include "hypervisor/hypercall/hypercall.h"
 
 #define MSR_MTRR_CAP      0xfe
@@ -260,6 +261,26 @@ static long op_resource(struct xenpf_resource_op *r)
 	return (long)i;
 }
 
+/* Linux's /proc/xen/xensyms. The end: the number is not advanced. */
+static long op_get_symbol(struct xenpf_symdata *s)
+{
+	uint64_t address;
+	const char *name = symbol_get(s->symnum, &address);
+	size_t len;
+
+	if (!name)
+		return 0;
+	len = strlen(name);
+	if (s->namelen &&
+	    copy_to_guest(handle_gva(s->name), name, MIN(len + 1, (size_t)s->namelen)))
+		return -EFAULT;
+	s->namelen = (uint32_t)len;
+	s->address = address;
+	s->type = 't';
+	s->symnum++;
+	return 0;
+}
+
 /* ---- the call ---- */
 
 /* *copy: the operation's fields are results. */
@@ -279,6 +300,8 @@ static long platform_op(struct xen_platform_op *op, bool *copy)
 		return op_get_cpu_version(&op->u.pcpu_version);
 	case XENPF_core_parking:
 		return op_core_parking(&op->u.core_parking);
+	case XENPF_get_symbol:
+		return op_get_symbol(&op->u.symdata);
 	}
 	*copy = false;
 	switch (op->cmd) {
@@ -313,7 +336,6 @@ static long platform_op(struct xen_platform_op *op, bool *copy)
 	case XENPF_efi_runtime_call:
 	case XENPF_change_freq:
 	case XENPF_set_processor_pminfo:
-	case XENPF_get_symbol:
 		return -ENOSYS; /* run-time services, frequencies and idle states: not used */
 	}
 	return -ENOSYS;
