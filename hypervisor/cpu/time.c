@@ -224,6 +224,9 @@ void update_vcpu_time(struct vcpu *v)
 
 	if (!v->info)
 		return;
+	/* A new or restored domain: its page says nothing of the date yet. */
+	if (unlikely(v->domain->shared_info && !READ_ONCE(v->domain->shared_info->wc_version)))
+		update_domain_wallclock(v->domain);
 	u = &v->info->time;
 	if (READ_ONCE(u->tsc_timestamp) != t->tsc ||
 	    READ_ONCE(u->system_time) != (uint64_t)t->system ||

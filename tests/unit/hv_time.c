@@ -303,6 +303,8 @@ static void test_wallclock(void)
 {
 	struct domain *d = calloc(2, sizeof(*d));
 	struct shared_info *s = calloc(1, sizeof(*s));
+	struct vcpu *v = calloc(1, sizeof(*v));
+	struct vcpu_info info = {0};
 	uint64_t sec;
 	uint32_t nsec;
 
@@ -313,7 +315,9 @@ static void test_wallclock(void)
 	get_wallclock(&sec, &nsec);
 	CU_ASSERT_EQUAL(sec, cmos);
 
-	update_domain_wallclock(d);
+	v->domain = d;
+	v->info = &info;
+	update_vcpu_time(v);
 	CU_ASSERT(s->wc_version && !(s->wc_version & 1));
 	CU_ASSERT_EQUAL(s->wc_sec + (s->wc_nsec > 0), (uint32_t)cmos);
 
@@ -326,6 +330,7 @@ static void test_wallclock(void)
 	CU_ASSERT_EQUAL(s->wc_sec, UINT32_MAX);
 	CU_ASSERT_EQUAL(s->wc_sec_hi, 2);
 	domains[0] = domains[1] = NULL;
+	free(v);
 	free(s);
 	free(d);
 }
