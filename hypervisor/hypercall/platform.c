@@ -96,18 +96,16 @@ static long op_enter_sleep(const struct xenpf_enter_acpi_sleep *s)
 		return -EPERM;
 	if (acpi.pm1b_cnt && ((s->val_a ^ s->val_b) & PM1_SLEEP_ENABLE))
 		return -EINVAL;
-	if (!(s->val_a & PM1_SLEEP_ENABLE)) {
-		/* The first of the two writes; the second will ask for the sleep. */
-		pm1_write(s->val_a, s->val_b);
-		return 0;
-	}
+	if (!s->sleep_state || s->sleep_state > 5)
+		return -EINVAL;
 	if (s->sleep_state != 5)
 		return -EOPNOTSUPP; /* to sleep and wake again needs all devices' state saved */
 	printk(LOG_INFO, "Entering ACPI S5 state.\n");
 	stop_other_cpus();
 	irq_disable();
 	console_force_sync();
-	pm1_write(s->val_a, s->val_b);
+	pm1_write(s->val_a & ~PM1_SLEEP_ENABLE, s->val_b & ~PM1_SLEEP_ENABLE);
+	pm1_write(s->val_a | PM1_SLEEP_ENABLE, s->val_b | PM1_SLEEP_ENABLE);
 	machine_halt(); /* the machine goes off within moments */
 }
 
