@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Constants for assembly: compiled to assembly, which hypervisor/module.mk turns into
  * asm_offsets.h (included by that name: release and debug builds have one each). */
+#include "hypervisor/cpu/guest_copy.h"
 #include "hypervisor/cpu/setup.h"
 #include "hypervisor/domain/domain.h"
 
@@ -53,5 +54,16 @@ void asm_offsets(void)
 
 	OFFSET(VCPU_domain, struct vcpu, domain);
 	OFFSET(VCPU_info, struct vcpu, info);
+	OFFSET(VCPU_nmi, struct vcpu, nmi);
+	OFFSET(VCPU_time_area_stale, struct vcpu, time_area_stale);
 	OFFSET(VCPU_pv_kernel_mode, struct vcpu, pv.kernel_mode);
+	OFFSET(VCPU_pv_kernel_root, struct vcpu, pv.kernel_root);
+	OFFSET(VCPU_pv_user_root, struct vcpu, pv.user_root);
+	OFFSET(VCPU_pv_cr3, struct vcpu, pv.cr3);
+	OFFSET(VCPU_pv_frame_sp, struct vcpu, pv.frame_sp);
+	OFFSET(VCPU_pv_syscall_callback, struct vcpu, pv.syscall_callback);
+	OFFSET(VCPU_pv_syscall_masks_events, struct vcpu, pv.syscall_masks_events);
+	OFFSET(DOMAIN_vm_assist, struct domain, vm_assist);
+	CONSTANT(ASM_GUEST_SMALL_START, HV_VIRT_START - GUEST_SMALL);
+	CONSTANT(ASM_GUEST_SMALL_SIZE, HV_VIRT_END - HV_VIRT_START + GUEST_SMALL);
 }

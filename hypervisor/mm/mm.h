@@ -154,7 +154,8 @@ uint64_t *perdomain_l1(struct domain *d, uint64_t va);
  */
 DECLARE_PER_CPU(uint32_t, tlb_emptied_at);
 extern uint32_t tlb_clock;
-/* This CPU is about to empty its TLB of all non-global entries (CR3 write, INVPCID). */
+/* This CPU is about to empty its TLB of all non-global entries (CR3 write, INVPCID).
+ * pv/entry_fast.S does the same in assembly. */
 static inline void tlb_note_flush(void)
 {
 	this_cpu_var(tlb_emptied_at) = atomic_add(&tlb_clock, 1);

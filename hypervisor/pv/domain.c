@@ -121,8 +121,7 @@ static void set_entry_points(struct vcpu *v, const struct vcpu_guest_context *c)
 	v->pv.syscall_callback = c->syscall_callback_eip;
 	v->pv.failsafe_masks_events = c->flags & VGCF_failsafe_disables_events;
 	v->pv.syscall_masks_events = c->flags & VGCF_syscall_disables_events;
-	v->pv.kernel_ss = (uint16_t)c->kernel_ss | 3;
-	v->pv.kernel_sp = c->kernel_sp;
+	pv_set_kernel_stack(v, c->kernel_ss, c->kernel_sp);
 }
 
 static int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *c)

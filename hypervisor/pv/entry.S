@@ -35,8 +35,8 @@
 .Lroot\@:
 .endm
 
-/* From this CPU's stub (pv/entry_cpu.c), with interrupts off. */
-ENTRY(syscall_entry)
+/* From entry_fast.S, as SYSCALL left it; interrupts off. */
+ENTRY(syscall_slow)
 	SAVE_SYSCALL CS64
 	HYPERVISOR_ROOT
 	movq CPUINFO_current(%rsp), %rbx
@@ -72,7 +72,17 @@ ENTRY(syscall_entry)
 	call pv_syscall_user
 	addq $8, %rsp
 	jmp ret_from_guest_exit
-END(syscall_entry)
+END(syscall_slow)
+
+/* From entry_fast.S, in kernel mode already: there is no room on its stack. */
+ENTRY(syscall_refused)
+	SAVE_SYSCALL CS64
+	HYPERVISOR_ROOT
+	subq $8, %rsp
+	call pv_syscall_refused
+	addq $8, %rsp
+	jmp ret_from_guest_exit
+END(syscall_refused)
 
 /* SYSCALL of a 32-bit segment (AMD). */
 ENTRY(syscall32_entry)
@@ -127,6 +137,8 @@ ENTRY(ret_from_guest_exit)
 2:	RESTORE_REGS
 3:	iretq
 	/* Refused: selectors or RIP. Every register is the guest's again, %rsp at its frame. */
+	.globl iret_refused
+iret_refused:
 4:	pushq $0
 	SAVE_REGS
 	HYPERVISOR_ROOT

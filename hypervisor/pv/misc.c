@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Small calls of PV guests about their vcpu: stack, FPU, segment bases, debug registers. */
 #include "hypervisor/cpu/fpu.h"
+#include "hypervisor/cpu/guest_copy.h"
 #include "hypervisor/hypercall/hypercall.h"
 #include "hypervisor/pv/debugreg.h"
 #include "hypervisor/pv/pv.h"
@@ -8,12 +9,17 @@
 
 #define CR4_DE (1u << 3)
 
-long do_stack_switch(uint64_t ss, uint64_t sp)
+void pv_set_kernel_stack(struct vcpu *v, uint64_t ss, uint64_t sp)
 {
-	struct vcpu *v = current;
-
 	v->pv.kernel_ss = (uint16_t)ss | 3;
 	v->pv.kernel_sp = sp;
+	sp &= ~15ull;
+	v->pv.frame_sp = guest_small(sp - GUEST_SMALL) ? sp : 0;
+}
+
+long do_stack_switch(uint64_t ss, uint64_t sp)
+{
+	pv_set_kernel_stack(current, ss, sp);
 	return 0;
 }
 

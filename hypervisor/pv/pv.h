@@ -51,6 +51,7 @@ extern struct rangeset *mmio_ro_ranges;
 int pv_mmio_or_ram_ok(struct domain *d, mfn_t mfn, bool write);
 void pv_unmap_l1e(uint64_t *l1e, mfn_t l1mfn); /* after pv_map_l1e() */
 int pv_finish_tables(struct vcpu *v); /* tear down what @v gave up; 0 or -ERESTART */
+void pv_audit_init(void); /* debug key 'y' (pv/audit.c) */
 /* Destruction: drop roots, unpin all; 0 or -ERESTART. */
 int pv_relinquish_page_tables(struct domain *d);
 
@@ -68,6 +69,7 @@ long do_set_trap_table(uint64_t traps);
 long do_set_callbacks(uint64_t event, uint64_t failsafe, uint64_t syscall);
 long do_callback_op(int cmd, uint64_t arg);
 long do_stack_switch(uint64_t ss, uint64_t sp);
+void pv_set_kernel_stack(struct vcpu *v, uint64_t ss, uint64_t sp);
 long do_fpu_taskswitch(int set);
 long do_set_debugreg(int reg, uint64_t value);
 long do_get_debugreg(int reg);

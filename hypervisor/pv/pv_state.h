@@ -38,6 +38,7 @@ struct pv_vcpu {
 		failsafe_masks_events;
 
 	uint64_t kernel_ss, kernel_sp;
+	uint64_t frame_sp; /* kernel_sp as a frame begins there; 0: ask the long way */
 	uint64_t ctrlreg[8]; /* CR0 (TS...), CR2 in vcpu_info, CR3, CR4 as the guest sees */
 	uint64_t fs_base, gs_base_kernel, gs_base_user; /* while not running */
 	uint16_t ds, es, fs, gs;

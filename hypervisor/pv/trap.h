@@ -47,6 +47,7 @@ void ret_from_guest_exit(void);
 /* From there, before registers are loaded. Interrupts off on return; true: by SYSRET. */
 bool pv_exit_to_guest(void);
 void pv_syscall_user(void);     /* SYSCALL in user mode */
+void pv_syscall_refused(void);  /* ... when its frame could not be stored */
 void pv_syscall32_user(void);   /* SYSCALL in a 32-bit segment */
 void pv_sysenter(void);
 void pv_iret_failed(void); /* the IRETQ faulted: failsafe */

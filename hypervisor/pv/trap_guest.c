@@ -227,6 +227,11 @@ void pv_syscall_user(void)
 	deliver(v, guest_regs(), &b);
 }
 
+void pv_syscall_refused(void)
+{
+	refused(current, current->pv.syscall_callback);
+}
+
 /* In kernel mode a 32-bit SYSCALL means nothing: the guest's fault. */
 void pv_syscall32_user(void)
 {
