@@ -83,6 +83,7 @@ void boot_main(uint32_t magic, uint64_t info)
 	time_init();
 	sched_init(opt_sched);
 	domains_init();
+	pv_audit_init();
 	irq_enable();
 	console_init_late();
 	smp_boot_cpus();

@@ -75,7 +75,8 @@ int l1e_get(uint64_t *e, struct domain *pt_owner, struct domain *page_owner)
 	 * kernel to user tables. */
 	*e = (*e | PTE_US) & ~PTE_G;
 
-	if (unlikely(mfn_is_io(mfn)))
+	f = frame_lookup(mfn);
+	if (unlikely(!f || (READ_ONCE(f->count) & FRAME_FOREIGN_IO)))
 		return l1e_get_io(e, pt_owner, page_owner);
 
 	/* Without devices there is no reason for anything but write-back. */
@@ -83,7 +84,6 @@ int l1e_get(uint64_t *e, struct domain *pt_owner, struct domain *page_owner)
 	    (!pt_owner->iomem || rangeset_empty(pt_owner->iomem)))
 		*e &= ~CACHE_BITS;
 
-	f = frame_lookup(mfn);
 	if (!frame_get(f, page_owner))
 		return -EINVAL;
 	if ((*e & PTE_RW) && frame_get_type(f, FRAME_WRITABLE)) {
@@ -95,14 +95,16 @@ int l1e_get(uint64_t *e, struct domain *pt_owner, struct domain *page_owner)
 
 void l1e_put(uint64_t e)
 {
-	mfn_t mfn = pte_mfn(e);
+	struct frame *f;
 
-	if (!(e & PTE_P) || mfn_is_io(mfn))
+	if (!(e & PTE_P))
+		return;
+	f = frame_lookup(pte_mfn(e));
+	if (unlikely(!f || (READ_ONCE(f->count) & FRAME_FOREIGN_IO)))
 		return;
 	if (e & PTE_RW)
-		frame_put_and_type(mfn_to_frame(mfn));
-	else
-		frame_put(mfn_to_frame(mfn));
+		frame_put_type(f);
+	frame_put(f);
 }
 
 static void devalidate_l1(struct frame *f, unsigned int n)

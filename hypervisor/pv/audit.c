@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Debug key 'y': are the references there that page tables need? All other vcpus stand
+ * still; every entry of every table in use is read, and what the frames' words must hold
+ * at least is counted. Others hold references too (grants, vcpu_info, event queues): more
+ * than was counted is no error here, less is one.
+ */
+#include "hypervisor/pv/page_tables.h"
+#include "hypervisor/boot/boot.h"
+
+#define REPORT_MAX 20
+
+struct tally {
+	uint32_t refs, uses;
+};
+
+static struct {
+	struct tally *tally; /* by frame number */
+	uint64_t tables[5], entries, wrong;
+} audit;
+
+static void complain(const struct frame *f, const char *what)
+{
+	if (audit.wrong++ < REPORT_MAX)
+		printk(LOG_ERR, "audit: frame %lx, count %lx, type %lx: %s\n",
+		       frame_to_mfn(f).n, f->count, f->type, what);
+}
+
+static void count_use(struct frame *f, uint64_t type)
+{
+	struct tally *t = &audit.tally[frame_to_mfn(f).n];
+
+	t->refs++;
+	t->uses++;
+	if ((f->type & FRAME_TYPE_MASK) != type)
+		complain(f, "used as another type");
+	else if (!(f->type & (FRAME_VALIDATED | FRAME_PARTIAL)))
+		complain(f, "used unchecked");
+}
+
+static void count_entry(struct frame *table, unsigned int level, uint64_t e)
+{
+	struct frame *f;
+
+	audit.entries++;
+	if (!(e & PTE_US) || (e & PTE_G))
+		complain(table, "an entry in a form that is not ours");
+	if (level > 1 && is_linear(e, table))
+		return;
+	if (mfn_is_io(pte_mfn(e))) {
+		if (level > 1)
+			complain(table, "a table that is not memory");
+		return;
+	}
+	f = mfn_to_frame(pte_mfn(e));
+	if (level > 1) {
+		count_use(f, level_type(level - 1));
+		if (frame_owner(f) != frame_owner(table))
+			complain(f, "another's table");
+	} else if (e & PTE_RW) {
+		count_use(f, FRAME_WRITABLE);
+	} else {
+		audit.tally[pte_mfn(e).n].refs++;
+	}
+}
+
+static void count_table(struct frame *f)
+{
+	uint64_t type = READ_ONCE(f->type);
+	unsigned int level = type_level(type), n = PTES_PER_TABLE;
+	const uint64_t *t;
+
+	if (!level || !(type & FRAME_TYPE_COUNT_MASK) ||
+	    (f->count & (FRAME_FREE | FRAME_HEAP)) || !frame_owner(f))
+		return;
+	if (type & FRAME_PARTIAL) {
+		n = f->nr_validated;
+		count_use(f, type & FRAME_TYPE_MASK);
+	}
+	if (type & FRAME_PINNED)
+		count_use(f, type & FRAME_TYPE_MASK);
+	audit.tables[level]++;
+	t = map_frame(frame_to_mfn(f));
+	for (unsigned int i = 0; i < n; i++)
+		if ((t[i] & PTE_P) && !is_hv_slot(level, i))
+			count_entry(f, level, t[i]);
+	unmap_frame(t);
+}
+
+static void count_roots(const struct vcpu *v)
+{
+	if (v->pv.kernel_root.n)
+		count_use(mfn_to_frame(v->pv.kernel_root), FRAME_L4);
+	if (v->pv.user_root.n)
+		count_use(mfn_to_frame(v->pv.user_root), FRAME_L4);
+}
+
+static void for_each_other_vcpu(void (*fn)(struct vcpu *v))
+{
+	struct domain *d = NULL;
+	struct vcpu *v;
+	unsigned int i;
+
+	while ((d = domain_next(d)))
+		for_each_vcpu(d, v, i) if (v != current) fn(v);
+}
+
+static void compare(void)
+{
+	for (uint64_t n = 0; n < max_frame; n++) {
+		const struct tally *t = &audit.tally[n];
+		const struct frame *f = mfn_to_frame(MFN(n));
+
+		if (!t->refs)
+			continue;
+		if ((f->count & FRAME_COUNT_MASK) < t->refs)
+			complain(f, "too few references");
+		if ((f->type & FRAME_TYPE_COUNT_MASK) < t->uses)
+			complain(f, "too few uses");
+	}
+}
+
+static void run_audit(char key)
+{
+	unsigned int order = 0;
+	struct domain *d = NULL;
+	struct vcpu *v;
+	unsigned int i;
+
+	(void)key;
+	while (PAGE_SIZE << order < max_frame * sizeof(struct tally))
+		order++;
+	memset(&audit, 0, sizeof(audit));
+	audit.tally = order <= MAX_ORDER ? heap_pages(order) : NULL;
+	if (!audit.tally) {
+		printk(LOG_ERR, "audit: no memory\n");
+		return;
+	}
+	for_each_other_vcpu(vcpu_pause);
+	for (uint64_t n = 0; n < max_frame; n++)
+		if (mfn_valid(MFN(n)))
+			count_table(mfn_to_frame(MFN(n)));
+	while ((d = domain_next(d)))
+		for_each_vcpu(d, v, i) count_roots(v);
+	compare();
+	for_each_other_vcpu(vcpu_unpause);
+	heap_free(audit.tally, order);
+	printk(LOG_ERR, "audit: %lu L1, %lu L2, %lu L3, %lu L4, %lu entries: %lu wrong\n",
+	       audit.tables[1], audit.tables[2], audit.tables[3], audit.tables[4],
+	       audit.entries, audit.wrong);
+}
+
+void pv_audit_init(void)
+{
+	debug_key_add('y', "audit page tables and references", run_audit);
+}
