@@ -28,7 +28,8 @@ long domctl_setvcpucontext(struct domain *d, struct xen_domctl *op)
 	struct vcpu_guest_context *c = NULL;
 	long rc = 0;
 
-	if (!v)
+	/* A dying domain's page tables are given up: it gets no others. */
+	if (!v || d->dying)
 		return -EINVAL;
 	if (gva) {
 		c = xzalloc(struct vcpu_guest_context);
