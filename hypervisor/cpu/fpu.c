@@ -202,38 +202,37 @@ void fpu_set_legacy(struct vcpu *v, const void *fxsave_image)
 void fpu_get_legacy(const struct vcpu *v, void *fxsave_image)
 {
 	const struct xsave_area *a = v->fpu.area;
-	struct xsave_area *out = fxsave_image; /* its legacy region alone is there */
+	struct fxsave_image out = a->legacy;
 
-	memcpy(out, &a->legacy, LEGACY_SIZE);
-	if (!host_xcr0)
-		return;
 	/* What is in its initial state was not written by XSAVE. */
-	if (!(a->header.xstate_bv & XSTATE_FP)) {
-		memset(out, 0, 24);
-		out->legacy.fcw = FCW_DEFAULT;
-		memset(out->legacy.st, 0, sizeof(out->legacy.st));
+	if (host_xcr0 && !(a->header.xstate_bv & XSTATE_FP)) {
+		memset(&out, 0, offsetof(struct fxsave_image, mxcsr));
+		out.fcw = FCW_DEFAULT;
+		memset(out.st, 0, sizeof(out.st));
 	}
-	if (!(a->header.xstate_bv & XSTATE_SSE))
-		memset(out->legacy.xmm, 0, sizeof(out->legacy.xmm));
+	if (host_xcr0 && !(a->header.xstate_bv & XSTATE_SSE))
+		memset(out.xmm, 0, sizeof(out.xmm));
+	memcpy(fxsave_image, &out, LEGACY_SIZE);
 }
 
 int fpu_set_xsave(struct vcpu *v, uint64_t xcr0, uint64_t xcr0_accum, const void *image, size_t n)
 {
-	const struct xsave_area *in = image;
 	struct xsave_area *a = v->fpu.area;
+	struct xsave_header h;
 
 	if (!host_xcr0 || n < XSAVE_MIN || n > area_size || !fpu_valid_xcr0(v->domain, xcr0) ||
 	    !xcr0_consistent(xcr0_accum) || xcr0 & ~xcr0_accum)
 		return -EINVAL;
-	if (in->header.xstate_bv & ~xcr0_accum || in->header.xcomp_bv)
+	memcpy(&h, (const char *)image + LEGACY_SIZE, sizeof(h));
+	if (h.xstate_bv & ~xcr0_accum || h.xcomp_bv)
 		return -EINVAL;
-	for (unsigned int i = 0; i < ARRAY_SIZE(in->header.reserved); i++)
-		if (in->header.reserved[i])
+	for (unsigned int i = 0; i < ARRAY_SIZE(h.reserved); i++)
+		if (h.reserved[i])
 			return -EINVAL;
-	if (n < fpu_area_size(in->header.xstate_bv))
+	if (n < fpu_area_size(h.xstate_bv))
 		return -EINVAL;
 	reset_area(a);
-	memcpy(a, in, n);
+	memcpy(a, image, n);
 	a->legacy.mxcsr &= mxcsr_mask;
 	v->fpu.xcr0 = xcr0;
 	v->fpu.xcr0_accum = xcr0_accum;

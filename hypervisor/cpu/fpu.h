@@ -13,7 +13,7 @@
 
 /* The standard format: legacy region, header, components at CPUID's offsets. */
 struct xsave_area {
-	struct {
+	struct fxsave_image {
 		uint16_t fcw, fsw;
 		uint8_t ftw, reserved;
 		uint16_t fop;
@@ -21,7 +21,7 @@ struct xsave_area {
 		uint32_t mxcsr, mxcsr_mask;
 		uint8_t st[128], xmm[256], rest[96];
 	} legacy;
-	struct {
+	struct xsave_header {
 		uint64_t xstate_bv, xcomp_bv, reserved[6];
 	} header;
 	uint8_t extended[];

@@ -107,7 +107,8 @@ ENTRY(sysenter_entry)
 	pushq $0
 	pushq $0
 	SAVE_REGS
-	cld
+	pushq $2 /* TF, DF, NT and AC are still as the guest had them */
+	popfq
 	HYPERVISOR_ROOT
 	sti
 	subq $8, %rsp

@@ -18,3 +18,4 @@ $(eval $(call hv_test,policy,tests/unit/hv_policy.c \
 $(eval $(call hv_test,spec,tests/unit/hv_spec.c hypervisor/cpu/spec.c))
 $(eval $(call hv_test,emulate,tests/unit/hv_emulate.c \
 	$(addprefix hypervisor/pv/,emulate_priv.c emulate_io.c emulate_msr.c control_reg.c decode.c)))
+$(eval $(call hv_test,fpu,tests/unit/hv_fpu.c hypervisor/cpu/fpu.c))
