@@ -39,13 +39,13 @@ static int pin_table(struct domain *d, uint64_t mfn, unsigned int level)
 		return rc == -EINTR ? -ERESTART : rc;
 	}
 	if (__atomic_fetch_or(&f->type, FRAME_PINNED, __ATOMIC_SEQ_CST) & FRAME_PINNED) {
-		table_put(f, 0);
+		table_put(f);
 		return -EINVAL;
 	}
 	/* Destruction says "dying" before it looks for pinned tables. */
 	smp_mb();
 	if (unlikely(d->dying) && clear_pinned(f))
-		table_put(f, 0);
+		table_put(f);
 	return 0;
 }
 
@@ -59,7 +59,7 @@ static int unpin_table(struct domain *d, uint64_t mfn)
 		frame_put(f);
 		return -EINVAL;
 	}
-	table_put(f, 0);
+	table_put(f);
 	frame_put(f);
 	return 0;
 }

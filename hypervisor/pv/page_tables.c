@@ -26,22 +26,26 @@ int pv_finish_tables(struct vcpu *v)
 	return 0;
 }
 
-static int give_up_table(struct vcpu *v, struct frame *f, unsigned int slot)
+/* @f's references go, or most of them: -ERESTART. */
+static int give_up_table(struct vcpu *v, struct frame *f)
 {
 	int rc = frame_put_type_preemptible(f);
 
-	if (rc != -ERESTART) {
-		frame_put(f);
-		return 0;
-	}
-	ASSERT(!v->pv.old_table[slot]);
-	v->pv.old_table[slot] = f;
-	return rc;
+	for (unsigned int i = 0; rc == -ERESTART && i < ARRAY_SIZE(v->pv.old_table); i++)
+		if (!v->pv.old_table[i]) {
+			v->pv.old_table[i] = f;
+			return rc;
+		}
+	/* No place is left only when other vcpus drop the same tables at this moment. */
+	while (rc == -ERESTART)
+		rc = frame_finish_put(f);
+	frame_put(f);
+	return 0;
 }
 
-void table_put(struct frame *f, unsigned int slot)
+void table_put(struct frame *f)
 {
-	give_up_table(current, f, slot);
+	give_up_table(current, f);
 }
 
 /* ---- an open table ---- */
@@ -78,7 +82,7 @@ void table_close(struct table *t)
 	if (!t->frame)
 		return;
 	unmap_frame(t->entry);
-	table_put(t->frame, 1);
+	table_put(t->frame);
 	t->frame = NULL;
 }
 
@@ -188,7 +192,7 @@ static int mod_table_entry(struct table *t, unsigned int level, unsigned int ind
 		return rc;
 	old = entry_exchange(p, new, preserve_ad);
 	if ((old & PTE_P) && !is_linear(old, t->frame))
-		table_put(mfn_to_frame(pte_mfn(old)), 0);
+		table_put(mfn_to_frame(pte_mfn(old)));
 	return 0;
 }
 
@@ -337,7 +341,7 @@ int pv_new_root(struct vcpu *v, mfn_t root, bool user)
 	if (v == current && user != v->pv.kernel_mode)
 		pv_write_cr3(v);
 	if (old.n && !mfn_eq(root, old))
-		return give_up_table(v, mfn_to_frame(old), 0);
+		return give_up_table(v, mfn_to_frame(old));
 	return 0;
 }
 
@@ -351,7 +355,7 @@ int pv_drop_roots(struct vcpu *v)
 
 		*root[i] = MFN(0);
 		if (old.n)
-			rc = give_up_table(v, mfn_to_frame(old), 0);
+			rc = give_up_table(v, mfn_to_frame(old));
 	}
 	return rc;
 }

@@ -98,7 +98,7 @@ int l1e_cmpxchg(uint64_t *l1e, uint64_t old, uint64_t new, struct domain *d);
 /* A frame held as an L1 table of @d's, if it is one now; NULL. frame_put_and_type(). */
 struct frame *l1_table_get(mfn_t mfn, const struct domain *d);
 /* Drop a table's type and general reference, the rest of the work being current's. */
-void table_put(struct frame *f, unsigned int slot);
+void table_put(struct frame *f);
 
 /* ---- mmuext_foreign.c ---- */
 /* The domain that a call's domid names, for access to its pages (as FD) or its page
