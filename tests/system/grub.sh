@@ -27,7 +27,7 @@ one()
 {
 	check $1-boots boots "$@" || return
 	check $1-was-grub grep -aqi grub $CONSOLES/guest-$1.log
-	check $1-disk guest_sh $1 'modprobe ext4 && mount -t ext4 /dev/xvda /mnt &&
+	check $1-disk guest_sh $1 'modprobe crc32c_generic && modprobe ext4 && mount -t ext4 /dev/xvda /mnt &&
 		sha256sum </mnt/boot/vmlinuz | cut -d" " -f1 && echo written >/mnt/new && umount /mnt'
 	check $1-disk-is-grubs grep -q "$(sha256sum </rig/vmlinuz | cut -d' ' -f1)" $OUT/checks/$1-disk
 	check $1-ping guest_sh $1 "ping -c 3 -i 0.2 $DOM0_IP"
