@@ -208,6 +208,7 @@ static void test_domain(void)
 		frame_put_allocated(all[5]); /* only the first counts */
 	}
 	CU_ASSERT_EQUAL(d->tot_pages, 1);
+	CU_ASSERT_EQUAL(machine_domain_refs, 1);
 	CU_ASSERT_EQUAL(d->first_page, frame_to_mfn(all[5]).n);
 	CU_ASSERT_EQUAL(d->last_page, d->first_page);
 	frame_put(all[5]);
@@ -282,6 +283,25 @@ static void test_shared(void)
 	machine_domain_free(d);
 }
 
+/* Blocks of a node have nothing of the other's; its count is what can be had. */
+static void test_node(unsigned int node)
+{
+	static struct frame *all[MACHINE_FRAMES];
+	uint64_t n = 0, free = buddy_free_frames(node);
+	struct frame *f;
+
+	for (unsigned int order = 4; order--;)
+		while ((f = buddy_alloc(order, node, 0, ALLOC_EXACT_NODE | ALLOC_NO_SCRUB)))
+			for (unsigned int i = 0; i < 1u << order; i++) {
+				CU_ASSERT_EQUAL_FATAL(node_of(frame_to_mfn(f + i)), node);
+				all[n++] = f + i;
+			}
+	CU_ASSERT_EQUAL(n, free);
+	while (n--)
+		buddy_free(all[n], 0);
+	CU_ASSERT_EQUAL(buddy_free_frames(node), free);
+}
+
 /* Memory turns out to be in two nodes, whose border is in the middle of blocks. */
 static void test_nodes(void)
 {
@@ -309,6 +329,8 @@ static void test_nodes(void)
 		buddy_free(all[n], n % 4);
 	CU_ASSERT_EQUAL(buddy_free_frames(ANY_NODE), free);
 	test_random();
+	for (n = 0; n < 2; n++)
+		test_node((unsigned int)n);
 }
 
 int main(void)
