@@ -91,8 +91,11 @@ bool pv_write_cr(struct vcpu *v, unsigned int n, uint64_t value)
 			v->info->arch.cr2 = value;
 		return true;
 	case 3:
-		rc = pv_new_root(v, maddr_to_mfn(value & PTE_ADDR), false);
-		return !rc || rc == -ERESTART;
+		/* Interrupted, it goes on here: the instruction has no way to be continued. */
+		do
+			rc = pv_new_root(v, maddr_to_mfn(value & PTE_ADDR), false);
+		while (rc == -ERESTART);
+		return !rc;
 	case 4:
 		set_cr4(v, value);
 		return true;
