@@ -344,8 +344,8 @@ static int close_all(struct domain *d)
 {
 	struct event_domain *e = &d->event;
 
-	for (; e->next_close < e->nr_valid; e->next_close++) {
-		event_close(d, e->next_close);
+	while (e->next_close < e->nr_valid) {
+		event_close(d, e->next_close++);
 		if (preempt_check())
 			return -ERESTART;
 	}
