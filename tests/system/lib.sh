@@ -8,6 +8,7 @@ OUT=${OUT:-/rig/out}
 CONSOLES=/var/log/xen/console
 BRIDGE=xenbr0
 DOM0_IP=10.9.0.1
+PATH=$PATH:/usr/lib/xen-4.17/bin # lsevtchn, in the Debian dom0
 mkdir -p $RUN $OUT
 failures=0
 
