@@ -8,7 +8,7 @@
 #define DOMAINS_MAX 8
 
 struct domain *dom_io, *dom0;
-struct guest_continuation guest_continued;
+__thread struct guest_continuation guest_continued;
 uint64_t guest_fault_at;
 static struct domain *domain_table[DOMAINS_MAX];
 
@@ -32,22 +32,28 @@ void guest_init(void)
 	dom_xen->domid = DOMID_XEN;
 }
 
-struct domain *guest_create(domid_t domid, uint32_t pages)
+struct vcpu *guest_vcpu(struct domain *d)
 {
-	struct domain *d = machine_domain(pages);
-	struct vcpu *v;
+	struct vcpu *v = heap_pages(2);
 
 	_Static_assert(sizeof(struct vcpu) <= 4 * PAGE_SIZE, "two orders are enough");
-	v = heap_pages(2);
-	d->domid = domid;
-	d->pv = 1;
-	d->ops = &ops;
-	d->max_vcpus = 1;
-	d->vcpu = heap_pages(0);
-	d->vcpu[0] = v;
+	v->id = d->max_vcpus;
 	v->domain = d;
 	v->dirty_cpu = VCPU_CLEAN;
 	v->pv.kernel_mode = true;
+	d->vcpu[d->max_vcpus++] = v;
+	return v;
+}
+
+struct domain *guest_create(domid_t domid, uint32_t pages)
+{
+	struct domain *d = machine_domain(pages);
+
+	d->domid = domid;
+	d->pv = 1;
+	d->ops = &ops;
+	d->vcpu = heap_pages(0);
+	guest_vcpu(d);
 	domain_table[domid] = d;
 	return d;
 }
@@ -55,7 +61,8 @@ struct domain *guest_create(domid_t domid, uint32_t pages)
 void guest_destroy(struct domain *d)
 {
 	domain_table[d->domid] = NULL;
-	heap_free(d->vcpu[0], 2);
+	for (unsigned int i = 0; i < d->max_vcpus; i++)
+		heap_free(d->vcpu[i], 2);
 	heap_free(d->vcpu, 0);
 	machine_domain_free(d);
 }

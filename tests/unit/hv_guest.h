@@ -13,13 +13,14 @@
 void guest_init(void); /* machine_init(), dom_io and a domain table besides */
 struct domain *guest_create(domid_t domid, uint32_t pages);
 void guest_destroy(struct domain *d);
-void guest_run(struct domain *d); /* its vcpu 0 becomes current */
+void guest_run(struct domain *d);          /* its vcpu 0 becomes current */
+struct vcpu *guest_vcpu(struct domain *d); /* one more */
 struct frame *guest_page(struct domain *d);
 
 /* Whether preempt_check() says yes. */
 void guest_preempt(bool on);
 /* What hypercall_continue() was asked last. */
-extern struct guest_continuation {
+extern __thread struct guest_continuation {
 	bool made;
 	unsigned int nr;
 	uint64_t arg[6];

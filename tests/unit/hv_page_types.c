@@ -4,6 +4,7 @@
  * of a guest, after each of which all references are counted again from the tables; and
  * emulated writes against the processor's own.
  */
+#include <pthread.h>
 #include <sys/mman.h>
 
 #include "tests/unit/hv_guest.h"
@@ -260,13 +261,17 @@ static void audit(void)
 			expect_table(f, type_level(f->type));
 		audit_entries(f);
 	}
-	if (v->pv.kernel_root.n)
-		expect_table(mfn_to_frame(v->pv.kernel_root), 4);
-	if (v->pv.user_root.n)
-		expect_table(mfn_to_frame(v->pv.user_root), 4);
-	for (i = 0; i < 2; i++)
-		if (v->pv.old_table[i])
-			expect(frame_to_mfn(v->pv.old_table[i]))->refs++;
+	for (i = 0; i < d->max_vcpus; i++) {
+		const struct pv_vcpu *pv = &d->vcpu[i]->pv;
+
+		if (pv->kernel_root.n)
+			expect_table(mfn_to_frame(pv->kernel_root), 4);
+		if (pv->user_root.n)
+			expect_table(mfn_to_frame(pv->user_root), 4);
+		for (unsigned int k = 0; k < ARRAY_SIZE(pv->old_table); k++)
+			if (pv->old_table[k])
+				expect(frame_to_mfn(pv->old_table[k]))->refs++;
+	}
 
 	for (i = 0; i < PAGES; i++) {
 		const struct count *c = expect(frame_to_mfn(page[i]));
@@ -907,6 +912,46 @@ static void test_random(void)
 	all_free();
 }
 
+/* ---- vcpus against each other ---- */
+
+#define RACERS      4
+#define RACE_ROUNDS 15000
+
+static void *race(void *arg)
+{
+	struct vcpu *w = arg;
+
+	machine_cpu(w->id);
+	machine_seed(w->id + 99);
+	current = w;
+	for (unsigned int i = 0; i < RACE_ROUNDS; i++)
+		if (machine_random() % 2)
+			random_write();
+		else
+			random_call();
+	return NULL;
+}
+
+static void test_race(void)
+{
+	pthread_t thread[RACERS];
+
+	clear_pages();
+	while (d->max_vcpus < RACERS)
+		guest_vcpu(d);
+	for (unsigned int times = 0; times < 4; times++) {
+		for (unsigned int i = 0; i < RACERS; i++)
+			pthread_create(&thread[i], NULL, race, d->vcpu[i]);
+		for (unsigned int i = 0; i < RACERS; i++)
+			pthread_join(thread[i], NULL);
+		audit();
+	}
+	while (pv_relinquish_page_tables(d))
+		;
+	all_free();
+	d->max_vcpus = 1;
+}
+
 /* ---- emulated writes ---- */
 
 struct after {
@@ -1103,6 +1148,7 @@ int main(void)
 		{"pages cleared and copied, small calls", test_pages},
 		{"granted frames", test_grant_entries},
 		{"random calls, all references counted", test_random},
+		{"vcpus against each other", test_race},
 		{"emulated writes against the processor", test_emulation},
 		{"emulated writes are checked", test_emulation_checked},
 		{"MMCONFIG", test_mmconfig},
