@@ -52,7 +52,7 @@ pools()
 		is CPUs "$(xl vcpu-list g1 | awk 'NR > 1 {print $4}' | grep -v - | sort -u)" 1 &&
 		guest_sh g1 true && ! xl cpupool-destroy p 2>/dev/null &&
 		xl cpupool-migrate g1 Pool-0 && xl cpupool-destroy p &&
-		xl cpupool-cpu-add Pool-0 1 && is all "$(xl cpupool-list -c | awk '/^Pool-0/ {print $3}')" 0,1
+		xl cpupool-cpu-add Pool-0 1 && is all "$(xl cpupool-list -c | awk '/^Pool-0/ {print $2}')" 0,1
 }
 
 save_restore()
