@@ -4,6 +4,8 @@
  * and copied; what a hostile granter or grantee may try; random calls, after each of
  * which pins, marks and references are counted again.
  */
+#include <pthread.h>
+
 #include "tests/unit/hv_guest.h"
 
 #include "hypervisor/cpu/privileged.h"
@@ -733,6 +735,86 @@ static void test_random(void)
 	all_free();
 }
 
+/* ---- CPUs against each other ---- */
+
+#define RACERS      3
+#define RACE_ROUNDS 20000
+
+/* Maps and unmaps of the user's vcpus, by handles that may be another's; one thread is
+ * the granter, who writes entries and changes the version. */
+static void *race(void *arg)
+{
+	unsigned int id = (unsigned int)(uintptr_t)arg;
+
+	machine_cpu(id);
+	machine_seed(id + 77);
+	guest_run(id ? user : granter);
+	for (unsigned int i = 0; i < RACE_ROUNDS; i++) {
+		grant_ref_t ref = (grant_ref_t)(machine_random() % REFS);
+		uint64_t at = 1 + id * 16 + machine_random() % 16;
+
+		if (!id) {
+			struct gnttab_set_version op = {
+				.version = 1 + (machine_random() % 64 == 0)};
+
+			if (machine_random() % 32)
+				random_entry(ref);
+			else
+				list_op(GNTTABOP_set_version, &op, 1);
+			continue;
+		}
+		switch (machine_random() % 4) {
+		case 0: {
+			struct gnttab_map_grant_ref op = {
+				.host_addr = at,
+				.flags = GNTMAP_host_map |
+					 (machine_random() & 1 ? GNTMAP_readonly : 0),
+				.ref = ref,
+				.dom = granter->domid};
+
+			list_op(GNTTABOP_map_grant_ref, &op, 1);
+			break;
+		}
+		case 1:
+		case 2: {
+			struct gnttab_unmap_grant_ref op = {
+				.host_addr = at,
+				.handle = (grant_handle_t)(machine_random() % 64)};
+
+			list_op(GNTTABOP_unmap_grant_ref, &op, 1);
+			break;
+		}
+		default: {
+			struct gnttab_copy op = {
+				.source = {.u.ref = ref, .domid = granter->domid},
+				.dest = {.u.gmfn = frame_to_mfn(own[id]).n,
+					 .domid = DOMID_SELF},
+				.len = 64,
+				.flags = GNTCOPY_source_gref};
+
+			list_op(GNTTABOP_copy, &op, 1);
+			break;
+		}
+		}
+	}
+	return NULL;
+}
+
+static void test_race(void)
+{
+	pthread_t thread[RACERS];
+
+	for (uintptr_t i = 0; i < RACERS; i++)
+		pthread_create(&thread[i], NULL, race, (void *)i);
+	for (unsigned int i = 0; i < RACERS; i++)
+		pthread_join(thread[i], NULL);
+	CU_ASSERT_EQUAL(grant_table_relinquish(user), 0);
+	user->grant_table->relinquish_at = 0;
+	CU_ASSERT_EQUAL(set_version(granter, 1), 0);
+	memset(slots, 0, sizeof(slots));
+	all_free();
+}
+
 static struct domain *make_domain(domid_t domid, struct frame **f)
 {
 	struct domain *d = guest_create(domid, 100);
@@ -784,6 +866,7 @@ int main(void)
 		{"limits, and the end of a domain", test_limits},
 		{"transfer, cache flush", test_small},
 		{"random calls, all pins counted", test_random},
+		{"CPUs against each other", test_race},
 		{"all is given back", test_end},
 		CU_TEST_INFO_NULL,
 	};
