@@ -283,13 +283,15 @@ void pirq_set_vcpu(struct vcpu *v, unsigned int pirq)
 int pirq_eoi(struct domain *d, unsigned int pirq)
 {
 	struct pirq *p = pirq_lock(d, pirq);
+	bool mapped;
 
 	if (!p)
 		return -EINVAL;
+	mapped = p->irq != NULL;
 	if (p->bound)
 		irq_guest_eoi(p->irq, d);
 	pirq_unlock(d);
-	return 0;
+	return mapped ? 0 : -EINVAL;
 }
 
 int pirq_eoi_all(struct domain *d)
