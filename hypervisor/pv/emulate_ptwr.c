@@ -252,7 +252,7 @@ static bool emulate_write(uint64_t e, uint64_t address, const struct write_insn 
 	if (!f)
 		return false;
 	done = write_l1e(d, pte_mfn(e), address, i, regs);
-	frame_put_and_type(f);
+	l1_table_put(f);
 	return done;
 }
 

@@ -54,7 +54,7 @@ static int mmu_update_list(struct mmu_call *c, uint64_t ureqs, unsigned int coun
 	int rc = 0;
 
 	for (i = 0; !rc; i++) {
-		rc = pv_finish_tables(current);
+		rc = finish_tables(current);
 		if (!rc && i && preempt_check())
 			rc = -ERESTART;
 		if (rc || i == count)

@@ -229,7 +229,7 @@ static int mmuext_list(struct domain *d, uint64_t uops, unsigned int count,
 	int rc = 0;
 
 	for (i = 0; !rc; i++) {
-		rc = pv_finish_tables(current);
+		rc = finish_tables(current);
 		if (!rc && i && preempt_check())
 			rc = -ERESTART;
 		if (rc || i == count)

@@ -45,34 +45,46 @@ static int give_up_table(struct vcpu *v, struct frame *f)
 
 void table_put(struct frame *f)
 {
-	give_up_table(current, f);
+	if (likely(frame_drop_use(f)))
+		frame_put(f);
+	else
+		give_up_table(current, f);
 }
 
 /* ---- an open table ---- */
 
+static int table_open_slow(struct table *t, struct frame *f, struct domain *pt_owner)
+{
+	int rc;
+
+	if (!frame_get(f, pt_owner))
+		return -EINVAL;
+	/* Another vcpu may drop the table at this moment: then this validates it again. */
+	rc = frame_get_type_preemptible(f, t->type);
+	if (rc)
+		frame_put(f);
+	return rc == -EINTR ? -ERESTART : rc;
+}
+
 int table_open(struct table *t, mfn_t mfn, struct domain *pt_owner)
 {
-	struct frame *f;
+	struct frame *f = frame_lookup(mfn);
 	uint64_t type;
 	int rc;
 
 	t->frame = NULL;
-	f = frame_lookup(mfn);
-	if (!f || !frame_get(f, pt_owner))
+	if (!f)
 		return -EINVAL;
 	type = READ_ONCE(f->type);
 	/* What is no table can still be written, if it could be mapped writable. */
-	type = type_level(type) && (type & FRAME_VALIDATED) ? type & FRAME_TYPE_MASK
-							    : FRAME_WRITABLE;
-	/* Another vcpu may drop the table at this moment: then this validates it again.
-	 */
-	rc = frame_get_type_preemptible(f, type);
-	if (rc) {
-		frame_put(f);
-		return rc == -EINTR ? -ERESTART : rc;
+	t->type = type_level(type) && (type & FRAME_VALIDATED) ? type & FRAME_TYPE_MASK :
+								 FRAME_WRITABLE;
+	if (unlikely(!frame_hold(f, pt_owner, t->type))) {
+		rc = table_open_slow(t, f, pt_owner);
+		if (rc)
+			return rc;
 	}
 	t->frame = f;
-	t->type = type;
 	t->entry = map_frame(mfn);
 	return 0;
 }
@@ -214,7 +226,7 @@ int pv_update_pte(mfn_t table, unsigned int index, uint64_t new, struct domain *
 		  struct domain *page_owner, bool preserve_ad)
 {
 	struct table t;
-	int rc = pv_finish_tables(current);
+	int rc = finish_tables(current);
 
 	if (rc)
 		return rc;
@@ -258,13 +270,15 @@ struct frame *l1_table_get(mfn_t mfn, const struct domain *d)
 	const uint64_t mask = FRAME_TYPE_MASK | FRAME_VALIDATED;
 	struct frame *f = frame_lookup(mfn);
 
-	if (!f || (READ_ONCE(f->type) & mask) != (FRAME_L1 | FRAME_VALIDATED) ||
-	    !frame_get(f, d))
+	if (!f)
 		return NULL;
-	if (!frame_get_type(f, FRAME_L1))
+	if (likely(frame_hold(f, d, FRAME_L1)))
 		return f;
-	frame_put(f);
-	return NULL;
+	/* Only one that is checked already: what a race lost. */
+	if ((READ_ONCE(f->type) & mask) != (FRAME_L1 | FRAME_VALIDATED) ||
+	    !frame_get_and_type(f, d, FRAME_L1))
+		return NULL;
+	return f;
 }
 
 uint64_t *pv_map_l1e(uint64_t va, mfn_t *l1mfn)
@@ -281,7 +295,7 @@ uint64_t *pv_map_l1e(uint64_t va, mfn_t *l1mfn)
 void pv_unmap_l1e(uint64_t *l1e, mfn_t l1mfn)
 {
 	unmap_frame(l1e);
-	frame_put_and_type(mfn_to_frame(l1mfn));
+	l1_table_put(mfn_to_frame(l1mfn));
 }
 
 uint64_t pv_read_l1e(uint64_t va)

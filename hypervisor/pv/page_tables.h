@@ -56,6 +56,37 @@ static inline bool is_linear(uint64_t e, const struct frame *table)
 	return mfn_eq(pte_mfn(e), frame_to_mfn(table)) && !(e & PTE_RW);
 }
 
+/* ---- short ways of mm/frame.c's references, in its terms ---- */
+
+/* frame_get() and frame_get_type() of a frame that is in this use already, or may be written
+ * at once. False: nothing taken, ask those. */
+static inline bool frame_hold(struct frame *f, const struct domain *d, uint64_t type)
+{
+	uint64_t x = READ_ONCE(f->count), t, next;
+
+	if (frame_owner(f) != d || !(x & FRAME_COUNT_MASK) || (x & FRAME_FREE) ||
+	    !atomic_cmpxchg(&f->count, &x, x + 1))
+		return false;
+	t = READ_ONCE(f->type);
+	next = t + 1;
+	if (type == FRAME_WRITABLE && (t == FRAME_WRITABLE || t == FRAME_NONE))
+		next = FRAME_WRITABLE | FRAME_VALIDATED | 1;
+	if ((next & (FRAME_TYPE_MASK | FRAME_VALIDATED)) == (type | FRAME_VALIDATED) &&
+	    likely(frame_owner(f) == d) && atomic_cmpxchg(&f->type, &t, next))
+		return true;
+	frame_put(f);
+	return false;
+}
+
+/* frame_put_type() when it is not the last use. False: nothing done. */
+static inline bool frame_drop_use(struct frame *f)
+{
+	uint64_t t = READ_ONCE(f->type);
+
+	return (t & FRAME_TYPE_COUNT_MASK) > 1 && (t & FRAME_VALIDATED) &&
+	       atomic_cmpxchg(&f->type, &t, t - 1);
+}
+
 /* ---- page_types.c ---- */
 /*
  * Take what the L1 entry @e, not yet in a table of @pt_owner, has to hold; @e is put into
@@ -77,6 +108,15 @@ int absent_entry_check(uint64_t e);
 #define MMU_UPDATE_PREEMPTED 0x80000000u
 
 /* ---- page_tables.c ---- */
+/* pv_finish_tables(), which rarely has anything to do. */
+static inline int finish_tables(struct vcpu *v)
+{
+	_Static_assert(ARRAY_SIZE(v->pv.old_table) == 2, "both are looked at");
+	if (likely(!v->pv.old_table[0] && !v->pv.old_table[1]))
+		return 0;
+	return pv_finish_tables(v);
+}
+
 /*
  * A table held by its present type, and its mapping: from table_open() to table_close().
  * What is dropped may have to be torn down later: see pv_vcpu.old_table.
@@ -95,8 +135,14 @@ int table_update(struct table *t, unsigned int index, uint64_t new,
 /* Checked update of an L1 entry of @d's, mapping @d's frames, if it still is @old: 0,
  * -EAGAIN if it is not, -EINVAL, -EPERM. */
 int l1e_cmpxchg(uint64_t *l1e, uint64_t old, uint64_t new, struct domain *d);
-/* A frame held as an L1 table of @d's, if it is one now; NULL. frame_put_and_type(). */
+/* A frame held as an L1 table of @d's, if it is one now; NULL. */
 struct frame *l1_table_get(mfn_t mfn, const struct domain *d);
+static inline void l1_table_put(struct frame *f)
+{
+	if (!frame_drop_use(f))
+		frame_put_type(f);
+	frame_put(f);
+}
 /* Drop a table's type and general reference, the rest of the work being current's. */
 void table_put(struct frame *f);
 

@@ -84,13 +84,12 @@ int l1e_get(uint64_t *e, struct domain *pt_owner, struct domain *page_owner)
 	    (!pt_owner->iomem || rangeset_empty(pt_owner->iomem)))
 		*e &= ~CACHE_BITS;
 
-	if (!frame_get(f, page_owner))
-		return -EINVAL;
-	if ((*e & PTE_RW) && frame_get_type(f, FRAME_WRITABLE)) {
-		frame_put(f);
-		return -EINVAL;
-	}
-	return 0;
+	if (!(*e & PTE_RW))
+		return frame_get(f, page_owner) ? 0 : -EINVAL;
+	if (frame_hold(f, page_owner, FRAME_WRITABLE) ||
+	    frame_get_and_type(f, page_owner, FRAME_WRITABLE))
+		return 0;
+	return -EINVAL;
 }
 
 void l1e_put(uint64_t e)
@@ -102,7 +101,7 @@ void l1e_put(uint64_t e)
 	f = frame_lookup(pte_mfn(e));
 	if (unlikely(!f || (READ_ONCE(f->count) & FRAME_FOREIGN_IO)))
 		return;
-	if (e & PTE_RW)
+	if ((e & PTE_RW) && !frame_drop_use(f))
 		frame_put_type(f);
 	frame_put(f);
 }
