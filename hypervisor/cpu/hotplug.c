@@ -117,3 +117,8 @@ int cpu_up(unsigned int cpu)
 	send_global_virq(VIRQ_PCPU_STATE);
 	return 0;
 }
+
+bool cpu_is_moving(unsigned int cpu)
+{
+	return cpu && atomic_load(&moving) == cpu;
+}

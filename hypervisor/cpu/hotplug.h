@@ -9,5 +9,6 @@
  * so already; -ERESTART: under way, to be asked again. */
 int cpu_down(unsigned int cpu);
 int cpu_up(unsigned int cpu);
+bool cpu_is_moving(unsigned int cpu); /* the one that -ERESTART was said of */
 
 #endif

@@ -116,6 +116,7 @@ int gsi_setup(unsigned int gsi, bool level, bool low)
 {
 	struct irq_desc *desc = gsi_desc(gsi);
 	unsigned long flags;
+	bool again;
 
 	if (!desc)
 		return -EINVAL;
@@ -127,8 +128,10 @@ int gsi_setup(unsigned int gsi, bool level, bool low)
 		pin_write(desc, true);
 		desc->masked = true;
 	}
+	again = desc->set_up;
+	desc->set_up = true;
 	spin_unlock_irqrestore(&desc->lock, flags);
-	return 0;
+	return again ? -EEXIST : 0; /* which kernels take for success */
 }
 
 static const struct ioapic *ioapic_at(uint64_t address)
@@ -162,7 +165,8 @@ int ioapic_guest_write(uint64_t base, uint32_t reg, uint32_t value)
 		return -EINVAL;
 	if (reg < REG_RTE(0) || (reg & 1) || pin >= a->nr_pins)
 		return 0;
-	return gsi_setup(a->gsi_base + pin, value & RTE_LEVEL, value & RTE_LOW);
+	gsi_setup(a->gsi_base + pin, value & RTE_LEVEL, value & RTE_LOW);
+	return 0;
 }
 
 /* ---- start ---- */
@@ -218,6 +222,7 @@ void ioapic_init(void)
 		spin_lock_init(&desc->lock, LOCK_IRQ_DESC);
 		desc->gsi = i;
 		desc->level = desc->low = i >= 16; /* ISA's are edges, PCI's levels */
+		desc->set_up = i < 16;
 		desc->masked = true;
 		if (gsi_ioapic(i))
 			desc->chip = &ioapic_chip;

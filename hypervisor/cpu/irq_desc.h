@@ -27,6 +27,7 @@ struct irq_desc {
 	uint8_t vector; /* 0: none yet */
 	bool level, low, masked;
 	bool shareable; /* by the guests bound now */
+	bool set_up;    /* trigger and polarity are known: ISA's, or by gsi_setup() */
 	uint32_t cpu;   /* where it is delivered */
 	uint32_t gsi;   /* of an IO-APIC's pin */
 	struct msi_desc *msi;

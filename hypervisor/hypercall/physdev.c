@@ -63,8 +63,10 @@ static int op_map_pirq(uint64_t arg)
 					   : pirq_map_gsi(d, &op.pirq, (unsigned int)op.index);
 			break;
 		case MAP_PIRQ_TYPE_MULTI_MSI:
-			if (op.table_base || op.entry_nr < 1)
+			if (op.table_base)
 				err = -EINVAL;
+			else if (op.entry_nr < 1)
+				err = -EDOM;
 			else
 				err = pirq_map_msi(d, &op.pirq, &msi);
 			break;
@@ -144,9 +146,7 @@ static int op_get_free_pirq(struct domain *d, uint64_t arg)
 
 	if (!get_guest(&op, arg))
 		return -EFAULT;
-	if (op.type != MAP_PIRQ_TYPE_GSI && op.type != MAP_PIRQ_TYPE_MSI)
-		return -EINVAL;
-	pirq = pirq_get_free(d, op.type == MAP_PIRQ_TYPE_MSI);
+	pirq = pirq_get_free(d, op.type != MAP_PIRQ_TYPE_GSI);
 	if (pirq < 0)
 		return pirq;
 	op.pirq = (uint32_t)pirq;
@@ -231,8 +231,6 @@ static int op_mmcfg_reserved(uint64_t arg)
 
 	if (!get_guest(&op, arg))
 		return -EFAULT;
-	if (op.start_bus > op.end_bus || (op.flags & ~XEN_PCI_MMCFG_RESERVED))
-		return -EINVAL;
 	if (op.segment || !acpi.mmconfig_base || op.address != acpi.mmconfig_base ||
 	    op.start_bus != acpi.mmconfig_first_bus)
 		return -ENODEV;
@@ -246,9 +244,7 @@ static int op_dbgp(uint64_t arg)
 
 	if (!get_guest(&op, arg))
 		return -EFAULT;
-	return op.op == PHYSDEVOP_DBGP_RESET_PREPARE || op.op == PHYSDEVOP_DBGP_RESET_DONE
-		       ? 0
-		       : -EINVAL;
+	return 0;
 }
 
 /* What only the hardware domain may ask. */

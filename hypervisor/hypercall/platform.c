@@ -170,6 +170,16 @@ static long op_get_cpu_version(struct xenpf_pcpu_version *c)
 	return 0;
 }
 
+static bool apic_id_known(uint32_t id)
+{
+	unsigned int i;
+
+	for (i = 0; i < acpi.nr_cpus; i++)
+		if (acpi.cpu[i].enabled && acpi.cpu[i].apic_id == id)
+			return true;
+	return false;
+}
+
 /* Takes the guest's maps a word of 64 CPUs at a time. */
 static long op_idle_time(struct xenpf_getidletime *t)
 {
@@ -205,12 +215,15 @@ static long op_idle_time(struct xenpf_getidletime *t)
 
 static long op_cpu_hotplug(uint32_t cpu, bool online)
 {
+	long err;
+
 	if (!cpu_present(cpu))
 		return -EINVAL;
 	cpu = (uint32_t)index_nospec(cpu, nr_cpus);
-	if (online)
-		return cpu ? cpu_up(cpu) : -EBUSY;
-	return cpu_down(cpu);
+	if (!online)
+		return cpu_down(cpu);
+	err = cpu ? cpu_up(cpu) : 0;
+	return err == -EBUSY && cpu_online(cpu) ? 0 : err;
 }
 
 static long op_core_parking(struct xenpf_core_parking *c)
@@ -235,10 +248,12 @@ static long op_resource(struct xenpf_resource_op *r)
 
 	if (!r->nr_entries)
 		return 0;
-	if (r->nr_entries > RESOURCE_ENTRIES_MAX || r->cpu >= nr_cpus || !cpu_online(r->cpu))
+	if (r->nr_entries > RESOURCE_ENTRIES_MAX)
 		return -EINVAL;
 	if (copy_from_guest(e, handle_gva(r->entries), r->nr_entries * sizeof(e[0])))
 		return -EFAULT;
+	if (r->cpu >= nr_cpus || !cpu_online(r->cpu))
+		return -EINVAL;
 	for (i = 0; i < r->nr_entries; i++) {
 		if (e[i].rsvd) {
 			e[i].u.ret = -EINVAL;
@@ -267,7 +282,7 @@ static long op_get_symbol(struct xenpf_symdata *s)
 	size_t len;
 
 	if (!name)
-		return 0;
+		return !s->symnum || symbol_get(s->symnum - 1, &address) ? 0 : -ERANGE;
 	len = strlen(name);
 	if (s->namelen &&
 	    copy_to_guest(handle_gva(s->name), name, MIN(len + 1, (size_t)s->namelen)))
@@ -309,6 +324,13 @@ static long platform_op(struct xen_platform_op *op, bool *copy)
 		return 0;
 	case XENPF_settime64:
 		return op_settime64(&op->u.settime64);
+	case XENPF_set_processor_pminfo:
+		/* Welcome, and not used: a CPU without work halts, at the firmware's speed. */
+		return op->u.set_pminfo.type <= XEN_PM_PDC ? 0 : -EINVAL;
+	case XENPF_cpu_hotadd:
+		return apic_id_known(op->u.cpu_add.apic_id) ? -EEXIST : -EOPNOTSUPP;
+	case XENPF_mem_hotadd:
+		return op->u.mem_add.spfn >= op->u.mem_add.epfn ? -EINVAL : -EOPNOTSUPP;
 	case XENPF_add_memtype:
 	case XENPF_del_memtype:
 		return -EOPNOTSUPP; /* guests' memory types are set by PAT, MTRRs stay as they are */
@@ -326,14 +348,10 @@ static long platform_op(struct xen_platform_op *op, bool *copy)
 	case XENPF_cpu_offline:
 		return op->u.cpu_ol.cpuid ? op_cpu_hotplug(op->u.cpu_ol.cpuid, false)
 					  : -EOPNOTSUPP;
-	case XENPF_cpu_hotadd:
-	case XENPF_mem_hotadd:
-		return -EOPNOTSUPP;
 	case XENPF_resource_op:
 		return op_resource(&op->u.resource_op);
 	case XENPF_efi_runtime_call:
 	case XENPF_change_freq:
-	case XENPF_set_processor_pminfo:
 		return -ENOSYS; /* run-time services, frequencies and idle states: not used */
 	}
 	return -ENOSYS;

@@ -87,7 +87,7 @@ long sysctl_cpu_hotplug(struct xen_sysctl *op)
 	cpu = (uint32_t)index_nospec(cpu, nr_cpus);
 	if (!test_bit(cpu, cpu_present_map.bits))
 		return -EINVAL;
-	if (!cpu || cpu_online(cpu) == online)
+	if (!cpu || (cpu_online(cpu) == online && !cpu_is_moving(cpu)))
 		return online ? -EEXIST : -EINVAL;
 	return online ? cpu_up(cpu) : cpu_down(cpu);
 }
