@@ -159,9 +159,12 @@ static void time_info_write(struct vcpu_time_info *u, const struct vcpu_time_inf
 
 uint64_t emulated_tsc(const struct domain *d, stime_t t)
 {
-	uint64_t ns = (uint64_t)(t - d->tsc.offset);
+	/* A CPU's time base may be from before the domain's clock began. */
+	bool before = t < d->tsc.offset;
+	uint64_t ns = (uint64_t)(before ? d->tsc.offset - t : t - d->tsc.offset);
+	uint64_t ticks = ns / 1000000 * d->tsc.khz + ns % 1000000 * d->tsc.khz / 1000000;
 
-	return ns / 1000000 * d->tsc.khz + ns % 1000000 * d->tsc.khz / 1000000;
+	return before ? -ticks : ticks;
 }
 
 static void time_info_of(const struct vcpu *v, struct vcpu_time_info *u)
