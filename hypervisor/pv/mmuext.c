@@ -6,8 +6,9 @@
 #include "hypervisor/hypercall/hypercall.h"
 #include "hypervisor/lib/rangeset.h"
 
-#define MMUEXT_BATCH    8
-#define LDT_ENTRIES_MAX 8192
+#define MMUEXT_BATCH     8
+#define LDT_ENTRIES_MAX  8192
+#define RELINQUISH_BATCH 1024 /* frames looked at with the lock held */
 
 /* A general reference to a page that the guest named and @d owns; NULL. */
 static struct frame *page_get(uint64_t n, struct domain *d)
@@ -279,16 +280,24 @@ long do_mmuext_op(uint64_t uops, unsigned int count, uint64_t pdone,
 
 /* ---- destruction ---- */
 
-/* The frame after @f in @d's list, or the first, with a reference; NULL at the end. */
+/*
+ * The next frame after @f (NULL: the first) in @d's list that is pinned or partial, or
+ * just one to rest at; with a reference. NULL at the end.
+ */
 static struct frame *list_next(struct domain *d, const struct frame *f)
 {
-	uint32_t n;
 	struct frame *next = NULL;
+	unsigned int passed = 0;
+	uint32_t n;
 
 	spin_lock(&d->page_lock);
-	/* A frame whose last reference is gone waits for this lock to leave the list. */
 	for (n = f ? f->next : d->first_page; n; n = next->next) {
 		next = mfn_to_frame(MFN(n));
+		if (!(READ_ONCE(next->type) & (FRAME_PINNED | FRAME_PARTIAL)) &&
+		    ++passed < RELINQUISH_BATCH)
+			continue;
+		/* One whose last reference is gone waits for this lock to leave the list.
+		 */
 		if (frame_get_again(next))
 			break;
 	}
