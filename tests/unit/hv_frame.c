@@ -293,6 +293,7 @@ static void test_model(void)
 #define FRAMES  4
 #define CPUS    4
 #define RACES   40000
+#define REUSES  4000 /* each waits for a ticket: slow on a busy machine */
 static struct frame *shared[FRAMES];
 static struct {
 	int writers, tables[8], checked;
@@ -403,7 +404,7 @@ static void *reuse(void *cpu)
 {
 	machine_cpu((unsigned int)(uintptr_t)cpu);
 	machine_seed((uintptr_t)cpu + 200);
-	for (unsigned int i = 0; i < RACES; i++) {
+	for (unsigned int i = 0; i < REUSES; i++) {
 		struct domain *mine = machine_random() % 2 ? d : other;
 		struct frame *f = frames_alloc(mine, 0, ANY_NODE, 14, ALLOC_NO_SCRUB);
 		struct frame *any = &frame_table[1 + machine_random() % 3];

@@ -5,7 +5,8 @@
 #include "tests/unit/hv_machine.h"
 
 #define HELD   600
-#define ROUNDS 30000
+#define ROUNDS 20000
+#define RACES  2000 /* each waits for a ticket: slow on a busy machine */
 
 struct held {
 	uint8_t *p;
@@ -49,9 +50,9 @@ static void take(struct held *h)
 	memset(h->p, h->mark, h->size);
 }
 
-static void churn(struct held *held)
+static void churn(struct held *held, unsigned int rounds)
 {
-	for (unsigned int round = 0; round < ROUNDS; round++) {
+	for (unsigned int round = 0; round < rounds; round++) {
 		struct held *h = &held[machine_random() % HELD];
 
 		if (h->p) {
@@ -72,7 +73,7 @@ static void test_random(void)
 	uint64_t free = buddy_free_frames(ANY_NODE);
 
 	machine_seed(3);
-	churn(held);
+	churn(held, ROUNDS);
 	CU_ASSERT_EQUAL(buddy_free_frames(ANY_NODE), free);
 }
 
@@ -82,7 +83,7 @@ static void *thread(void *cpu)
 
 	machine_cpu((unsigned int)(uintptr_t)cpu);
 	machine_seed((uintptr_t)cpu + 50);
-	churn(held[(uintptr_t)cpu]);
+	churn(held[(uintptr_t)cpu], RACES);
 	return NULL;
 }
 
