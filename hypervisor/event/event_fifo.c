@@ -16,8 +16,6 @@
 #define PENDING        (1u << EVTCHN_FIFO_PENDING)
 #define MASKED         (1u << EVTCHN_FIFO_MASKED)
 #define LINKED         (1u << EVTCHN_FIFO_LINKED)
-#define BUSY           (1u << EVTCHN_FIFO_BUSY)
-#define LINK_TRIES     4
 #define MOVE_TRIES     64
 
 struct event_fifo {
@@ -49,25 +47,17 @@ static event_word_t *word_of(const struct domain *d, uint32_t port)
 }
 
 /*
- * Link @port behind the word of a tail. True: done. False: the tail was consumed, or the
- * guest keeps changing the word: after the first failure it sees BUSY and has to wait
- * with unmasking, so an honest one lets us succeed.
+ * Link @port behind the word of a tail; its link is 0 while it is one. True: done. False:
+ * the tail was consumed; the queue's lock keeps it out of all queues until the link is
+ * taken out again. One operation each, which no other change of the word can make fail:
+ * given up while the tail is linked, the port would be lost to a guest that is still on
+ * its way there.
  */
 static bool link_behind(event_word_t *word, uint32_t port)
 {
-	event_word_t w = READ_ONCE(*word);
-	unsigned int i;
-
-	for (i = 0; i < LINK_TRIES; i++) {
-		if (!(w & LINKED))
-			break;
-		if (atomic_cmpxchg(word, &w, (w & ~(BUSY | EVTCHN_FIFO_LINK_MASK)) | port))
-			return true;
-		if (!i)
-			w = __atomic_or_fetch(word, BUSY, __ATOMIC_SEQ_CST);
-	}
-	if (i)
-		__atomic_and_fetch(word, ~BUSY, __ATOMIC_SEQ_CST);
+	if (__atomic_fetch_or(word, port, __ATOMIC_SEQ_CST) & LINKED)
+		return true;
+	__atomic_and_fetch(word, ~EVTCHN_FIFO_LINK_MASK, __ATOMIC_SEQ_CST);
 	return false;
 }
 
