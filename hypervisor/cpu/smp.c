@@ -291,7 +291,7 @@ static bool ap_start(unsigned int cpu, struct trampoline_data *data, uint8_t pag
 	if (ap_wait(cpu, MILLISECS(1)))
 		return true;
 	apic_send_startup(id, page); /* one that has started does not see it */
-	return ap_wait(cpu, SECONDS(5));
+	return ap_wait(cpu, SECONDS(20));
 }
 
 static bool startable(const struct acpi_cpu *c)

@@ -89,6 +89,7 @@ bool reprogram_timer(stime_t when)
 /* ---- an AP's TSC against the boot CPU's ---- */
 
 #define SYNC_ROUNDS 32
+#define SYNC_MS     20
 
 static struct {
 	uint64_t request, reply; /* number of the round */
@@ -109,10 +110,12 @@ void time_init_cpu(void)
 {
 	struct cpu_time *t = &this_cpu_var(cpu_time);
 	uint64_t best = UINT64_MAX, request = sync_area.request;
+	uint64_t end = rdtsc() + (uint64_t)cpu_khz * SYNC_MS;
 	int64_t offset = 0;
 	unsigned int i;
 
-	for (i = 0; i < SYNC_ROUNDS; i++) {
+	/* On a busy machine a virtual CPU may wait long for an answer: not that for each. */
+	for (i = 0; i < SYNC_ROUNDS && (!i || rdtsc() < end); i++) {
 		uint64_t before, after, other;
 
 		before = rdtsc();
