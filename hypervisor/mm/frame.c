@@ -124,14 +124,15 @@ static int validate(struct frame *f, uint64_t type, bool resumed, bool preemptib
 	return err;
 }
 
-static uint64_t wait_for_other(struct frame *f)
+/* Until another CPU has validated what it found as @x. Not a moment longer: the frame may
+ * by then be validated as another type, as which it may be waiting for one that we hold. */
+static uint64_t wait_for_other(struct frame *f, uint64_t x)
 {
-	uint64_t x;
+	uint64_t now;
 
-	while (x = READ_ONCE(f->type), (x & FRAME_TYPE_COUNT_MASK) &&
-	       !(x & (FRAME_VALIDATED | FRAME_PARTIAL)))
+	while ((now = READ_ONCE(f->type)) == x)
 		cpu_relax();
-	return x;
+	return now;
 }
 
 static int get_type(struct frame *f, uint64_t type, bool preemptible)
@@ -149,7 +150,7 @@ static int get_type(struct frame *f, uint64_t type, bool preemptible)
 		} else if (x & FRAME_PARTIAL) {
 			nx = x & ~FRAME_PARTIAL;
 		} else if (!(x & FRAME_VALIDATED)) {
-			x = wait_for_other(f);
+			x = wait_for_other(f, x);
 			continue;
 		} else if ((x & FRAME_TYPE_COUNT_MASK) == FRAME_TYPE_COUNT_MASK) {
 			return -EINVAL;
