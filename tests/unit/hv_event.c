@@ -799,13 +799,20 @@ static int senders_left;
 
 static void handle_seen(uint32_t port)
 {
+	uint32_t now, before;
 	unsigned int i = 0;
 
 	while (port_a[i] != port)
 		i++;
-	/* The order of a driver: clear, then look at what was produced. */
+	/* The order of a driver: clear, then look at what was produced. A port that moves may
+	 * be handled by both consumers at once: the later look counts. */
 	__atomic_and_fetch(word(port), ~PENDING, __ATOMIC_SEQ_CST);
-	atomic_store(&seen[i], atomic_load(&sent[i]));
+	now = atomic_load(&sent[i]);
+	before = atomic_load(&seen[i]);
+	while (before < now && !__atomic_compare_exchange_n(&seen[i], &before, now, false,
+							    __ATOMIC_SEQ_CST,
+							    __ATOMIC_SEQ_CST))
+		;
 }
 
 static void *sender(void *arg)
