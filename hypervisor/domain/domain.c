@@ -36,7 +36,6 @@ static struct domain *domain_alloc(domid_t domid)
 	d->shutdown_code = 0xff;
 	spin_lock_init(&d->lock, LOCK_DOMAIN);
 	spin_lock_init(&d->page_lock, LOCK_DOMAIN_PAGES);
-	spin_lock_init(&d->pv_state.page_lock, LOCK_PAGE_TABLES);
 	list_init(&d->all);
 	tasklet_init(&d->destroy_tasklet, domain_free, d);
 	return d;

@@ -134,13 +134,11 @@ struct vcpu {
 	} fpu;
 	struct cpumask dirty;         /* the CPU that still holds its state (lazy switch) */
 	uint32_t dirty_cpu;           /* VCPU_CLEAN, or that CPU */
-	struct tasklet_ref *continuation;
 	struct {
 		bool active, preempted;
 		struct multicall_entry call;
 	} multicall;
 	uint32_t pin_override;        /* SCHEDOP_pin_override: CPU + 1; 0: none */
-	bool exit_to_hypervisor;
 };
 #define VCPU_CLEAN (~0u)
 

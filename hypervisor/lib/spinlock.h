@@ -17,7 +17,6 @@ enum lock_class {
 	LOCK_DOMAIN,     /* domain->lock: life cycle, hypercalls of its own */
 	LOCK_DOMAIN_IRQ, /* PIRQ tables of a domain */
 	LOCK_PHYSDEV,
-	LOCK_PAGE_TABLES, /* pv.page_lock of a domain: page-table updates */
 	LOCK_GRANT_TABLE,
 	LOCK_GRANT_ENTRY,
 	LOCK_EVENT,         /* event_domain.lock */
@@ -30,8 +29,6 @@ enum lock_class {
 	LOCK_IRQ_DESC,
 	LOCK_SCHED,      /* one CPU's run queue */
 	LOCK_TIMER,      /* one CPU's timers */
-	LOCK_TASKLET,
-	LOCK_RCU,
 	LOCK_CONSOLE,
 	LOCK_SERIAL,
 	LOCK_MSI_MASK,

@@ -10,7 +10,6 @@
 
 static int pv_domain_init(struct domain *d)
 {
-	spin_lock_init(&d->pv_state.page_lock, LOCK_PAGE_TABLES);
 	d->pv_state.xpti = xpti_enabled;
 	return 0;
 }

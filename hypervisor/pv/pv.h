@@ -31,7 +31,7 @@ static inline uint64_t pv_cr3_of(const struct vcpu *v)
 
 /* ---- page tables (pv/page_types.c, pv/page_tables.c, pv/mmu_ops.c) ---- */
 /* The L1 entry that maps @va in the current address space, mapped for use, its frame
- * typed L1 and locked against change by page_lock; NULL. */
+ * held and typed L1 until pv_unmap_l1e(); NULL. */
 uint64_t *pv_map_l1e(uint64_t va, mfn_t *l1mfn);
 uint64_t pv_read_l1e(uint64_t va); /* guest's entry through the current tables; 0 */
 /* Checked update, as mmu_update does one; 0 or -errno. */

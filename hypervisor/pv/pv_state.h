@@ -4,16 +4,11 @@
 #define HV_PV_STATE_H
 
 #include "hypervisor/lib/abi.h"
-#include "hypervisor/lib/spinlock.h"
 #include "hypervisor/mm/frame.h"
 
 struct pv_domain {
-	struct spinlock page_lock; /* LOCK_PAGE_TABLES */
 	bool xpti;
-	uint64_t nr_l4;
-	uint64_t p2m_mfn_list; /* arch_shared_info is the guest's; for migration */
 	uint32_t shadow_log_dirty; /* log-dirty mode for xl save */
-	void *log_dirty;
 	struct frame *relinquish_at; /* destruction's place in the page list, with a reference */
 };
 
@@ -28,7 +23,6 @@ struct pv_vcpu {
 	mfn_t kernel_root, user_root;
 	uint64_t cr3; /* what CR3 gets now: kernel's or user's, or the XPTI root */
 	bool kernel_mode; /* TF_kernel_mode: which of the two */
-	bool in_syscall;
 
 	struct pv_trap trap[256];
 	uint64_t event_callback, failsafe_callback, syscall_callback, syscall32_callback,
@@ -52,9 +46,7 @@ struct pv_vcpu {
 	mfn_t gdt_frame[14];
 	uint32_t gdt_entries;
 	uint64_t ldt_base;
-	uint32_t ldt_entries, ldt_mapped; /* LDT pages are mapped when first used */
-	uint64_t vm_assist_seen;
-	uint64_t *xpti_root;
+	uint32_t ldt_entries; /* LDT pages are mapped when first used */
 	/* Tables given up but not yet torn down (frame_finish_put()), with a general
 	 * reference each: pv_finish_tables() before anything else is done to page tables. */
 	struct frame *old_table[2];
