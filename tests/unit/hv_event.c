@@ -795,7 +795,7 @@ static void test_fifo_many(void)
 #define SENDERS 2
 #define SENDS   20000
 static uint32_t port_a[PORTS], port_b[PORTS], sent[PORTS], seen[PORTS];
-static int senders_left;
+static int running; /* senders, and the meddler: consumers outlive them */
 
 static void handle_seen(uint32_t port)
 {
@@ -828,7 +828,7 @@ static void *sender(void *arg)
 		if (event_send(b, port_b[n]))
 			abort();
 	}
-	atomic_sub(&senders_left, 1);
+	atomic_sub(&running, 1);
 	return NULL;
 }
 
@@ -838,7 +838,7 @@ static void *meddler(void *arg)
 	machine_cpu((unsigned int)(uintptr_t)arg);
 	machine_seed(99);
 	as(a, 2);
-	while (atomic_load(&senders_left)) {
+	while (atomic_load(&running) > 1) {
 		uint32_t n = machine_random() % PORTS, what = machine_random() % 4;
 
 		if (what == 0)
@@ -850,6 +850,7 @@ static void *meddler(void *arg)
 		if (what > 1 && unmask(port_a[n]))
 			abort();
 	}
+	atomic_sub(&running, 1);
 	return NULL;
 }
 
@@ -865,7 +866,7 @@ static void *consumer_thread(void *arg)
 			consume(&c);
 			idle = 0;
 		} else {
-			idle += !atomic_load(&senders_left);
+			idle += !atomic_load(&running);
 			sched_yield();
 		}
 	}
@@ -885,7 +886,7 @@ static void test_fifo_race(void)
 	CU_ASSERT_EQUAL(expand(a, 0), 0);
 	memset(sent, 0, sizeof(sent));
 	memset(seen, 0, sizeof(seen));
-	senders_left = SENDERS;
+	running = SENDERS + 1;
 	for (i = 0; i < 2; i++)
 		pthread_create(&t[n++], NULL, consumer_thread, (void *)(uintptr_t)i);
 	for (i = 0; i < SENDERS; i++)
@@ -905,7 +906,7 @@ static void *scribbler(void *arg)
 {
 	machine_cpu((unsigned int)(uintptr_t)arg);
 	machine_seed(5);
-	while (atomic_load(&senders_left)) {
+	while (atomic_load(&running)) {
 		uint32_t r = (uint32_t)machine_random();
 
 		atomic_store(&words[0][machine_random() % 64], r * 0x9e3779b9u);
@@ -926,7 +927,7 @@ static void test_hostile(void)
 	as(a, 0);
 	fifo_start(2);
 	CU_ASSERT_EQUAL(expand(a, 0), 0);
-	senders_left = SENDERS;
+	running = SENDERS + 1;
 	pthread_create(&t[n++], NULL, scribbler, (void *)(uintptr_t)6);
 	pthread_create(&t[n++], NULL, meddler, (void *)(uintptr_t)7);
 	for (i = 0; i < SENDERS; i++)
@@ -948,7 +949,7 @@ static void *churn_sender(void *arg)
 {
 	machine_cpu((unsigned int)(uintptr_t)arg);
 	as(b, 1);
-	while (atomic_load(&senders_left))
+	while (atomic_load(&running))
 		(void)event_send(b, atomic_load(&churn_port));
 	return NULL;
 }
@@ -960,7 +961,7 @@ static void test_churn(void)
 	unsigned int i;
 
 	begin();
-	senders_left = 1;
+	running = 1;
 	pthread_create(&t, NULL, churn_sender, (void *)3);
 	for (i = 0; i < 3000; i++) {
 		pair(&pa, &pb);
@@ -970,7 +971,7 @@ static void test_churn(void)
 		as(i & 1 ? b : a, 0);
 		CU_ASSERT_EQUAL(close_port(i & 1 ? pb : pa), 0);
 	}
-	atomic_store(&senders_left, 0);
+	atomic_store(&running, 0);
 	pthread_join(t, NULL);
 	CU_ASSERT_EQUAL(a->event.active + b->event.active, 0);
 	end();
