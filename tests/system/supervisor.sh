@@ -53,13 +53,32 @@ lean()
 	[ "$(field $(worker_of $1 $2) VmRSS)" -le 5120 ]
 }
 
-# Ticks of CPU that a worker takes while its guest does nothing for 5 s.
+# How often a worker has gone to sleep, and what its guest's network has moved: stray
+# packets of the bridge are work, not idleness.
+sleeps()
+{
+	awk '/^voluntary/ { n += $2 } END { print n }' /proc/$(worker_of $1 $2)/task/*/status
+}
+
+packets()
+{
+	cat /sys/class/net/vif$1.0/statistics/[rt]x_packets | awk '{ n += $1 } END { print n + 0 }'
+}
+
+ticks()
+{
+	awk '{ print $14 + $15 }' /proc/$(worker_of $1 $2)/stat
+}
+
+# Nothing wakes a worker in 5 s in which its guest does nothing, and it does not spin.
 idle()
 {
-	before=$(cut -d' ' -f14,15 /proc/$(worker_of $1 $2)/stat)
+	local slept=$(sleeps $1 $2) moved=$(packets $2) ran=$(ticks $1 $2)
 	sleep 5
-	echo "ticks before: $before, after: $(cut -d' ' -f14,15 /proc/$(worker_of $1 $2)/stat)"
-	[ "$before" = "$(cut -d' ' -f14,15 /proc/$(worker_of $1 $2)/stat)" ]
+	slept=$(($(sleeps $1 $2) - slept)) moved=$(($(packets $2) - moved))
+	ran=$(($(ticks $1 $2) - ran))
+	echo "woken $slept times, for $moved packets; $ran ticks"
+	[ $slept -le $((2 + 4 * moved)) ] && [ $ran -lt 50 ]
 }
 
 bridge_up
