@@ -13,7 +13,8 @@ static long call_one(const struct multicall_entry *c)
 	return fn(c->args[0], c->args[1], c->args[2], c->args[3], c->args[4], c->args[5]);
 }
 
-/* An entry; true: it is done. False: it wants to go on later, or *rc is an error. */
+/* An entry; true: it is done. False: it wants to go on later, or *rc is an error, or it was
+ * an iret to the guest's user, with whose memory and root the list does not go on. */
 static bool entry(struct vcpu *v, uint64_t gva, long *rc)
 {
 	struct multicall_entry *c = &v->multicall.call;
@@ -24,6 +25,8 @@ static bool entry(struct vcpu *v, uint64_t gva, long *rc)
 	}
 	v->multicall.preempted = false;
 	c->result = (xen_ulong_t)call_one(c);
+	if (unlikely(!v->pv.kernel_mode))
+		return false;
 	if (v->multicall.preempted) {
 		/* What is left of it, in its place. */
 		if (!put_guest(gva, c))
@@ -54,6 +57,8 @@ long do_multicall(uint64_t list, uint64_t n)
 			break;
 	}
 	v->multicall.active = false;
+	if (unlikely(!v->pv.kernel_mode))
+		return (long)v->multicall.call.result;
 	if (left && !rc)
 		return hypercall_continue(__HYPERVISOR_multicall, 2, list, (uint64_t)left);
 	return rc;

@@ -344,8 +344,8 @@ int pv_new_root(struct vcpu *v, mfn_t root, bool user)
 			frame_put(f);
 			return rc == -EINTR ? -ERESTART : rc;
 		}
-	} else if (!root.n && !user) {
-		return -EINVAL;
+	} else if (!root.n && (!user || !v->pv.kernel_mode)) {
+		return -EINVAL; /* what is loaded, or always has to be there */
 	}
 	if (root.n)
 		show_m2p(root, !user || mfn_eq(root, v->pv.kernel_root));

@@ -698,6 +698,9 @@ static void test_roots(void)
 	CU_ASSERT_EQUAL(uses_of(page[0]), 2);
 	CU_ASSERT_EQUAL(uses_of(page[11]), 0);
 	audit();
+	v->pv.kernel_mode = false; /* the root that is loaded cannot go */
+	CU_ASSERT_EQUAL(mmuext(MMUEXT_NEW_USER_BASEPTR, 0), -EINVAL);
+	v->pv.kernel_mode = true;
 	CU_ASSERT_EQUAL(mmuext(MMUEXT_NEW_USER_BASEPTR, 0), 0);
 	CU_ASSERT_EQUAL(mmuext_times(MMUEXT_NEW_BASEPTR, frame_to_mfn(page[12]).n, 0, 9),
 			0);
