@@ -118,7 +118,8 @@ static int validate(struct frame *f, uint64_t type, bool resumed, bool preemptib
 	}
 	if (err)
 		f->linear_uses = READ_ONCE(tlb_clock);
-	set_type(f, err ? FRAME_NONE : type | FRAME_VALIDATED | 1);
+	/* Not FRAME_NONE: it may have been in use before a teardown that was interrupted. */
+	set_type(f, err ? type : type | FRAME_VALIDATED | 1);
 	if (resumed)
 		frame_put(f);
 	return err;

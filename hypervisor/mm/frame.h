@@ -160,7 +160,7 @@ void frame_put_allocated(struct frame *f);
  * count stays 1: being validated) and calls frame_validate(), which goes on from
  * nr_validated; when it is done the state's general reference is dropped and the type
  * reference is the caller's. An error of frame_validate() other than -ERESTART: it has
- * undone all; the type becomes FRAME_NONE. -ERESTART from a get: the caller has no type
+ * undone all; the type stays, without a use. -ERESTART from a get: the caller has no type
  * reference, only the general one that he brought. -ERESTART from a put: the caller's type
  * reference is gone; he keeps his general one and calls frame_finish_put() until it is 0.
  * Another type of a partial frame is -EINVAL. frame.c sets nr_validated and partial to 0

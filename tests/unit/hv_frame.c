@@ -98,10 +98,10 @@ static void test_refused(void)
 
 	script(-EINVAL);
 	CU_ASSERT_EQUAL(frame_get_type(f, FRAME_L3), -EINVAL);
-	CU_ASSERT_EQUAL(f->type, FRAME_NONE);
+	CU_ASSERT_EQUAL(f->type, FRAME_L3);
 	next_rc = -EINTR;
-	CU_ASSERT_EQUAL(frame_get_type_preemptible(f, FRAME_L3), -EINTR);
-	CU_ASSERT_EQUAL(f->type, FRAME_NONE);
+	CU_ASSERT_EQUAL(frame_get_type_preemptible(f, FRAME_L4), -EINTR);
+	CU_ASSERT_EQUAL(f->type, FRAME_L4);
 	CU_ASSERT_EQUAL(refs_of(f), 1);
 	CU_ASSERT_FALSE(frame_get_and_type(f, d, FRAME_L3));
 	CU_ASSERT_EQUAL(refs_of(f), 1);
@@ -150,7 +150,7 @@ static void test_partial_get(void)
 	CU_ASSERT_EQUAL(frame_get_type_preemptible(f, FRAME_L4), -ERESTART);
 	next_rc = -EINVAL;
 	CU_ASSERT_EQUAL(frame_get_type_preemptible(f, FRAME_L4), -EINVAL);
-	CU_ASSERT_EQUAL(f->type, FRAME_NONE);
+	CU_ASSERT_EQUAL(f->type, FRAME_L4);
 	CU_ASSERT_EQUAL(refs_of(f), 1);
 	frame_put_allocated(f);
 }
@@ -208,6 +208,19 @@ static void test_flush(void)
 	machine_cpu(0);
 	CU_ASSERT_EQUAL(frame_get_type(f, FRAME_SEGDESC), 0);
 	CU_ASSERT_EQUAL(machine_flushes, n + 2); /* they did it themselves */
+	frame_put_type(f);
+
+	/* A page table in use, torn down half-way, wanted again and found bad: CPUs may still
+	 * walk it. */
+	CU_ASSERT_EQUAL(frame_get_type(f, FRAME_L2), 0);
+	next_rc = -ERESTART;
+	CU_ASSERT_EQUAL(frame_put_type_preemptible(f), -ERESTART);
+	next_rc = -EINVAL;
+	CU_ASSERT_EQUAL(frame_get_type_preemptible(f, FRAME_L2), -EINVAL);
+	CU_ASSERT_EQUAL(uses_of(f), 0);
+	n = machine_flushes;
+	CU_ASSERT_EQUAL(frame_get_type(f, FRAME_WRITABLE), 0);
+	CU_ASSERT_EQUAL(machine_flushes, n + 1);
 	frame_put_type(f);
 	frame_put_allocated(f);
 	d->dirty_cpus.bits[0] = 0;
