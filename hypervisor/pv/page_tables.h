@@ -3,8 +3,8 @@
  * Between the files that keep PV guests' page tables safe. What a present entry holds:
  * in an L1, a general reference to the frame, and a FRAME_WRITABLE type reference if it
  * is writable; nothing for device memory. In an L2-L4, a type reference (and the general
- * one under it) to the table one level below; nothing when it points at its own table,
- * read-only: a linear mapping, which lives and dies with the table.
+ * one under it) to the table one level below; nothing when one of an L2 or L3 points at its
+ * own table, read-only: a linear mapping, which lives and dies with the table.
  */
 #ifndef HV_PV_PAGE_TABLES_H
 #define HV_PV_PAGE_TABLES_H
@@ -50,7 +50,7 @@ static inline bool mfn_is_io(mfn_t mfn)
 	       (READ_ONCE(mfn_to_frame(mfn)->count) & FRAME_FOREIGN_IO);
 }
 
-/* An L2-L4 entry of @table (at @level) that is a linear mapping. */
+/* An L2 or L3 entry of @table that is a linear mapping. */
 static inline bool is_linear(uint64_t e, const struct frame *table)
 {
 	return mfn_eq(pte_mfn(e), frame_to_mfn(table)) && !(e & PTE_RW);

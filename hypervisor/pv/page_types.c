@@ -159,7 +159,9 @@ int table_entry_get(uint64_t *e, struct frame *table, unsigned int level,
 
 	if (table_entry_flags(e))
 		return -EINVAL;
-	if (is_linear(*e, table))
+	/* Not of an L4: through it our copies from guest memory, which are in ring 0, would read
+	 * the hypervisor's slots as tables, and what those map as the guest's. */
+	if (level < 4 && is_linear(*e, table))
 		return 0;
 	if (mfn_is_io(mfn))
 		return -EINVAL;

@@ -390,6 +390,7 @@ static void test_refused(void)
 	refused(page[1], 8, maddr(page[3]) | RW);
 	refused(page[1], 511, maddr(page[5]) | RW); /* used as L2 and mapped writable */
 	refused(page[0], 511, maddr(page[0]) | RW);
+	refused(page[0], 511, maddr(page[0]) | RO); /* a way to the hypervisor's tables */
 	refused(page[0], 511, maddr(page[2]) | RO); /* linear is the same table only */
 	CU_ASSERT_EQUAL(refs_of(foreign), 1);
 
@@ -402,8 +403,8 @@ static void test_refused(void)
 static void test_accepted(void)
 {
 	make_tree();
-	table_of(page[0])[300] = maddr(page[0]) | RO; /* linear */
-	table_of(page[1])[9] = maddr(page[1]) | RO;
+	table_of(page[1])[9] = maddr(page[1]) | RO; /* linear */
+	table_of(page[2])[500] = maddr(page[2]) | RO;
 	table_of(page[0])[HV_FIRST_SLOT] = maddr(page[0]) | RW; /* not looked at */
 	table_of(page[2])[9] = maddr(page[3]) | RW;             /* an L1 twice */
 	table_of(page[3])[9] = maddr(page[4]) | RO | PTE_NX | PTE_G | PTE_PCD |
@@ -484,9 +485,10 @@ static void test_updates(void)
 	CU_ASSERT_EQUAL(update(page[0], HV_FIRST_SLOT, maddr(page[1]) | RW), -EINVAL);
 	CU_ASSERT_EQUAL(update(page[0], HV_LAST_SLOT, 0), -EINVAL);
 	CU_ASSERT_EQUAL(update(page[0], HV_LAST_SLOT + 1, maddr(page[1]) | RW), 0);
-	CU_ASSERT_EQUAL(update(page[0], 9, maddr(page[0]) | RO), 0);
-	CU_ASSERT_EQUAL(update(page[0], 9, maddr(page[0]) | RW), -EINVAL);
-	CU_ASSERT_EQUAL(update(page[0], 9, 0), 0);
+	CU_ASSERT_EQUAL(update(page[1], 9, maddr(page[1]) | RO), 0);
+	CU_ASSERT_EQUAL(update(page[1], 9, maddr(page[1]) | RW), -EINVAL);
+	CU_ASSERT_EQUAL(update(page[1], 9, 0), 0);
+	CU_ASSERT_EQUAL(update(page[0], 9, maddr(page[0]) | RO), -EINVAL);
 	audit();
 	CU_ASSERT_EQUAL(update(page[0], 3, 0), 0);
 	CU_ASSERT_EQUAL(update(page[0], HV_LAST_SLOT + 1, 0), 0);
