@@ -92,12 +92,9 @@ struct acpi_info {
 	unsigned int nr_overrides;
 	uint64_t hpet_address;
 	uint32_t pm_timer_port;
-	bool pm_timer_32bit;
-	uint32_t pm1a_cnt, pm1b_cnt, pm1a_evt, pm1b_evt, sci, reset_port;
-	uint64_t facs;
+	uint32_t pm1a_cnt, pm1b_cnt, reset_port;
 	uint64_t mmconfig_base;
 	uint8_t mmconfig_first_bus, mmconfig_last_bus;
-	uint16_t boot_arch_flags;
 	uint8_t reset_value; /* written to reset_port, if that is not 0 */
 };
 extern struct acpi_info acpi;
@@ -107,13 +104,12 @@ void *acpi_table(const char signature[4], unsigned int nth); /* mapped for good;
 /* ---- console (platform/serial.c, platform/console.c, platform/vga.c) ---- */
 void console_init(void);      /* after the command line */
 void console_init_late(void); /* with interrupts */
-void console_write(const char *s, size_t n);
 void console_write_guest(struct domain *d, const char *s, size_t n);
 size_t console_read_input(char *buf, size_t n); /* for CONSOLEIO_read */
 void console_give_back(void);                   /* VGA to dom0 */
 size_t console_ring_read(char *buf, size_t n, uint32_t *index, bool clear, bool incremental);
 void console_force_sync(void);                  /* panic: unsent tail goes out at once */
-void debug_key_add(char key, const char *what, void (*fn)(char key));
+void debug_key_add(char key, const char *what, void (*fn)(void));
 void debug_key_run(char key);
 
 void smp_boot_cpus(void);

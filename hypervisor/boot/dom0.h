@@ -59,7 +59,5 @@ struct dom0_build {
 const char *dom0_layout(struct dom0_build *b); /* NULL, or what does not fit */
 void dom0_load(struct dom0_build *b);
 uint64_t dom0_va_to_pfn(const struct dom0_build *b, uint64_t va);
-void *dom0_map_module(const struct boot_module *m, uint64_t offset); /* a page of it */
-void dom0_unmap_module(const void *p);
 
 #endif

@@ -125,16 +125,6 @@ static void load_kernel(const struct dom0_build *b)
 	unmap_frame(page);
 }
 
-void *dom0_map_module(const struct boot_module *m, uint64_t offset)
-{
-	return map_frame(maddr_to_mfn(m->start + offset));
-}
-
-void dom0_unmap_module(const void *p)
-{
-	unmap_frame(p);
-}
-
 /* Loaders align modules to pages. */
 static void load_initrd(const struct dom0_build *b)
 {
@@ -142,11 +132,11 @@ static void load_initrd(const struct dom0_build *b)
 
 	while (b->initrd && offset < b->initrd->size) {
 		uint64_t in_page = (b->initrd->start + offset) % PAGE_SIZE;
-		const char *page = dom0_map_module(b->initrd, offset);
+		const char *page = map_frame(maddr_to_mfn(b->initrd->start + offset));
 
 		n = MIN(PAGE_SIZE - in_page, b->initrd->size - offset);
 		put(b, at + offset, page + in_page, n);
-		dom0_unmap_module(page);
+		unmap_frame(page);
 		offset += n;
 	}
 }

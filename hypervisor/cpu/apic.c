@@ -31,7 +31,6 @@ enum apic_register {
 	APIC_ICR = 0x300,
 	APIC_ICR_HIGH = 0x310,
 	APIC_LVT_TIMER = 0x320,
-	APIC_LVT_THERMAL = 0x330,
 	APIC_LVT_PERF = 0x340,
 	APIC_LVT_LINT0 = 0x350,
 	APIC_LVT_LINT1 = 0x360,
@@ -193,9 +192,8 @@ void apic_calibrate(void)
 
 /* ---- set-up ---- */
 
-static void error_interrupt(struct cpu_user_regs *regs)
+static void error_interrupt(void)
 {
-	(void)regs;
 	apic_write(APIC_ESR, 0); /* makes the errors since the last write readable */
 	printk(LOG_WARN, "CPU %u: APIC error %#x\n", this_cpu, apic_read(APIC_ESR));
 }

@@ -36,14 +36,3 @@ bool rdmsr_safe(uint32_t msr, uint64_t *value)
 	*value = (uint64_t)hi << 32 | lo;
 	return ok;
 }
-
-bool wrmsr_safe(uint32_t msr, uint64_t value)
-{
-	bool ok = false;
-
-	__asm__ volatile("1: wrmsr; movb $1, %0; 2:\n" EXTABLE(1b, 2b)
-			 : "+q"(ok)
-			 : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-			 : "memory");
-	return ok;
-}

@@ -9,7 +9,6 @@
 #define XSTATE_SSE    2ull
 #define XSTATE_YMM    4ull
 #define XSTATE_AVX512 0xe0ull
-#define XSTATE_PKRU   0x200ull
 
 /* The standard format: legacy region, header, components at CPUID's offsets. */
 struct xsave_area {

@@ -10,7 +10,6 @@
 
 #define IOAPIC_INDEX   0x00
 #define IOAPIC_DATA    0x10
-#define REG_ID         0
 #define REG_VERSION    1
 #define REG_RTE(pin)   (0x10 + 2 * (pin))
 #define RTE_LOW        (1u << 13)

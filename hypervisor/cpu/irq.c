@@ -13,11 +13,11 @@
 #define VECTOR_GUEST_INT80 0x80
 #define VECTOR_GUEST_INT82 0x82
 
-static void (*fixed_handler[256])(struct cpu_user_regs *regs);
+static void (*fixed_handler[256])(void);
 static struct irq_desc *vector_desc[256];
 static struct spinlock vector_lock = SPINLOCK(LOCK_LEAF); /* changes of vector_desc */
 
-void vector_set_handler(uint8_t vector, void (*fn)(struct cpu_user_regs *regs))
+void vector_set_handler(uint8_t vector, void (*fn)(void))
 {
 	fixed_handler[vector] = fn;
 }
@@ -197,7 +197,7 @@ void do_irq(struct cpu_user_regs *regs)
 		return; /* has no EOI */
 	if (fixed_handler[vector]) {
 		apic_eoi();
-		fixed_handler[vector](regs);
+		fixed_handler[vector]();
 		return;
 	}
 	desc = atomic_load(&vector_desc[vector]);
@@ -293,20 +293,6 @@ int irq_request(unsigned int irq, void (*fn)(void *arg), void *arg, const char *
 	}
 	spin_unlock_irqrestore(&desc->lock, flags);
 	return err;
-}
-
-void irq_release(unsigned int irq)
-{
-	struct irq_desc *desc = gsi_desc(irq < 16 ? isa_to_gsi(irq) : irq);
-	unsigned long flags;
-
-	if (!desc)
-		return;
-	flags = spin_lock_irqsave(&desc->lock);
-	irq_mask(desc);
-	irq_wait_idle(desc);
-	desc->fn = NULL;
-	spin_unlock_irqrestore(&desc->lock, flags);
 }
 
 int irq_guest_bind(struct irq_desc *desc, struct vcpu *v, unsigned int pirq, bool share)

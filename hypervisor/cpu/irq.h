@@ -24,11 +24,10 @@ enum vector {
 
 /* do_irq(): from entry.S for every vector from 0x20 on, interrupts off. */
 void do_irq(struct cpu_user_regs *regs);
-void vector_set_handler(uint8_t vector, void (*fn)(struct cpu_user_regs *regs)); /* fixed ones */
+void vector_set_handler(uint8_t vector, void (*fn)(void)); /* fixed ones */
 
 /* A hypervisor's own device: its line (GSI). 0/-EBUSY. Handler: interrupts off. */
 int irq_request(unsigned int irq, void (*fn)(void *arg), void *arg, const char *name);
-void irq_release(unsigned int irq);
 
 /* ---- guests' ---- */
 int pirq_domain_init(struct domain *d, unsigned int nr_pirqs);

@@ -14,7 +14,6 @@
 #define POLICY_FEAT_SUBLEAVES 3
 #define POLICY_TOPO_SUBLEAVES 2
 #define POLICY_XSTATE_SUBLEAVES 63
-#define POLICY_HV_LEAVES 6
 #define POLICY_EXT_LEAVES 0x22
 
 struct cpuid_leaf {
@@ -30,7 +29,7 @@ struct cpu_policy {
 	struct cpuid_leaf xstate[POLICY_XSTATE_SUBLEAVES];
 	struct cpuid_leaf ext[POLICY_EXT_LEAVES]; /* 0x80000000 on */
 	uint64_t platform_info, arch_caps;        /* MSRs 0xce, 0x10a */
-	uint32_t hv_limit, hv2_limit;
+	uint32_t hv_limit;
 	uint32_t vendor;                          /* enum cpu_vendor */
 };
 enum cpu_vendor { VENDOR_UNKNOWN, VENDOR_INTEL, VENDOR_AMD, VENDOR_HYGON };

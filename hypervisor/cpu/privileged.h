@@ -12,7 +12,6 @@
 uint64_t rdmsr(uint32_t msr);
 void wrmsr(uint32_t msr, uint64_t value);
 bool rdmsr_safe(uint32_t msr, uint64_t *value); /* false: #GP */
-bool wrmsr_safe(uint32_t msr, uint64_t value);
 void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]); /* eax ebx ecx edx */
 uint64_t rdtsc(void);
 unsigned long irq_save(void);
@@ -52,7 +51,6 @@ static inline void wrmsr(uint32_t msr, uint64_t v)
 }
 
 bool rdmsr_safe(uint32_t msr, uint64_t *value); /* cpu/extable.c */
-bool wrmsr_safe(uint32_t msr, uint64_t value);
 
 static inline void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {

@@ -41,9 +41,8 @@ static struct {
 	uint32_t unanswered;
 } call;
 
-static void call_interrupt(struct cpu_user_regs *regs)
+static void call_interrupt(void)
 {
-	(void)regs;
 	call.fn(call.arg);
 	atomic_sub(&call.unanswered, 1);
 }
@@ -95,9 +94,9 @@ static _Noreturn void cpu_stop(void)
 		__asm__ volatile("cli; hlt" ::: "memory");
 }
 
-static void event_interrupt(struct cpu_user_regs *regs)
+static void event_interrupt(void)
 {
-	(void)regs; /* softirqs are looked at on the way out */
+	/* softirqs are looked at on the way out */
 	if (READ_ONCE(cpus_stopping))
 		cpu_stop();
 }
@@ -121,12 +120,6 @@ void stop_other_cpus(void)
 		}
 	for (end = now() + MILLISECS(100); atomic_load(&cpus_stopped) < others && now() < end;)
 		cpu_relax();
-}
-
-void stop_other_cpus_and_halt(void)
-{
-	stop_other_cpus();
-	cpu_stop();
 }
 
 /* ---- starting ---- */

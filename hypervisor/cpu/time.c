@@ -65,9 +65,8 @@ stime_t now(void)
 
 /* ---- the hardware timer ---- */
 
-static void timer_interrupt(struct cpu_user_regs *regs)
+static void timer_interrupt(void)
 {
-	(void)regs;
 	softirq_raise(SOFTIRQ_TIMER);
 }
 
@@ -290,13 +289,12 @@ void get_wallclock(uint64_t *secs, uint32_t *nsecs)
 }
 
 /* Debug key t. */
-static void time_dump(char key)
+static void time_dump(void)
 {
 	unsigned int cpu;
 	uint64_t sec;
 	uint32_t nsec;
 
-	(void)key;
 	get_wallclock(&sec, &nsec);
 	printk(LOG_INFO, "system time %ld ns, %lu s since 1970; TSC %u kHz, %s, mul %08x shift %d\n",
 	       (long)now(), (unsigned long)sec, cpu_khz, tsc_stable ? "stable" : "not stable",

@@ -61,9 +61,8 @@ static void flush_do(enum flush_kind kind, uint64_t va)
 	}
 }
 
-static void flush_interrupt(struct cpu_user_regs *regs)
+static void flush_interrupt(void)
 {
-	(void)regs;
 	flush_do(flush.kind, flush.va);
 	atomic_sub(&flush.unanswered, 1); /* after the flush: the requester goes on */
 }

@@ -24,7 +24,6 @@ size_t strnlen(const char *s, size_t n);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
-char *strstr(const char *s, const char *what);
 int snprintf(char *buf, size_t n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int vsnprintf(char *buf, size_t n, const char *fmt, va_list ap) __attribute__((format(printf, 3, 0)));
 #endif
@@ -105,8 +104,6 @@ static inline void list_del(struct list *n)
 #define list_entry(p, type, member) container_of(p, type, member)
 #define list_first(head, type, member) list_entry((head)->next, type, member)
 #define list_for_each(pos, head) for (pos = (head)->next; pos != (head); pos = pos->next)
-#define list_for_each_safe(pos, n, head)                                                 \
-	for (pos = (head)->next, n = pos->next; pos != (head); pos = n, n = pos->next)
 
 /* ---- bits and atomics (x86 orders them; all are full barriers) ---- */
 static inline bool test_bit(unsigned long nr, const volatile void *p)
@@ -150,7 +147,6 @@ unsigned long find_next_zero_bit(const void *p, unsigned long size, unsigned lon
 #define atomic_cmpxchg(p, old, new)                                                      \
 	__atomic_compare_exchange_n(p, old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
 #define smp_mb()  __atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define smp_rmb() barrier()
 #define smp_wmb() barrier()
 
 #endif

@@ -149,35 +149,7 @@ bool rangeset_contains(struct rangeset *r, uint64_t first, uint64_t last)
 	return yes;
 }
 
-bool rangeset_overlaps(struct rangeset *r, uint64_t first, uint64_t last)
-{
-	unsigned int i;
-	bool yes;
-
-	if (first > last)
-		return false;
-	spin_lock(&r->lock);
-	i = find(r, first);
-	yes = i < r->n && r->range[i].first <= last;
-	spin_unlock(&r->lock);
-	return yes;
-}
-
 bool rangeset_empty(struct rangeset *r)
 {
 	return READ_ONCE(r->n) == 0;
-}
-
-bool rangeset_get(struct rangeset *r, unsigned int n, uint64_t *first, uint64_t *last)
-{
-	bool yes;
-
-	spin_lock(&r->lock);
-	yes = n < r->n;
-	if (yes) {
-		*first = r->range[n].first;
-		*last = r->range[n].last;
-	}
-	spin_unlock(&r->lock);
-	return yes;
 }

@@ -16,9 +16,6 @@ void rangeset_destroy(struct rangeset *r); /* NULL is fine */
 int rangeset_add(struct rangeset *r, uint64_t first, uint64_t last);    /* 0, -EINVAL, -ENOMEM */
 int rangeset_remove(struct rangeset *r, uint64_t first, uint64_t last); /* the same */
 bool rangeset_contains(struct rangeset *r, uint64_t first, uint64_t last); /* all of it */
-bool rangeset_overlaps(struct rangeset *r, uint64_t first, uint64_t last); /* some of it */
 bool rangeset_empty(struct rangeset *r);
-/* Range number @n from the lowest: false past the end. */
-bool rangeset_get(struct rangeset *r, unsigned int n, uint64_t *first, uint64_t *last);
 
 #endif

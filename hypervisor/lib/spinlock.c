@@ -151,13 +151,6 @@ void spin_unlock(struct spinlock *l)
 	unlock_word(l);
 }
 
-bool spin_is_locked(const struct spinlock *l)
-{
-	uint32_t t = READ_ONCE(l->tickets);
-
-	return (uint16_t)t != (uint16_t)(t >> 16);
-}
-
 unsigned long spin_lock_irqsave(struct spinlock *l)
 {
 	unsigned long flags = irq_save();

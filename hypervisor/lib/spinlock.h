@@ -29,11 +29,9 @@ enum lock_class {
 	LOCK_IRQ_DESC,
 	LOCK_SCHED,      /* one CPU's run queue */
 	LOCK_TIMER,      /* one CPU's timers */
-	LOCK_CONSOLE,
 	LOCK_SERIAL,
 	LOCK_MSI_MASK,
 	LOCK_LEAF, /* nothing is taken under it */
-	LOCK_CLASSES
 };
 
 struct spinlock {
@@ -55,7 +53,6 @@ void spin_lock_init(struct spinlock *l, enum lock_class class);
 void spin_lock(struct spinlock *l);
 bool spin_trylock(struct spinlock *l);
 void spin_unlock(struct spinlock *l);
-bool spin_is_locked(const struct spinlock *l);
 unsigned long spin_lock_irqsave(struct spinlock *l); /* returns the flags */
 void spin_unlock_irqrestore(struct spinlock *l, unsigned long flags);
 void spin_lock_irq(struct spinlock *l);

@@ -107,16 +107,6 @@ char *NAME(strchr)(const char *s, int c)
 	return (char *)s;
 }
 
-char *NAME(strstr)(const char *s, const char *what)
-{
-	size_t n = NAME(strlen)(what);
-
-	for (; *s; s++)
-		if (!NAME(strncmp)(s, what, n))
-			return (char *)s;
-	return n ? NULL : (char *)s;
-}
-
 size_t strcopy(char *to, const char *from, size_t n)
 {
 	size_t length = strlen(from);

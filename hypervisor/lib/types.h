@@ -14,22 +14,17 @@
 #define PAGE_SIZE  4096ul
 #define PAGE_MASK  (~(PAGE_SIZE - 1))
 
-/* A machine frame; a guest (pseudo-physical) frame; a guest's linear address. */
+/* A machine frame; a guest (pseudo-physical) frame. */
 typedef struct {
 	uint64_t n;
 } mfn_t;
 typedef struct {
 	uint64_t n;
 } gfn_t;
-typedef struct {
-	uint64_t a;
-} gva_t;
 
 #define MFN(x)      ((mfn_t){(x)})
 #define GFN(x)      ((gfn_t){(x)})
-#define GVA(x)      ((gva_t){(uint64_t)(x)})
 #define MFN_INVALID MFN(~0ull)
-#define GFN_INVALID GFN(~0ull)
 
 static inline bool mfn_eq(mfn_t a, mfn_t b)
 {

@@ -459,18 +459,11 @@ uint64_t outstanding_claims(void)
 	return READ_ONCE(claimed_total);
 }
 
-/* ---- the hypervisor's own ---- */
-
-void *heap_pages_node(unsigned int order, unsigned int node)
-{
-	struct frame *f = buddy_alloc(order, node, 0, ALLOC_MAPPED);
-
-	return f ? mfn_to_virt(frame_to_mfn(f)) : NULL;
-}
-
 void *heap_pages(unsigned int order)
 {
-	return heap_pages_node(order, ANY_NODE);
+	struct frame *f = buddy_alloc(order, ANY_NODE, 0, ALLOC_MAPPED);
+
+	return f ? mfn_to_virt(frame_to_mfn(f)) : NULL;
 }
 
 /* A frame that guests may map is freed by the last of them. */

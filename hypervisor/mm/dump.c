@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Debug key 'H': the heap, and the frames that dead domains cannot give back. */
+/* Debug keys 'H' and 'm': the heap, and the frames that dead domains cannot give back. */
 #include "hypervisor/boot/boot.h"
 #include "hypervisor/mm/mm_internal.h"
 
@@ -48,11 +48,10 @@ static void show_domain(struct domain *d)
 		show_frame(n);
 }
 
-static void show(char key)
+static void show(void)
 {
 	struct domain *d = NULL;
 
-	(void)key;
 	for (unsigned int i = 0; i < numa_nodes(); i++)
 		printk(LOG_INFO, "node %u: %lu frames free of %lu, %lu to be scrubbed\n", i,
 		       buddy_free_frames(i), numa_node_frames(i), buddy_dirty_frames(i));
@@ -64,4 +63,5 @@ static void show(char key)
 void dump_init(void)
 {
 	debug_key_add('H', "dump heap info", show);
+	debug_key_add('m', "memory info", show);
 }

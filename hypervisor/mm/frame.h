@@ -185,7 +185,6 @@ int frame_devalidate(struct frame *f, uint64_t type, bool preemptible);
 
 /* ---- machine to pseudo-physical ---- */
 #define M2P_INVALID   (~0ull)
-#define M2P_SHARED    (~0ull - 1)
 #ifdef HOST_TEST
 extern uint64_t *m2p;
 #else

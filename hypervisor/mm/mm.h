@@ -24,8 +24,6 @@ void mm_set_io_owner(const struct domain *dom_io);
 mfn_t m2p_chunk_mfn(uint64_t n);
 
 /* ---- buddy allocator (mm/buddy.c); LOCK_HEAP ---- */
-#define ORDER_4K  0
-#define ORDER_2M  9
 #define ORDER_1G  18
 #define MAX_ORDER 18
 #define ANY_NODE  0xffu
@@ -75,7 +73,6 @@ void share_frame_with(struct frame *f, struct domain *d, bool writable);
 
 /* ---- the hypervisor's own memory ---- */
 void *heap_pages(unsigned int order);            /* zeroed; NULL */
-void *heap_pages_node(unsigned int order, unsigned int node);
 void heap_free(void *p, unsigned int order);
 void *xzalloc_bytes(size_t size, size_t align);  /* zeroed; NULL; mm/xmalloc.c */
 void xfree(void *p);

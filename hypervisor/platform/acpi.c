@@ -266,7 +266,6 @@ struct fadt {
 	uint64_t x_facs, x_dsdt;
 	struct gas x_pm1a_evt, x_pm1b_evt, x_pm1a_cnt, x_pm1b_cnt, x_pm2_cnt, x_pm_timer;
 } __attribute__((packed));
-#define FADT_TIMER_32BIT (1u << 8)
 #define FADT_RESET       (1u << 10)
 
 /* A port: from the extended field if it is there, else from the old one. */
@@ -280,15 +279,9 @@ static void read_fadt(const struct sdt *t)
 	struct fadt f = {0}; /* an older one is shorter */
 
 	memcpy(&f, t, MIN(t->length, sizeof(f)));
-	acpi.sci = f.sci;
-	acpi.pm1a_evt = port(f.pm1a_evt, &f.x_pm1a_evt);
-	acpi.pm1b_evt = port(f.pm1b_evt, &f.x_pm1b_evt);
 	acpi.pm1a_cnt = port(f.pm1a_cnt, &f.x_pm1a_cnt);
 	acpi.pm1b_cnt = port(f.pm1b_cnt, &f.x_pm1b_cnt);
 	acpi.pm_timer_port = port(f.pm_timer, &f.x_pm_timer);
-	acpi.pm_timer_32bit = f.flags & FADT_TIMER_32BIT;
-	acpi.facs = f.x_facs ? f.x_facs : f.facs;
-	acpi.boot_arch_flags = f.boot_flags;
 	if (f.flags & FADT_RESET && f.reset.space == GAS_IO) {
 		acpi.reset_port = (uint32_t)f.reset.address;
 		acpi.reset_value = f.reset_value;

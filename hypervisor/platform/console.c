@@ -180,15 +180,6 @@ void gprintk(enum log_level level, const char *fmt, ...)
 	va_end(ap);
 }
 
-void console_write(const char *s, size_t n)
-{
-	unsigned long flags;
-	bool locked = lock_console(&flags);
-
-	write_locked(s, n);
-	unlock_console(locked, flags);
-}
-
 /* dom0's goes to the devices as it is; another's is marked, limited, and in the ring. */
 void console_write_guest(struct domain *d, const char *s, size_t n)
 {

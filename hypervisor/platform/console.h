@@ -22,7 +22,6 @@ void vga_give_back(void);
 /* ---- console_ring.c ---- */
 void ring_write(const char *s, size_t n); /* console's lock held */
 size_t ring_copy(char *buf, size_t n, uint32_t *index); /* from *index on, which moves */
-uint32_t ring_end(void);
 
 /* ---- keys.c ---- */
 void keys_init(void);

@@ -23,15 +23,10 @@ void ring_write(const char *s, size_t n)
 		WRITE_ONCE(ring_cons, prod - RING_SIZE);
 }
 
-uint32_t ring_end(void)
-{
-	return atomic_load(&ring_prod);
-}
-
 /* Bytes overwritten while they are copied come out torn, as in any such log. */
 size_t ring_copy(char *buf, size_t n, uint32_t *index)
 {
-	uint32_t end = ring_end(), at = *index;
+	uint32_t end = atomic_load(&ring_prod), at = *index;
 	size_t done = 0;
 
 	if (end - at > end - READ_ONCE(ring_cons))

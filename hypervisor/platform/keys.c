@@ -4,19 +4,18 @@
 #include "hypervisor/cpu/irq.h"
 #include "hypervisor/cpu/setup.h"
 #include "hypervisor/domain/domain.h"
-#include "hypervisor/mm/mm.h"
 #include "hypervisor/platform/console.h"
 #include "hypervisor/sched/softirq.h"
 
 static struct {
 	const char *what;
-	void (*fn)(char key);
+	void (*fn)(void);
 } keys[128];
 
 static struct tasklet key_tasklet;
 static char pressed; /* the latest: one is handled before a hand presses the next */
 
-void debug_key_add(char key, const char *what, void (*fn)(char key))
+void debug_key_add(char key, const char *what, void (*fn)(void))
 {
 	unsigned int k = (unsigned char)key;
 
@@ -31,7 +30,7 @@ void debug_key_run(char key)
 
 	if (k < ARRAY_SIZE(keys) && keys[k].fn) {
 		printk(LOG_ERR, "'%c' pressed -> %s\n", key, keys[k].what);
-		keys[k].fn(key);
+		keys[k].fn();
 	}
 }
 
@@ -47,29 +46,20 @@ void key_pressed(char c)
 	tasklet_schedule(&key_tasklet);
 }
 
-static void show_help(char key)
+static void show_help(void)
 {
-	(void)key;
 	for (unsigned int k = 0; k < ARRAY_SIZE(keys); k++)
 		if (keys[k].fn)
 			printk(LOG_ERR, " key '%c' (ascii '%02x') => %s\n", (int)k, k, keys[k].what);
 }
 
-static void show_irqs(char key)
+static void reboot(void)
 {
-	(void)key;
-	irq_dump();
-}
-
-static void reboot(char key)
-{
-	(void)key;
 	machine_restart(0);
 }
 
-static void crash(char key)
+static void crash(void)
 {
-	(void)key;
 	panic("crash by debug key");
 }
 
@@ -105,41 +95,30 @@ static void show_domain(struct domain *d)
 		show_vcpu(v);
 }
 
-static void show_domains(char key)
+static void show_domains(void)
 {
-	(void)key;
 	printk(LOG_ERR, "now=%ld us\n", (long)now() / 1000);
 	for_each_domain(show_domain);
 }
 
-static void show_events(char key)
+static void show_events(void)
 {
-	(void)key;
 	for_each_domain(event_dump);
 }
 
-static void show_grants(char key)
+static void show_grants(void)
 {
-	(void)key;
 	for_each_domain(grant_table_dump);
 }
 
-static void show_queues(char key)
+static void show_queues(void)
 {
 	unsigned int cpu;
 
-	(void)key;
 	printk(LOG_ERR, "Scheduler: %s\n", sched_policy->name);
 	for_each_online_cpu(cpu)
 		if (sched_policy->dump)
 			sched_policy->dump(cpu);
-}
-
-static void show_memory(char key)
-{
-	(void)key;
-	printk(LOG_ERR, "heap: %lu of %lu pages free, %lu claimed\n", buddy_free_frames(ANY_NODE),
-	       total_frames(), outstanding_claims());
 }
 
 /* By each CPU in turn. What it does: idle, or a guest, whose registers those are then. */
@@ -152,12 +131,11 @@ static void show_this_cpu(void *arg)
 	backtrace(NULL);
 }
 
-static void show_cpus(char key)
+static void show_cpus(void)
 {
 	struct cpumask one = {0};
 	unsigned int cpu;
 
-	(void)key;
 	for_each_online_cpu(cpu) {
 		set_bit(cpu, one.bits);
 		on_cpus(&one, show_this_cpu, NULL);
@@ -169,13 +147,12 @@ void keys_init(void)
 {
 	tasklet_init(&key_tasklet, run_pressed, NULL);
 	debug_key_add('h', "show this message", show_help);
-	debug_key_add('i', "dump interrupt bindings", show_irqs);
+	debug_key_add('i', "dump interrupt bindings", irq_dump);
 	debug_key_add('R', "reboot machine", reboot);
 	debug_key_add('C', "trigger a crashdump", crash);
 	debug_key_add('d', "dump registers", show_cpus);
 	debug_key_add('e', "dump evtchn info", show_events);
 	debug_key_add('g', "print grant table usage", show_grants);
-	debug_key_add('m', "memory info", show_memory);
 	debug_key_add('q', "dump domain (and guest debug) info", show_domains);
 	debug_key_add('r', "dump run queues", show_queues);
 }

@@ -120,14 +120,13 @@ static void compare(void)
 	}
 }
 
-static void run_audit(char key)
+static void run_audit(void)
 {
 	unsigned int order = 0;
 	struct domain *d = NULL;
 	struct vcpu *v;
 	unsigned int i;
 
-	(void)key;
 	while (PAGE_SIZE << order < max_frame * sizeof(struct tally))
 		order++;
 	memset(&audit, 0, sizeof(audit));

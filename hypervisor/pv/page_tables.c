@@ -222,22 +222,6 @@ int table_update(struct table *t, unsigned int index, uint64_t new,
 	return 0;
 }
 
-int pv_update_pte(mfn_t table, unsigned int index, uint64_t new, struct domain *pt_owner,
-		  struct domain *page_owner, bool preserve_ad)
-{
-	struct table t;
-	int rc = finish_tables(current);
-
-	if (rc)
-		return rc;
-	rc = table_open(&t, table, pt_owner);
-	if (rc)
-		return rc;
-	rc = table_update(&t, index, new, page_owner, preserve_ad);
-	table_close(&t);
-	return rc;
-}
-
 /* ---- walking the current tables ---- */
 
 /* The L1 table for @va: its frame number, or invalid. Tables may change meanwhile: what

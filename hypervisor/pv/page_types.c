@@ -9,8 +9,6 @@
 #include "hypervisor/lib/rangeset.h"
 #include "hypervisor/sched/softirq.h"
 
-struct rangeset *mmio_ro_ranges;
-
 /* pv-l1tf: refuse entries that are not present and have a memory address in them, on CPUs
  * that speculate through those (Intel, "L1 Terminal Fault"). */
 bool opt_pv_l1tf;
@@ -35,13 +33,11 @@ bool mfn_is_read_only(mfn_t mfn)
 	uint64_t base = acpi.mmconfig_base >> PAGE_SHIFT;
 	uint64_t pages_per_bus = 1 << (20 - PAGE_SHIFT);
 
-	if (base && mfn.n >= base + acpi.mmconfig_first_bus * pages_per_bus &&
-	    mfn.n < base + (acpi.mmconfig_last_bus + 1ul) * pages_per_bus)
-		return true;
-	return mmio_ro_ranges && rangeset_contains(mmio_ro_ranges, mfn.n, mfn.n);
+	return base && mfn.n >= base + acpi.mmconfig_first_bus * pages_per_bus &&
+	       mfn.n < base + (acpi.mmconfig_last_bus + 1ul) * pages_per_bus;
 }
 
-int pv_mmio_or_ram_ok(struct domain *d, mfn_t mfn, bool write)
+static int mmio_or_ram_ok(struct domain *d, mfn_t mfn, bool write)
 {
 	if (!mfn_is_io(mfn))
 		return 0;
@@ -59,9 +55,9 @@ static int l1e_get_io(uint64_t *e, struct domain *pt_owner, struct domain *page_
 	struct domain *d = page_owner == dom_io ? pt_owner : page_owner;
 	mfn_t mfn = pte_mfn(*e);
 
-	if (pv_mmio_or_ram_ok(d, mfn, false) || pv_mmio_or_ram_ok(pt_owner, mfn, false))
+	if (mmio_or_ram_ok(d, mfn, false) || mmio_or_ram_ok(pt_owner, mfn, false))
 		return -EPERM;
-	if ((*e & PTE_RW) && pv_mmio_or_ram_ok(d, mfn, true))
+	if ((*e & PTE_RW) && mmio_or_ram_ok(d, mfn, true))
 		*e &= ~PTE_RW;
 	return 0;
 }

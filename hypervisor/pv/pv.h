@@ -17,10 +17,8 @@ bool pv_emulate_pte_write(uint64_t address, struct cpu_user_regs *regs);
 bool pv_invalid_op(struct cpu_user_regs *regs); /* forced-emulation CPUID */
 long pv_iret(void); /* HYPERVISOR_iret */
 void pv_toggle_mode(struct vcpu *v); /* kernel <-> user: roots and GS bases */
-void pv_set_kernel_mode(struct vcpu *v, bool kernel);
 
 /* ---- switching (pv/switch.c) ---- */
-void pv_load_segments(struct vcpu *v);
 void pv_save_segments(struct vcpu *v);
 void pv_load_ldt(struct vcpu *v);
 void pv_write_cr3(struct vcpu *v);
@@ -36,19 +34,12 @@ uint64_t *pv_map_l1e(uint64_t va, mfn_t *l1mfn);
 uint64_t pv_read_l1e(uint64_t va); /* guest's entry through the current tables; 0 */
 /* Checked update, as mmu_update does one; 0 or -errno. */
 int pv_mod_l1(uint64_t *l1e, uint64_t new, mfn_t l1mfn, struct domain *page_owner, bool preserve_ad);
-int pv_update_pte(mfn_t table, unsigned int index, uint64_t new, struct domain *pt_owner,
-		  struct domain *page_owner, bool preserve_ad);
 int pv_new_root(struct vcpu *v, mfn_t root, bool user); /* takes the type reference */
 int pv_drop_roots(struct vcpu *v);
 long do_mmu_update(uint64_t ureqs, unsigned int count, uint64_t pdone, unsigned int foreigndom);
 long do_mmuext_op(uint64_t uops, unsigned int count, uint64_t pdone, unsigned int foreigndom);
 long do_update_va_mapping(uint64_t va, uint64_t val, uint64_t flags);
 long do_update_va_mapping_otherdomain(uint64_t va, uint64_t val, uint64_t flags, domid_t dom);
-/* Device frames, besides MMCONFIG, that are mapped read-only whatever is asked: MSI-X
- * tables. NULL: none; whoever finds them creates it. */
-extern struct rangeset *mmio_ro_ranges;
-/* 0: memory, or device memory that @d may map (and write); -EPERM. */
-int pv_mmio_or_ram_ok(struct domain *d, mfn_t mfn, bool write);
 void pv_unmap_l1e(uint64_t *l1e, mfn_t l1mfn); /* after pv_map_l1e() */
 int pv_finish_tables(struct vcpu *v); /* tear down what @v gave up; 0 or -ERESTART */
 void pv_audit_init(void); /* debug key 'y' (pv/audit.c) */

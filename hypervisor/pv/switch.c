@@ -31,16 +31,6 @@ void pv_toggle_mode(struct vcpu *v)
 	toggle_mode(v);
 }
 
-void pv_set_kernel_mode(struct vcpu *v, bool kernel)
-{
-	if (v->pv.kernel_mode == kernel)
-		return;
-	if (v == current)
-		pv_toggle_mode(v);
-	else
-		v->pv.kernel_mode = kernel;
-}
-
 /* ---- segments ---- */
 
 void pv_save_segments(struct vcpu *v)
@@ -57,7 +47,7 @@ void pv_save_segments(struct vcpu *v)
 }
 
 /* Selectors first: loading one changes the base. A refused one is the failsafe's. */
-void pv_load_segments(struct vcpu *v)
+static void load_segments(struct vcpu *v)
 {
 	struct pv_vcpu *pv = &v->pv;
 	bool good = true;
@@ -129,7 +119,7 @@ void pv_restore(struct vcpu *v)
 	*guest_regs() = v->regs;
 	load_cr4(v);
 	pv_load_ldt(v);
-	pv_load_segments(v);
+	load_segments(v);
 	if (v->pv.debugreg[7] & DR7_ACTIVE) {
 		for (i = 0; i < 4; i++)
 			write_dr(i, v->pv.debugreg[i]);

@@ -12,7 +12,6 @@
 #define TBF_INTERRUPT  4 /* it masks events */
 #define TBF_FAILSAFE   8 /* failsafe: DS, ES, FS, GS on the stack too */
 
-#define X86_FLAGS_CF 0x1u
 #define X86_FLAGS_MBS 0x2u
 #define X86_FLAGS_TF 0x100u
 #define X86_FLAGS_IF 0x200u
@@ -24,7 +23,6 @@
 #define X86_FLAGS_AC 0x40000u
 #define X86_FLAGS_VIF 0x80000u
 #define X86_FLAGS_VIP 0x100000u
-#define X86_FLAGS_ID 0x200000u
 
 enum x86_vector {
 	TRAP_DE, TRAP_DB, TRAP_NMI, TRAP_BP, TRAP_OF, TRAP_BR, TRAP_UD, TRAP_NM, TRAP_DF,

@@ -49,7 +49,6 @@ void on_cpus(const struct cpumask *mask, void (*fn)(void *), void *arg);
 void smp_send_event(unsigned int cpu); /* make it look at its softirqs */
 void smp_set_answers(bool answers);    /* this CPU, while no call or flush is under way */
 void smp_prepare(void);       /* counts CPUs; once the boot CPU's APIC id is known */
-_Noreturn void stop_other_cpus_and_halt(void);
 void stop_other_cpus(void); /* for an orderly end; waits a little for them (panic: NMI) */
 
 #endif

@@ -276,14 +276,13 @@ static const struct timer *heap_next(const struct timer *t)
 }
 
 /* Debug key a. */
-static void timers_dump(char key)
+static void timers_dump(void)
 {
 	const struct timer *t;
 	unsigned long flags;
 	unsigned int cpu;
 	stime_t at = now();
 
-	(void)key;
 	for_each_online_cpu(cpu) {
 		struct timer_cpu *tc = &per_cpu(timer_cpu, cpu);
 

@@ -169,7 +169,6 @@ static void test_machine(void)
 	CU_ASSERT_EQUAL(acpi.override[0].gsi, 2);
 	CU_ASSERT_FALSE(acpi.override[0].level);
 	CU_ASSERT(acpi.override[1].level && acpi.override[1].low);
-	CU_ASSERT_EQUAL(acpi.sci, 9);
 	CU_ASSERT_EQUAL(acpi.pm1a_cnt, 0x604);
 	CU_ASSERT_EQUAL(acpi.pm_timer_port, 0x4010);
 	CU_ASSERT_EQUAL(acpi.reset_port, 0xcf9);

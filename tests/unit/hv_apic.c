@@ -90,7 +90,7 @@ unsigned long find_next_bit(const void *p, unsigned long size, unsigned long fro
 	return from;
 }
 
-void vector_set_handler(uint8_t vector, void (*fn)(struct cpu_user_regs *))
+void vector_set_handler(uint8_t vector, void (*fn)(void))
 {
 	(void)vector, (void)fn;
 }

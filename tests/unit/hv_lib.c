@@ -28,7 +28,6 @@ size_t hv_strnlen(const char *s, size_t n);
 int hv_strcmp(const char *a, const char *b);
 int hv_strncmp(const char *a, const char *b, size_t n);
 char *hv_strchr(const char *s, int c);
-char *hv_strstr(const char *s, const char *what);
 int hv_vsnprintf(char *buf, size_t n, const char *fmt, va_list ap);
 
 /* ---- what lib/ wants of others ---- */
@@ -149,7 +148,6 @@ static void test_strings(void)
 		CU_ASSERT_EQUAL(sign(hv_strncmp(a, b, n)), sign(strncmp(a, b, n)));
 		CU_ASSERT_PTR_EQUAL(hv_strchr(a, 'b'), strchr(a, 'b'));
 		CU_ASSERT_PTR_EQUAL(hv_strchr(a, 0), strchr(a, 0));
-		CU_ASSERT_PTR_EQUAL(hv_strstr(a, b), strstr(a, b));
 	}
 }
 
@@ -298,20 +296,18 @@ static void test_bits(void)
 
 static void check_ranges(struct rangeset *r, const bool *model)
 {
-	uint64_t first, last, at = 0;
-	unsigned int n;
+	bool none = true;
 
-	for (n = 0; rangeset_get(r, n, &first, &last); n++) {
-		CU_ASSERT_FATAL(first <= last && last < MODEL);
-		CU_ASSERT(!n || first > at); /* not touching the one before */
-		for (; at < first; at++)
-			CU_ASSERT_FALSE(model[at]);
-		for (; at <= last; at++)
-			CU_ASSERT(model[at]);
+	for (uint64_t first = 0, next; first < MODEL; first = next) {
+		for (next = first; next < MODEL && model[next] == model[first]; next++)
+			;
+		/* What touches is one range: it contains the whole run. */
+		CU_ASSERT_EQUAL(rangeset_contains(r, first, next - 1), model[first]);
+		for (uint64_t i = first; i < next; i++)
+			CU_ASSERT_EQUAL(rangeset_contains(r, i, i), model[first]);
+		none &= !model[first];
 	}
-	for (; at < MODEL; at++)
-		CU_ASSERT_FALSE(model[at]);
-	CU_ASSERT_EQUAL(rangeset_empty(r), n == 0);
+	CU_ASSERT_EQUAL(rangeset_empty(r), none);
 }
 
 static void test_ranges(void)
@@ -321,15 +317,12 @@ static void test_ranges(void)
 
 	for (int round = 0; round < 20000; round++) {
 		uint64_t a = rnd() % MODEL, b = a + rnd() % (MIN(MODEL - a, 8));
-		bool add = rnd() % 2, all = true, some = false;
+		bool add = rnd() % 2, all = true;
 		int err;
 
-		for (uint64_t i = a; i <= b; i++) {
+		for (uint64_t i = a; i <= b; i++)
 			all &= model[i];
-			some |= model[i];
-		}
 		CU_ASSERT_EQUAL(rangeset_contains(r, a, b), all);
-		CU_ASSERT_EQUAL(rangeset_overlaps(r, a, b), some);
 		allocations_left = rnd() % 8 ? -1 : 0;
 		err = add ? rangeset_add(r, a, b) : rangeset_remove(r, a, b);
 		allocations_left = -1;
@@ -346,15 +339,13 @@ static void test_ranges(void)
 static void test_ranges_edges(void)
 {
 	struct rangeset *r = rangeset_create();
-	uint64_t first, last;
 
 	CU_ASSERT_EQUAL(rangeset_add(r, 5, 4), -EINVAL);
 	CU_ASSERT_FALSE(rangeset_contains(r, 5, 4));
 	CU_ASSERT_EQUAL(rangeset_add(r, 0, ~0ull), 0);
 	CU_ASSERT_EQUAL(rangeset_remove(r, 10, ~0ull - 10), 0);
-	CU_ASSERT(rangeset_get(r, 1, &first, &last));
-	CU_ASSERT_EQUAL(first, ~0ull - 9);
-	CU_ASSERT_EQUAL(last, ~0ull);
+	CU_ASSERT(rangeset_contains(r, 0, 9) && rangeset_contains(r, ~0ull - 9, ~0ull));
+	CU_ASSERT_FALSE(rangeset_contains(r, 10, 10) || rangeset_contains(r, ~0ull - 10, ~0ull));
 	CU_ASSERT_EQUAL(rangeset_add(r, ~0ull - 20, ~0ull - 10), 0);
 	CU_ASSERT(rangeset_contains(r, ~0ull - 20, ~0ull));
 	CU_ASSERT_EQUAL(rangeset_remove(r, 0, ~0ull), 0);
@@ -412,7 +403,8 @@ static void test_locks(void)
 		pthread_join(t[i], NULL);
 	CU_ASSERT_EQUAL(counter, 2ul * THREADS * ROUNDS);
 	CU_ASSERT_EQUAL(shared[0], THREADS * ROUNDS / 8ul);
-	CU_ASSERT_FALSE(spin_is_locked(&lock));
+	CU_ASSERT(spin_trylock(&lock));
+	spin_unlock(&lock);
 }
 
 /* True if it panics. The CPU's list of locks is left as it is: use one CPU a case. */

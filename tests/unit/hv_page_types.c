@@ -562,15 +562,15 @@ static void test_foreign(void)
 
 static void test_devices(void)
 {
-	uint64_t io = (uint64_t)HOLE_START << PAGE_SHIFT, ro = io + 2 * PAGE_SIZE;
+	uint64_t io = (uint64_t)MACHINE_FRAMES << PAGE_SHIFT, ro = (uint64_t)HOLE_START << PAGE_SHIFT;
 
 	make_tree();
 	CU_ASSERT_EQUAL(pin(page[3], 1), 0);
 	CU_ASSERT_EQUAL(update(page[3], 30, io | RW), -EPERM);
 	d->iomem = rangeset_create();
-	rangeset_add(d->iomem, HOLE_START, HOLE_START + 9);
-	mmio_ro_ranges = rangeset_create();
-	rangeset_add(mmio_ro_ranges, HOLE_START + 2, HOLE_START + 2);
+	rangeset_add(d->iomem, MACHINE_FRAMES, MACHINE_FRAMES + 9);
+	rangeset_add(d->iomem, HOLE_START, HOLE_START);
+	acpi.mmconfig_base = ro;
 
 	CU_ASSERT_EQUAL(update(page[3], 30, io | RW | PTE_PCD | PTE_PWT), 0);
 	CU_ASSERT_EQUAL(table_of(page[3])[30], io | RW | PTE_PCD | PTE_PWT | PTE_US);
@@ -588,8 +588,8 @@ static void test_devices(void)
 	CU_ASSERT_EQUAL(unpin(page[3]), 0);
 	all_free();
 	rangeset_destroy(d->iomem);
-	rangeset_destroy(mmio_ro_ranges);
-	d->iomem = mmio_ro_ranges = NULL;
+	d->iomem = NULL;
+	acpi.mmconfig_base = 0;
 }
 
 /* ---- interrupted ---- */

@@ -66,7 +66,7 @@ void apic_calibrate(void)
 {
 }
 
-void vector_set_handler(uint8_t vector, void (*fn)(struct cpu_user_regs *))
+void vector_set_handler(uint8_t vector, void (*fn)(void))
 {
 	(void)vector, (void)fn;
 }
@@ -112,7 +112,7 @@ void irq_enable(void)
 {
 }
 
-void debug_key_add(char key, const char *what, void (*fn)(char))
+void debug_key_add(char key, const char *what, void (*fn)(void))
 {
 	(void)key, (void)what, (void)fn;
 }
