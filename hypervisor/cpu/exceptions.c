@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Exceptions 0 to 31. A guest's own go to pv/traps.c. Those of the hypervisor are fixed
- * up where one was foreseen (extable, a guest's LDT page), and the end otherwise.
+ * up where one was foreseen (extable), and the end otherwise.
  */
 #include "hypervisor/boot/boot.h"
 #include "hypervisor/cpu/privileged.h"
@@ -41,25 +41,27 @@ static void fatal(const struct cpu_user_regs *regs)
 							      : "exception");
 }
 
-/* The LDT of current is mapped a page at a time, when a descriptor in it is first used;
- * here, by ourselves as its selectors are loaded. */
-static bool ldt_fault(uint64_t address)
+/*
+ * The LDT of current is mapped a page at a time, when a descriptor in it is first used;
+ * here, by ourselves as its selectors are loaded. Not now: that takes a type of the page,
+ * for which one waits with interrupts on. Who gets the fault's fixup has it mapped.
+ */
+static void note_ldt_fault(uint64_t address)
 {
-	uint64_t start;
+	uint64_t offset;
 
 	if (!current || is_idle_vcpu(current) || !current->domain->pv)
-		return false;
-	start = LDT_VADDR(current->id);
-	return address - start < (1ul << (GDT_LDT_VCPU_SHIFT - 1)) &&
-	       pv_map_ldt_page(address - start);
+		return;
+	offset = address - LDT_VADDR(current->id);
+	if (offset < 1ul << (GDT_LDT_VCPU_SHIFT - 1))
+		current->pv.ldt_wanted = (uint32_t)offset + 1;
 }
 
 static void hypervisor_exception(struct cpu_user_regs *regs)
 {
 	switch (regs->entry_vector) {
 	case TRAP_PF:
-		if (ldt_fault(read_cr2()))
-			return;
+		note_ldt_fault(read_cr2());
 		break;
 	case TRAP_DB: /* a watchpoint of the guest, on data that we touched for it */
 		__asm__ volatile("mov %0, %%dr6" ::"r"(0xffff0ff0ul));

@@ -112,18 +112,15 @@ long do_update_descriptor(uint64_t gaddr, uint64_t desc)
 
 /* ---- LDT ---- */
 
-/* The guest's kernel maps it: with user's root loaded, look through the kernel's. */
+/* The guest's kernel maps it: look through its root, whichever is loaded. */
 static uint64_t kernel_l1e(struct vcpu *v, uint64_t va)
 {
+	bool mode = v->pv.kernel_mode;
 	uint64_t e;
 
-	if (v->pv.kernel_mode)
-		return pv_read_l1e(va);
 	v->pv.kernel_mode = true;
-	pv_write_cr3(v);
 	e = pv_read_l1e(va);
-	v->pv.kernel_mode = false;
-	pv_write_cr3(v);
+	v->pv.kernel_mode = mode;
 	return e;
 }
 
@@ -134,6 +131,7 @@ bool pv_map_ldt_page(uint64_t offset)
 	struct frame *f;
 	mfn_t mfn;
 
+	v->pv.ldt_wanted = 0;
 	if (offset >> 3 >= v->pv.ldt_entries)
 		return false;
 	slot = &v->pv.gdt_l1[LDT_L1_INDEX + index_nospec(offset >> PAGE_SHIFT, LDT_PAGES)];
@@ -148,6 +146,13 @@ bool pv_map_ldt_page(uint64_t offset)
 	if (!atomic_cmpxchg(slot, &none, mfn_to_maddr(mfn) | PTE_PERDOMAIN))
 		frame_put_and_type(f);
 	return true;
+}
+
+bool pv_map_wanted_ldt(void)
+{
+	uint32_t wanted = current->pv.ldt_wanted;
+
+	return wanted && pv_map_ldt_page(wanted - 1);
 }
 
 /* Any CPU: the pages are mapped again when they are needed. */

@@ -55,7 +55,8 @@ long do_set_segment_base(unsigned int which, uint64_t base)
 		return 0;
 	case SEGBASE_GS_USER_SEL: {
 		uint64_t kernel_base = read_gs_base(), user_base;
-		bool good = load_gs((uint16_t)base);
+		bool good = load_gs((uint16_t)base) ||
+			    (pv_map_wanted_ldt() && load_gs((uint16_t)base));
 
 		/* The selector's own base becomes user's; the kernel keeps its. */
 		user_base = read_gs_base();

@@ -50,7 +50,9 @@ int pv_relinquish_page_tables(struct domain *d);
 bool pv_check_descriptor(const struct domain *d, uint64_t *desc); /* may fix DPL; false: refuse */
 int pv_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned int entries);
 void pv_destroy_gdt(struct vcpu *v);
-bool pv_map_ldt_page(uint64_t offset); /* #PF inside the LDT's mapping */
+bool pv_map_ldt_page(uint64_t offset); /* #PF inside the LDT's mapping; interrupts on */
+/* After a selector of current's was refused. True: its page was missing, try again. */
+bool pv_map_wanted_ldt(void);
 long do_set_gdt(uint64_t frame_list, unsigned int entries);
 long do_update_descriptor(uint64_t gaddr, uint64_t desc);
 void pv_invalidate_ldt(struct vcpu *v);

@@ -47,6 +47,7 @@ struct pv_vcpu {
 	uint32_t gdt_entries;
 	uint64_t ldt_base;
 	uint32_t ldt_entries; /* LDT pages are mapped when first used */
+	uint32_t ldt_wanted;  /* where we needed one ourselves: offset + 1; 0: nowhere */
 	/* Tables given up but not yet torn down (frame_finish_put()), with a general
 	 * reference each: pv_finish_tables() before anything else is done to page tables. */
 	struct frame *old_table[2];

@@ -147,7 +147,11 @@ void pv_deliver_bounce(struct vcpu *v, struct cpu_user_regs *regs)
 	struct pv_bounce b = v->pv.bounce;
 
 	v->pv.bounce.flags = 0;
-	deliver(v, regs, &b);
+	/* Refused for want of a page of its LDT: nothing that the guest should know. */
+	if (unlikely(b.flags & TBF_FAILSAFE) && pv_map_wanted_ldt())
+		pv_load_segments(v);
+	else
+		deliver(v, regs, &b);
 }
 
 /* An event or an NMI that the guest should see now. */
@@ -186,7 +190,7 @@ bool pv_exit_to_guest(void)
 	struct vcpu *v = current;
 
 	for (;;) {
-		if (v->pv.bounce.flags)
+		while (v->pv.bounce.flags)
 			pv_deliver_bounce(v, regs);
 		irq_disable();
 		if (softirq_is_pending()) {

@@ -93,6 +93,25 @@ void xpti_refresh(const struct vcpu *v)
 	(void)v;
 }
 
+static bool ldt_page_missing;
+static unsigned int loads;
+
+bool pv_map_wanted_ldt(void)
+{
+	bool missing = ldt_page_missing;
+
+	CU_ASSERT_TRUE(irqs); /* its type may have to be waited for */
+	ldt_page_missing = false;
+	return missing;
+}
+
+void pv_load_segments(struct vcpu *v)
+{
+	/* A selector that is wrong besides. */
+	if (++loads == 2)
+		pv_bounce_to(v, v->pv.failsafe_callback, TBF_FAILSAFE);
+}
+
 void pv_save_segments(struct vcpu *v)
 {
 	(void)v;
@@ -297,6 +316,18 @@ static void test_failsafe(void)
 	CU_ASSERT_EQUAL(f[5], 0x14);
 	CU_ASSERT_EQUAL(f[6], KERNEL_IP + 0x55);
 	CU_ASSERT_EQUAL(guest_regs()->rip, vcpu.pv.failsafe_callback);
+
+	/* The first time it was just a page of the LDT: the guest does not see it. */
+	for (loads = 0; loads < 2;) {
+		setup(true);
+		ldt_page_missing = true;
+		frame_at = 0;
+		pv_iret_failed();
+		pv_exit_to_guest();
+		CU_ASSERT_EQUAL(frame_at != 0, loads == 2);
+		CU_ASSERT_EQUAL(guest_regs()->rip,
+				loads == 2 ? vcpu.pv.failsafe_callback : KERNEL_IP + 0x55);
+	}
 }
 
 static void test_iret(void)

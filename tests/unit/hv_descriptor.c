@@ -162,6 +162,10 @@ void wrmsr(uint32_t msr, uint64_t v)
 
 bool load_gs(uint16_t sel)
 {
+	if (sel & 4 && !l1[16]) { /* as the fault on the LDT's page leaves it */
+		vcpu.pv.ldt_wanted = (sel & ~7u) + 1;
+		return false;
+	}
 	gs_base = sel == 0x33 ? 0x5000 : 0;
 	return sel != 0xffff;
 }
@@ -286,6 +290,18 @@ static void test_ldt(void)
 	guest_l1e[1] = 0;
 	CU_ASSERT_FALSE(pv_map_ldt_page(4096));
 	pv_invalidate_ldt(&vcpu);
+	CU_ASSERT_EQUAL(references(), 0);
+
+	flushes = 0;
+	vcpu.pv.kernel_mode = false;
+	CU_ASSERT_EQUAL(do_set_segment_base(SEGBASE_GS_USER_SEL, 15), 0);
+	CU_ASSERT_FALSE(vcpu.pv.kernel_mode);
+	CU_ASSERT_EQUAL(references(), 1);
+	CU_ASSERT_EQUAL(do_set_segment_base(SEGBASE_GS_USER_SEL, 15), 0);
+	CU_ASSERT_FALSE(pv_map_wanted_ldt());
+	pv_invalidate_ldt(&vcpu);
+	vcpu.pv.ldt_entries = 0;
+	CU_ASSERT_EQUAL(do_set_segment_base(SEGBASE_GS_USER_SEL, 15), -EINVAL);
 	CU_ASSERT_EQUAL(references(), 0);
 	CU_ASSERT_EQUAL(l1[16], 0);
 	CU_ASSERT_EQUAL(flushes, 1);
