@@ -16,6 +16,9 @@
 #define MSR_MTRR_MASK(n)  (0x201 + 2 * (n))
 #define MTRR_VALID        (1ull << 11)
 #define MSR_TSC           0x10
+#define MSR_TSX_FORCE_ABORT 0x10f
+#define MSR_TSX_CTRL      0x122
+#define MSR_MCU_OPT_CTRL  0x123
 #define RESOURCE_ENTRIES_MAX 3
 
 #define PM1_SLEEP_ENABLE (1u << 13)
@@ -238,8 +241,42 @@ static long op_core_parking(struct xenpf_core_parking *c)
 	return -EINVAL;
 }
 
-/* ---- MSRs for the tools: of those that stock Xen lets through, the TSC; the others are
- * cache monitoring's, which is off ---- */
+/* ---- MSRs for the tools: of those that stock Xen lets through, the TSC and what says how
+ * TSX is kept; the others are cache monitoring's, which is off ---- */
+
+struct msr_read {
+	uint32_t msr;
+	bool ok;
+	uint64_t value;
+};
+
+static void msr_read_here(void *arg)
+{
+	struct msr_read *r = arg;
+
+	r->ok = rdmsr_safe(r->msr, &r->value);
+}
+
+/* -EPERM: the CPU does not have it. */
+static int64_t resource_read(uint32_t cpu, uint64_t msr, uint64_t *value)
+{
+	struct msr_read r = {.msr = (uint32_t)msr};
+	struct cpumask one = {0};
+
+	switch (msr) {
+	case MSR_TSC:
+	case MSR_TSX_FORCE_ABORT:
+	case MSR_TSX_CTRL:
+	case MSR_MCU_OPT_CTRL:
+		break;
+	default:
+		return msr >> 32 ? -EINVAL : -EACCES;
+	}
+	set_bit(cpu, one.bits);
+	on_cpus(&one, msr_read_here, &r);
+	*value = r.value;
+	return r.ok ? 0 : -EPERM;
+}
 
 static long op_resource(struct xenpf_resource_op *r)
 {
@@ -254,18 +291,18 @@ static long op_resource(struct xenpf_resource_op *r)
 		return -EFAULT;
 	if (r->cpu >= nr_cpus || !cpu_online(r->cpu))
 		return -EINVAL;
+	r->cpu = (uint32_t)index_nospec(r->cpu, nr_cpus);
 	for (i = 0; i < r->nr_entries; i++) {
-		if (e[i].rsvd) {
+		if (e[i].rsvd)
 			e[i].u.ret = -EINVAL;
-		} else if (e[i].u.cmd == XEN_RESOURCE_OP_MSR_READ && e[i].idx == MSR_TSC) {
-			e[i].u.ret = 0;
-			e[i].val = rdtsc(); /* every CPU's is the same */
+		else if (e[i].u.cmd > XEN_RESOURCE_OP_MSR_WRITE)
+			e[i].u.ret = -EOPNOTSUPP;
+		else if (e[i].u.cmd == XEN_RESOURCE_OP_MSR_WRITE)
+			e[i].u.ret = e[i].idx >> 32 ? -EINVAL : -EACCES;
+		else
+			e[i].u.ret = resource_read(r->cpu, e[i].idx, &e[i].val);
+		if (!e[i].u.ret)
 			continue;
-		} else {
-			e[i].u.ret = e[i].u.cmd > XEN_RESOURCE_OP_MSR_WRITE ? -EOPNOTSUPP
-			             : e[i].idx >> 32			    ? -EINVAL
-									    : -EACCES;
-		}
 		break;
 	}
 	/* The one that failed too: it says why. The result is how many were done. */

@@ -65,7 +65,10 @@ static int callback_register(struct vcpu *v, const struct callback_register *r)
 	case CALLBACKTYPE_nmi:
 		if (v->id || !v->domain->hardware)
 			return -EINVAL;
-		v->pv.nmi_callback = r->address;
+		/* What a trap table says of vector 2: there is one way in for it. */
+		v->pv.trap[TRAP_NMI] = (struct pv_trap){
+			.cs = FLAT_KERNEL_CS, .flags = 1 << 2 /* masks events */,
+			.address = r->address};
 		return 0;
 	default:
 		return -ENOSYS;
@@ -84,7 +87,7 @@ static int callback_unregister(struct vcpu *v, uint16_t type)
 		v->pv.syscall32_callback = 0;
 		return 0;
 	case CALLBACKTYPE_nmi:
-		v->pv.nmi_callback = 0;
+		v->pv.trap[TRAP_NMI].address = 0;
 		return 0;
 	default:
 		return -ENOSYS;

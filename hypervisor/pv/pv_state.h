@@ -26,7 +26,7 @@ struct pv_vcpu {
 
 	struct pv_trap trap[256];
 	uint64_t event_callback, failsafe_callback, syscall_callback, syscall32_callback,
-		sysenter_callback, nmi_callback; /* linear addresses */
+		sysenter_callback; /* linear addresses */
 	uint16_t syscall32_cs, sysenter_cs;
 	bool syscall_masks_events, syscall32_masks_events, sysenter_masks_events,
 		failsafe_masks_events;

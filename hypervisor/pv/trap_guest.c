@@ -159,9 +159,9 @@ static inline bool bounce_pending(struct vcpu *v)
 {
 	if (unlikely(v->nmi.pending) && !v->nmi.masked) {
 		v->nmi.pending = false;
-		if (v->pv.nmi_callback) {
+		if (v->pv.trap[TRAP_NMI].address) {
 			v->nmi.masked = true;
-			pv_bounce_to(v, v->pv.nmi_callback, TBF_INTERRUPT);
+			pv_inject(TRAP_NMI, 0);
 			return true;
 		}
 	}

@@ -260,12 +260,14 @@ static void test_nmi(void)
 	vcpu.nmi.pending = true;
 	pv_exit_to_guest(); /* no callback: dropped */
 	CU_ASSERT_FALSE(vcpu.nmi.pending);
-	vcpu.pv.nmi_callback = KERNEL_IP + 0x400;
+	vcpu.pv.trap[TRAP_NMI] = (struct pv_trap){
+		.cs = FLAT_KERNEL_CS, .flags = 1 << 2, .address = KERNEL_IP + 0x400};
 	vcpu.nmi.pending = true;
 	info.evtchn_upcall_pending = 1;
 	pv_exit_to_guest();
 	CU_ASSERT_EQUAL(guest_regs()->rip, KERNEL_IP + 0x400);
 	CU_ASSERT_TRUE(vcpu.nmi.masked);
+	CU_ASSERT_EQUAL(info.evtchn_upcall_mask, 1);
 	vcpu.nmi.pending = true;
 	frame_at = 0;
 	pv_exit_to_guest();
@@ -434,6 +436,7 @@ static void test_callbacks(void)
 	r.type = CALLBACKTYPE_nmi;
 	memcpy(guest(STACK, sizeof(r)), &r, sizeof(r));
 	CU_ASSERT_EQUAL(do_callback_op(CALLBACKOP_register, STACK), 0);
+	CU_ASSERT_EQUAL(vcpu.pv.trap[TRAP_NMI].address, r.address);
 	dom.hardware = 0;
 	CU_ASSERT_EQUAL(do_callback_op(CALLBACKOP_register, STACK), -EINVAL);
 	memcpy(guest(STACK, sizeof(u)), &u, sizeof(u));
