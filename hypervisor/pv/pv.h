@@ -20,6 +20,7 @@ void pv_toggle_mode(struct vcpu *v); /* kernel <-> user: roots and GS bases */
 
 /* ---- switching (pv/switch.c) ---- */
 void pv_save_segments(struct vcpu *v);
+void pv_load_segments(struct vcpu *v);
 void pv_load_ldt(struct vcpu *v);
 void pv_write_cr3(struct vcpu *v);
 static inline uint64_t pv_cr3_of(const struct vcpu *v)

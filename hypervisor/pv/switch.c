@@ -47,7 +47,7 @@ void pv_save_segments(struct vcpu *v)
 }
 
 /* Selectors first: loading one changes the base. A refused one is the failsafe's. */
-static void load_segments(struct vcpu *v)
+void pv_load_segments(struct vcpu *v)
 {
 	struct pv_vcpu *pv = &v->pv;
 	bool good = true;
@@ -119,7 +119,7 @@ void pv_restore(struct vcpu *v)
 	*guest_regs() = v->regs;
 	load_cr4(v);
 	pv_load_ldt(v);
-	load_segments(v);
+	pv_load_segments(v);
 	if (v->pv.debugreg[7] & DR7_ACTIVE) {
 		for (i = 0; i < 4; i++)
 			write_dr(i, v->pv.debugreg[i]);
