@@ -46,6 +46,10 @@ skeleton()
 	for applet in $("$tree/bin/busybox" --list); do
 		[ "$applet" = busybox ] || ln -sf busybox "$tree/bin/$applet"
 	done
+	# What the kernel itself starts, by these names.
+	for applet in poweroff reboot modprobe; do
+		ln -sf ../bin/busybox "$tree/sbin/$applet"
+	done
 	printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\nxylem:x:990:990::/:/bin/false\n' >"$tree/etc/passwd"
 	printf 'root:x:0:\nnogroup:x:65534:\nxylem:x:990:\n' >"$tree/etc/group"
 	printf '127.0.0.1 localhost\n' >"$tree/etc/hosts"
