@@ -82,9 +82,11 @@ static uint64_t find_room(uint64_t from, uint64_t n)
 	return VMAP_PAGES;
 }
 
-/* Reuse addresses given back since the last time. */
+/* Reuse addresses given back since the last time. With the lock held, lest one be given
+ * back during the flush; who waits for it has interrupts on and answers. */
 static void reclaim(void)
 {
+	tlb_flush_mask(&cpu_online_map, true);
 	for (unsigned int i = 0; i < VMAP_PAGES / 64; i++) {
 		used[i] &= ~stale[i];
 		stale[i] = 0;
@@ -99,9 +101,6 @@ static uint64_t vmap_room(uint64_t n)
 	spin_lock(&vmap_lock);
 	at = find_room(next_fit, n + 1);
 	if (at == VMAP_PAGES) {
-		spin_unlock(&vmap_lock);
-		tlb_flush_mask(&cpu_online_map, true);
-		spin_lock(&vmap_lock);
 		reclaim();
 		at = find_room(0, n + 1);
 	}
