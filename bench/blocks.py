@@ -12,7 +12,8 @@ import subprocess
 
 import rig
 
-XEN_TEXT = range(0xffff82d040000000, 0xffff82d0c0000000)
+# Stock Xen above, Xylem below.
+XEN_TEXT = range(0xffff820000000000, 0xffff82d0c0000000)
 KERNEL_TEXT = range(0xffffffff80000000, 0xffffffffc0000000)
 MODULES = range(0xffffffffc0000000, 0xfffffffffff00000)
 

@@ -32,7 +32,7 @@ def say(text):
 
 def make_programs():
     subprocess.run(["make", "-s", "-C", str(TOP), "build/bin/bench-probe",
-                    "build/bin/tbcount.so"], check=True)
+                    "build/bin/hvops", "build/bin/tbcount.so"], check=True)
 
 
 @contextlib.contextmanager
@@ -48,13 +48,16 @@ def counting_qemu(windows, hooks):
         yield folder
 
 
-def rig(name, scenario, arguments, inputs=(), limit=300, env=None, quiet=False):
+def rig(name, scenario, arguments, inputs=(), guest_inputs=(), limit=300, env=None,
+        quiet=False):
     """One run of the rig; its folder under build/logs and its status."""
     # Read whole: a shell reads its script as it goes, and someone may be editing it.
     command = ["bash", "-c", RIG.read_text(), str(RIG), "-t", str(limit), "-n", name]
     command += ["-q"] if quiet else []
     for item in inputs:
         command += ["-i", str(item)]
+    for item in guest_inputs:
+        command += ["-g", str(item)]
     status = subprocess.run(command + [str(TOP / scenario)] + list(arguments),
                             env={**os.environ, **(env or {})}, stdout=sys.stderr).returncode
     return BUILD / "logs" / name, status
@@ -63,9 +66,11 @@ def rig(name, scenario, arguments, inputs=(), limit=300, env=None, quiet=False):
 def kernel_symbols():
     """kallsyms and xensyms, fetched by one short boot and kept while images last."""
     folder = OUT / f"symbols-{os.environ.get('HV', 'xen')}"
-    image = BUILD / "rig/vmlinux"
+    images = [BUILD / "rig/vmlinux"]
+    images += [BUILD / "hv/xylem"] if os.environ.get("HV") == "xylem" else []
     kept = folder / "kallsyms"
-    if not kept.exists() or (image.exists() and image.stat().st_mtime > kept.stat().st_mtime):
+    if not kept.exists() or any(i.exists() and i.stat().st_mtime > kept.stat().st_mtime
+                                for i in images):
         say("bench: one boot for the kernel's symbols")
         log, status = rig(f"bench-symbols-{os.getpid()}", "bench/symbols.sh", [], limit=120)
         if status:
