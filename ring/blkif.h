@@ -329,6 +329,13 @@ struct blkif_piece {
 	uint16_t length; /* 512 to 4096 */
 };
 
+/* Whether @seg, a private copy, is all of a page. @unit as below. */
+static inline bool blkif_whole_page(const struct blkif_request_segment *seg,
+				    uint32_t unit)
+{
+	return !(seg->first_sect | (seg->last_sect ^ (RING_PAGE_SIZE / unit - 1)));
+}
+
 /*
  * Turn @n segments (a private copy: of a request's own, or of an indirect page)
  * into pieces, and add their bytes to *@total if all are good. @unit is what first_sect

@@ -11,4 +11,7 @@
 
 void copy_data(void *to, const void *from, size_t n);
 
+/* A page of 4096 bytes. */
+void copy_page(void *to, const void *from);
+
 #endif

@@ -27,7 +27,8 @@
 #include "backends/common/transport.h"
 
 #define GRANT_CACHE_NONE UINT32_MAX
-#define GRANT_RUN_MAX    256 /* grants mapped in one call at most */
+#define GRANT_HASH       0x9e3779b97f4a7c15ull /* Fibonacci hashing: grefs are mostly runs */
+#define GRANT_RUN_MAX    256                   /* grants mapped in one call at most */
 
 struct grant_cache_entry {
 	char *page; /* NULL: not mapped */
@@ -78,17 +79,35 @@ void grant_cache_map(struct grant_cache *c, const uint32_t *gref, uint32_t need,
 
 static inline uint32_t *grant_cache_bucket(const struct grant_cache *c, uint32_t gref)
 {
-	/* Fibonacci hashing: grefs are mostly runs. */
-	return &c->hash[gref * 0x9e3779b97f4a7c15ull >> c->hash_shift];
+	return &c->hash[gref * GRANT_HASH >> c->hash_shift];
+}
+
+/* What finding one takes, for loops over many: their stores do not change it. */
+struct grant_finder {
+	const uint32_t *hash;
+	struct grant_cache_entry *entry;
+	uint32_t shift;
+};
+
+static inline struct grant_finder grant_cache_finder(const struct grant_cache *c)
+{
+	return (struct grant_finder){c->hash, c->entry, c->hash_shift};
+}
+
+static inline uint32_t grant_finder_find(const struct grant_finder *f, uint32_t gref)
+{
+	uint32_t index = f->hash[gref * GRANT_HASH >> f->shift];
+
+	while (index != GRANT_CACHE_NONE && f->entry[index].gref != gref)
+		index = f->entry[index].hash_next;
+	return index;
 }
 
 static inline uint32_t grant_cache_find(const struct grant_cache *c, uint32_t gref)
 {
-	uint32_t index = *grant_cache_bucket(c, gref);
+	struct grant_finder f = grant_cache_finder(c);
 
-	while (index != GRANT_CACHE_NONE && c->entry[index].gref != gref)
-		index = c->entry[index].hash_next;
-	return index;
+	return grant_finder_find(&f, gref);
 }
 
 /* Whether @gref is mapped; not held. */
@@ -117,10 +136,12 @@ static inline void grant_cache_put(struct grant_cache *c, const uint32_t *index,
 	struct grant_cache_entry *entry = c->entry;
 	uint64_t now = ++c->uses;
 
-	for (uint32_t i = 0; i < n; i++) {
-		assert(index[i] < c->max && entry[index[i]].holders);
-		entry[index[i]].holders--;
-		entry[index[i]].last_use = now;
+	for (const uint32_t *end = index + n; index != end; index++) {
+		struct grant_cache_entry *e = &entry[*index];
+
+		assert(e->holders);
+		e->holders--;
+		e->last_use = now;
 	}
 }
 

@@ -40,12 +40,8 @@ static inline bool hold(struct vbd_queue *q, struct vbd_request *req, uint32_t n
 static inline void submit(struct vbd_queue *q, struct vbd_request *req, bool write,
 			  uint64_t offset, uint64_t bytes)
 {
-	char *data = pool_at(&q->pool, req->pool_first);
-
-	if (write)
-		data_move_persistent(q, req, data, false);
 	req->plain = true;
-	req->one.iov_base = data;
+	req->one.iov_base = pool_at(&q->pool, req->pool_first);
 	req->one.iov_len = bytes;
 	req->io.op = write ? ENGINE_WRITE : ENGINE_READ;
 	req->io.fua = false;
@@ -58,8 +54,87 @@ static inline void submit(struct vbd_queue *q, struct vbd_request *req, bool wri
 	queue_submit(q, req);
 }
 
-static inline bool start(struct vbd_queue *q, struct vbd_request *req,
-			 const struct blkif_request_segment *seg)
+/*
+ * Hold the pages of @n segments, each a whole page, or none of them. Not inline: its
+ * loop needs all registers.
+ */
+__attribute__((noinline)) static bool hold_pages(struct grant_cache *c, uint32_t unit,
+						 const struct blkif_request_segment *seg,
+						 uint32_t n, uint32_t *held)
+{
+	const struct blkif_request_segment *s = seg, *end = seg + n;
+	const struct grant_finder f = grant_cache_finder(c);
+
+	for (; s != end && blkif_whole_page(s, unit); s++) {
+		uint32_t index = grant_finder_find(&f, s->gref);
+
+		if (index == GRANT_CACHE_NONE)
+			break;
+		f.entry[index].holders++;
+		*held++ = index;
+	}
+	if (s == end)
+		return true;
+	n = (uint32_t)(s - seg);
+	grant_cache_put(c, held - n, n);
+	return false;
+}
+
+/* The same; most have one. */
+static inline bool hold_whole(struct grant_cache *c, uint32_t unit,
+			      const struct blkif_request_segment *seg, uint32_t n,
+			      uint32_t *held)
+{
+	if (n != 1)
+		return hold_pages(c, unit, seg, n, held);
+	*held = blkif_whole_page(seg, unit) ? grant_cache_get(c, seg->gref)
+					    : GRANT_CACHE_NONE;
+	return *held != GRANT_CACHE_NONE;
+}
+
+/* Take a write's data. */
+static inline void take_whole(struct vbd_queue *q, struct vbd_request *req, uint32_t n)
+{
+	const struct grant_cache_entry *entry = q->cache.entry;
+	const uint32_t *held = req->held, *end = held + n;
+	char *data = pool_at(&q->pool, req->pool_first);
+
+	for (; held != end; data += POOL_PAGE)
+		copy_page(data, entry[*held++].page);
+	metric_add(q->metrics, METRIC_COPIED_BYTES, (uint64_t)n * POOL_PAGE);
+}
+
+/* Nearly every segment is a page, which is soon checked. */
+static inline bool start_whole(struct vbd_queue *q, struct vbd_request *req,
+			       const struct blkif_request_segment *seg)
+{
+	const struct vbd_disk *d = q->disk;
+	const struct blkif_req *r = &req->rec->req;
+	uint64_t bytes = (uint64_t)r->nr_segments * POOL_PAGE, offset;
+	bool write = r->op == BLKIF_OP_WRITE;
+
+	if (bytes >= d->direct_min_persistent ||
+	    blkif_check_range(r->sector, bytes, d->sector_unit, d->sector_size, d->size,
+			      &offset) ||
+	    (offset & (d->offset_align - 1)))
+		return false;
+	req->pool_first = pool_get(&q->pool, r->nr_segments);
+	if (req->pool_first == POOL_NONE)
+		return false;
+	if (!hold_whole(&q->cache, d->sector_unit, seg, r->nr_segments, req->held)) {
+		pool_put(&q->pool, req->pool_first, r->nr_segments);
+		return false;
+	}
+	req->whole = true;
+	req->nr_pieces = req->pool_pages = r->nr_segments;
+	if (write)
+		take_whole(q, req, r->nr_segments);
+	submit(q, req, write, offset, bytes);
+	return true;
+}
+
+__attribute__((noinline)) static bool start(struct vbd_queue *q, struct vbd_request *req,
+					    const struct blkif_request_segment *seg)
 {
 	const struct vbd_disk *d = q->disk;
 	const struct blkif_req *r = &req->rec->req;
@@ -76,8 +151,11 @@ static inline bool start(struct vbd_queue *q, struct vbd_request *req,
 	pages = ((uint32_t)bytes + POOL_PAGE - 1) / POOL_PAGE;
 	if (!hold(q, req, r->nr_segments, pages))
 		return false;
+	req->whole = false;
 	req->nr_pieces = r->nr_segments;
 	req->pool_pages = pages;
+	if (r->op == BLKIF_OP_WRITE)
+		data_move_persistent(q, req, pool_at(&q->pool, req->pool_first), false);
 	submit(q, req, r->op == BLKIF_OP_WRITE, offset, bytes);
 	return true;
 }
@@ -95,7 +173,7 @@ __attribute__((noinline)) static bool start_indirect(struct vbd_queue *q,
 	ring_copy_in(seg, grant_cache_page(&q->cache, held),
 		     r->nr_segments * sizeof(seg[0]));
 	grant_cache_put(&q->cache, &held, 1);
-	return start(q, req, seg);
+	return start_whole(q, req, seg) || start(q, req, seg);
 }
 
 bool plain_start(struct vbd_queue *q, struct vbd_request *req)
@@ -107,7 +185,8 @@ bool plain_start(struct vbd_queue *q, struct vbd_request *req)
 	     (r->op != BLKIF_OP_WRITE || (d->flags & VBD_READONLY))) ||
 	    blkif_check(r, d->max_segments))
 		return false;
-	return r->indirect ? start_indirect(q, req) : start(q, req, r->seg);
+	return r->indirect ? start_indirect(q, req)
+			   : start_whole(q, req, r->seg) || start(q, req, r->seg);
 }
 
 /* As request.c and data.c would have left it. */
@@ -125,6 +204,25 @@ static void make_ordinary(struct vbd_request *req)
 	req->refused = BLKIF_RSP_OKAY;
 }
 
+/* Give a read's data, and the pages back. */
+static inline void give_whole(struct vbd_queue *q, struct vbd_request *req)
+{
+	struct grant_cache_entry *entry = q->cache.entry;
+	const uint32_t *held = req->held, *end = held + req->nr_pieces;
+	char *data = pool_at(&q->pool, req->pool_first);
+	uint64_t now = ++q->cache.uses;
+
+	for (; held != end; data += POOL_PAGE) {
+		struct grant_cache_entry *e = &entry[*held++];
+
+		assert(e->holders);
+		e->holders--;
+		e->last_use = now;
+		copy_page(e->page, data);
+	}
+	metric_add(q->metrics, METRIC_COPIED_BYTES, req->io.length);
+}
+
 void plain_continue(struct vbd_queue *q, struct vbd_request *req)
 {
 	if (req->io.result) {
@@ -132,9 +230,14 @@ void plain_continue(struct vbd_queue *q, struct vbd_request *req)
 		request_continue(q, req);
 		return;
 	}
-	if (req->io.op == ENGINE_READ)
-		data_move_persistent(q, req, pool_at(&q->pool, req->pool_first), true);
-	grant_cache_put(&q->cache, req->held, req->nr_pieces);
+	if (req->whole && req->io.op == ENGINE_READ) {
+		give_whole(q, req);
+	} else {
+		if (req->io.op == ENGINE_READ)
+			data_move_persistent(q, req, pool_at(&q->pool, req->pool_first),
+					     true);
+		grant_cache_put(&q->cache, req->held, req->nr_pieces);
+	}
 	pool_put(&q->pool, req->pool_first, req->pool_pages);
 	answer(q, req, req->io.op, req->io.length, BLKIF_RSP_OKAY);
 }

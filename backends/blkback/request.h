@@ -56,6 +56,7 @@ struct vbd_request {
 	bool rmw;
 	bool copy_failed;
 	bool plain;      /* goes the short way: most fields above are not set */
+	bool whole;      /* and its pieces are pages: `pieces` is not set either */
 	int16_t refused; /* status to answer without doing anything; 0: go */
 	struct vbd_range range;
 	struct iovec one;

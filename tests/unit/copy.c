@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* copy_data(): every length and place arrives whole, and nothing around it changes. */
+/* copy_data() and copy_page(): every length and place arrives whole, and nothing around
+ * it changes. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +14,15 @@
 static unsigned char from[MOST + GUARD], to[MOST + 2 * GUARD];
 
 /* @n bytes from place @a to place @b. */
-static void check(size_t n, size_t a, size_t b)
+static void check(size_t n, size_t a, size_t b, bool page)
 {
 	bool whole, around = true;
 
 	memset(to, 0xee, sizeof(to));
-	copy_data(to + GUARD / 2 + b, from + a, n);
+	if (page)
+		copy_page(to + GUARD / 2 + b, from + a);
+	else
+		copy_data(to + GUARD / 2 + b, from + a, n);
 	whole = !memcmp(to + GUARD / 2 + b, from + a, n);
 	for (size_t i = 0; i < sizeof(to); i++)
 		if ((i < GUARD / 2 + b || i >= GUARD / 2 + b + n) && to[i] != 0xee)
@@ -32,16 +36,18 @@ static void check(size_t n, size_t a, size_t b)
 static void test_lengths(void)
 {
 	for (size_t n = 0; n <= MOST; n += n < 1100 ? 1 : 61)
-		check(n, n % 33, n % 31);
+		check(n, n % 33, n % 31, false);
 	for (size_t n = 512; n <= 8192; n += 512)
-		check(n, 0, 0);
+		check(n, 0, 0, false);
 }
 
 static void test_places(void)
 {
 	for (size_t a = 0; a < 33; a++)
-		for (size_t b = 0; b < 32; b += 3)
-			check(4096, a, b);
+		for (size_t b = 0; b < 32; b += 3) {
+			check(4096, a, b, false);
+			check(4096, a, b, true);
+		}
 }
 
 static void test_places_and_lengths(void)

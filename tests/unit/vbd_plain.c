@@ -237,6 +237,54 @@ static void test_indirect(void)
 	stop();
 }
 
+/* Many whole pages; the same with one that is a part, or not mapped yet. */
+static void test_whole(void)
+{
+	struct blkif_request_segment *seg;
+	struct blkif_req req = {.indirect = true, .nr_segments = 32};
+	char got[4096];
+
+	start((struct rig_options){.persistent = true, .max_segments = 32});
+	seg = (void *)rig_page(&r, 900);
+	req.indirect_gref[0] = r.ref[900];
+	for (uint32_t i = 0; i < 32; i++)
+		seg[i] = (struct blkif_request_segment){r.ref[i], 0, 7};
+	for (int round = 0; round < 4; round++) {
+		for (uint32_t i = 0; i < 32; i++)
+			memset(rig_page(&r, i), round + (int)i, 4096);
+		if (round == 2)
+			seg[9].last_sect = 6;
+		if (round == 3)
+			seg[9] = (struct blkif_request_segment){r.ref[40], 0, 7};
+		memset(rig_page(&r, 40), round + 9, 4096);
+		req.op = BLKIF_OP_WRITE;
+		CU_ASSERT_EQUAL(rig_do(&r, &req), BLKIF_RSP_OKAY);
+		CU_ASSERT_EQUAL(r.queue->free->plain, round == 1 || round == 2);
+		CU_ASSERT_EQUAL(r.queue->free->plain && r.queue->free->whole, round == 1);
+		for (uint32_t i = 0; i < 32; i++) {
+			uint64_t at = 4096 * i - (round == 2 && i > 9 ? 512 : 0);
+
+			CU_ASSERT_EQUAL(pread(fd, got, 4096, (off_t)at), 4096);
+			CU_ASSERT(got[0] == (char)(round + i) && got[0] == got[3583]);
+			CU_ASSERT(got[0] == got[4095] || (round == 2 && i == 9));
+			memset(rig_page(&r, i), 0xee, 4096);
+		}
+		memset(rig_page(&r, 40), 0xee, 4096);
+		req.op = BLKIF_OP_READ;
+		CU_ASSERT_EQUAL(rig_do(&r, &req), BLKIF_RSP_OKAY);
+		CU_ASSERT(r.queue->free->plain);
+		for (uint32_t i = 0; i < 32; i++) {
+			char *page = rig_page(&r, round == 3 && i == 9 ? 40 : i);
+
+			CU_ASSERT(page[0] == (char)(round + i) && page[0] == page[3583]);
+			CU_ASSERT(page[4095] ==
+				  (round == 2 && i == 9 ? (char)0xee : page[0]));
+		}
+		CU_ASSERT_EQUAL(r.queue->pool.used, 0);
+	}
+	stop();
+}
+
 static struct io_uring small_ring;
 
 static struct engine *small_uring_open(const struct engine_setup *s)
@@ -280,6 +328,7 @@ static const struct vbd_test tests[] = {
 	{"one that is refused between", test_refused_between},
 	{"the engine fails", test_engine_fails},
 	{"indirect, and parts of pages", test_indirect},
+	{"whole pages", test_whole},
 	{"more than the engine takes", test_engine_full},
 };
 
