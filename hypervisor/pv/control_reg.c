@@ -74,32 +74,29 @@ static void set_cr4(struct vcpu *v, uint64_t value)
 	}
 }
 
-bool pv_write_cr(struct vcpu *v, unsigned int n, uint64_t value)
+enum emulation pv_write_cr(struct vcpu *v, unsigned int n, uint64_t value)
 {
 	int rc;
 
 	switch (n) {
 	case 0:
 		if ((value ^ pv_guest_cr0(v)) & ~(uint64_t)X86_CR0_TS)
-			return false;
+			return EMULATE_REFUSED;
 		v->pv.ctrlreg[0] = value & X86_CR0_TS;
 		fpu_set_ts(value & X86_CR0_TS);
-		return true;
+		return EMULATE_DONE;
 	case 2:
 		v->pv.ctrlreg[2] = value;
 		if (v->info)
 			v->info->arch.cr2 = value;
-		return true;
+		return EMULATE_DONE;
 	case 3:
-		/* Interrupted, it goes on here: the instruction has no way to be continued. */
-		do
-			rc = pv_new_root(v, maddr_to_mfn(value & PTE_ADDR), false);
-		while (rc == -ERESTART);
-		return !rc;
+		rc = pv_new_root(v, maddr_to_mfn(value & PTE_ADDR), false);
+		return !rc ? EMULATE_DONE : rc == -ERESTART ? EMULATE_AGAIN : EMULATE_REFUSED;
 	case 4:
 		set_cr4(v, value);
-		return true;
+		return EMULATE_DONE;
 	default:
-		return false;
+		return EMULATE_REFUSED;
 	}
 }

@@ -29,6 +29,6 @@ uint64_t pv_rdtsc(const struct vcpu *v);
 
 /* ---- control_reg.c: false: #GP ---- */
 bool pv_read_cr(struct vcpu *v, unsigned int n, uint64_t *value);
-bool pv_write_cr(struct vcpu *v, unsigned int n, uint64_t value);
+enum emulation pv_write_cr(struct vcpu *v, unsigned int n, uint64_t value);
 
 #endif

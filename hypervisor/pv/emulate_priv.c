@@ -115,7 +115,7 @@ static enum emulation move_special(struct vcpu *v, struct cpu_user_regs *regs, c
 		*r = (uint64_t)do_get_debugreg(in->reg);
 		return EMULATE_DONE;
 	case 0x22:
-		return checked(pv_write_cr(v, in->reg, *r));
+		return pv_write_cr(v, in->reg, *r);
 	default:
 		return checked(in->reg <= 7 && !pv_set_debugreg(v, in->reg, *r));
 	}
@@ -138,7 +138,7 @@ static enum emulation emulate_lmsw(struct vcpu *v, struct cpu_user_regs *regs, c
 		value = insn_read_register(in, regs, in->rm, 2);
 	}
 	pv_read_cr(v, 0, &cr0);
-	return checked(pv_write_cr(v, 0, (cr0 & ~0xeull) | (value & 0xf)));
+	return pv_write_cr(v, 0, (cr0 & ~0xeull) | (value & 0xf));
 }
 
 static enum emulation emulate_group7(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)

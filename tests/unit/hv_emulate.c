@@ -34,7 +34,8 @@ static struct vcpu_info info;
 static struct cpu_policy policy;
 static uint8_t code[32], data[64], bitmap[8192];
 static uint64_t descriptor, fs_base = 0x1000, gs_base = 0x2000, kernel_gs = 0x3000, cr4;
-static unsigned int port, port_bytes, reads, writes, injected, injected_ec, root;
+static unsigned int port, port_bytes, reads, writes, injected, injected_ec, root,
+	interrupted;
 static uint32_t port_value, written;
 static uint64_t fault_at;
 static bool ts;
@@ -185,6 +186,8 @@ int pv_new_root(struct vcpu *v, mfn_t mfn, bool user)
 {
 	(void)v;
 	root = (unsigned int)mfn.n;
+	if (interrupted && interrupted--)
+		return -ERESTART;
 	return user || mfn.n > 9 ? -EINVAL : 0;
 }
 
@@ -427,6 +430,10 @@ static void test_control(void)
 	r->rbx = 0x5000;
 	CU_ASSERT_TRUE(RUN("\x0f\x22\xdb"));
 	CU_ASSERT_EQUAL(root, 5);
+	interrupted = 1; /* as any long call: the guest asks again */
+	CU_ASSERT_TRUE(run("\x0f\x22\xdb", 3));
+	CU_ASSERT_EQUAL(r->rip, CODE);
+	CU_ASSERT_TRUE(RUN("\x0f\x22\xdb"));
 	r->rbx = 0xa000;
 	CU_ASSERT_TRUE(FAIL("\x0f\x22\xdb"));
 	r->rax = 0x4; /* TSD alone; what is ours stays */
