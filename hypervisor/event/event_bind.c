@@ -157,29 +157,32 @@ long event_bind_pirq(uint32_t pirq, uint32_t flags, uint32_t *port)
 
 /* ---- closing ---- */
 
-/* An end of a pair: the other waits for us to bind again. */
+/* An end of a pair: the other waits for us to bind again. It may close meanwhile, and its
+ * domain end: between the locks a reference keeps the channel. */
 static void close_interdomain(struct domain *d, struct evtchn *c)
 {
-	for (;;) {
+	for (bool done = false; !done;) {
+		struct domain *rd = NULL;
 		struct evtchn *r = NULL;
 		unsigned long flags = spin_lock_irqsave(&c->lock);
 
-		if (c->state == ECS_INTERDOMAIN)
+		if (c->state == ECS_INTERDOMAIN && domain_ref(c->remote.domain)) {
+			rd = c->remote.domain;
 			r = c->remote.chn;
+		}
 		spin_unlock_irqrestore(&c->lock, flags);
 		if (!r) /* the other end closed meanwhile: unbound */
 			return;
 		flags = event_lock_pair(c, r);
-		if (c->state == ECS_INTERDOMAIN && c->remote.chn == r) {
-			if (r != c) {
-				r->state = ECS_UNBOUND;
-				r->remote_domid = d->domid;
-			}
-			c->state = ECS_RESERVED;
-			event_unlock_pair(c, r, flags);
-			return;
+		done = c->state == ECS_INTERDOMAIN && c->remote.chn == r;
+		if (done && r != c) {
+			r->state = ECS_UNBOUND;
+			r->remote_domid = d->domid;
 		}
+		if (done)
+			c->state = ECS_RESERVED;
 		event_unlock_pair(c, r, flags);
+		domain_put(rd);
 	}
 }
 

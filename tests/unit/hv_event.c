@@ -977,6 +977,49 @@ static void test_churn(void)
 	end();
 }
 
+/* ---- both ends close at once ---- */
+
+static struct evtchn *closing; /* NULL: nothing is to happen */
+static unsigned int looks;
+static int refs_between;
+
+static bool held(const struct spinlock *l)
+{
+	return (uint16_t)l->tickets != l->tickets >> 16;
+}
+
+/* As its own lock is dropped, before both ends' are taken, the other end's CPU closes it. */
+void irq_restore(unsigned long flags)
+{
+	struct evtchn *c = closing;
+
+	(void)flags;
+	if (!c || !held(&a->event.lock) || held(&c->lock) || looks++ != 1)
+		return;
+	closing = NULL;
+	refs_between = machine_domain_refs;
+	machine_cpu(1);
+	CU_ASSERT_EQUAL(event_close(b, c->remote.chn->port), 0);
+	machine_cpu(0);
+}
+
+static void test_close_both(void)
+{
+	uint32_t port, near;
+	int refs;
+
+	begin();
+	CU_ASSERT_EQUAL(alloc(2, 1, &port), 0);
+	CU_ASSERT_EQUAL(bind(2, port, &near), 0);
+	closing = event_channel(a, near);
+	refs = machine_domain_refs;
+	CU_ASSERT_EQUAL(event_close(a, near), 0);
+	CU_ASSERT_PTR_NULL(closing);
+	CU_ASSERT_EQUAL(refs_between, refs + 1); /* the other's channels stay so long */
+	CU_ASSERT_EQUAL(machine_domain_refs, refs);
+	end();
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -993,6 +1036,7 @@ int main(void)
 		{"FIFO: consumers, senders, movers", test_fifo_race},
 		{"FIFO: a guest that scribbles", test_hostile},
 		{"closing while sending", test_churn},
+		{"both ends close at once", test_close_both},
 		CU_TEST_INFO_NULL,
 	};
 

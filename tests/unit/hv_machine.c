@@ -156,7 +156,7 @@ unsigned long irq_save(void)
 	return 0;
 }
 
-void irq_restore(unsigned long flags)
+__attribute__((weak)) void irq_restore(unsigned long flags)
 {
 	(void)flags;
 }
