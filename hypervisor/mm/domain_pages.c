@@ -138,14 +138,13 @@ bool frames_unsteal(struct domain *d, struct frame *f, uint64_t n)
 
 int domain_claim_pages(struct domain *d, uint64_t pages)
 {
-	int err;
+	int err = -EINVAL;
 
-	if (!pages)
-		return buddy_claim(d, 0);
+	/* The end of @d gives its claim up after it said "dying". */
 	spin_lock(&d->page_lock);
-	if (pages <= d->tot_pages || pages > d->max_pages || d->dying != ALIVE)
-		err = -EINVAL;
-	else
+	if (!pages)
+		err = buddy_claim(d, 0);
+	else if (pages > d->tot_pages && pages <= d->max_pages && d->dying == ALIVE)
 		err = buddy_claim(d, pages - d->tot_pages);
 	spin_unlock(&d->page_lock);
 	return err;

@@ -16,7 +16,8 @@ static int machphys_update(struct mmu_call *c, mfn_t mfn, uint64_t gfn)
 {
 	struct frame *f = frame_lookup(mfn);
 
-	if (!f || !frame_get(f, c->page_owner))
+	/* Not of devices' frames, which are dom_io's: they are nobody's memory. */
+	if (!f || c->page_owner == dom_io || !frame_get(f, c->page_owner))
 		return -EINVAL;
 	m2p_set(mfn, GFN(gfn));
 	frame_put(f);

@@ -563,8 +563,14 @@ static void test_foreign(void)
 static void test_devices(void)
 {
 	uint64_t io = (uint64_t)MACHINE_FRAMES << PAGE_SHIFT, ro = (uint64_t)HOLE_START << PAGE_SHIFT;
+	struct frame *foreign = guest_page(other);
 
 	make_tree();
+	frame_set_owner(foreign, dom_io); /* as device memory among RAM's */
+	CU_ASSERT_EQUAL(update_times(maddr(foreign) | MMU_MACHPHYS_UPDATE, 1, DOMID_IO, 0),
+			-EINVAL);
+	frame_set_owner(foreign, other);
+	frame_put_allocated(foreign);
 	CU_ASSERT_EQUAL(pin(page[3], 1), 0);
 	CU_ASSERT_EQUAL(update(page[3], 30, io | RW), -EPERM);
 	d->iomem = rangeset_create();
