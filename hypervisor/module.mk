@@ -26,6 +26,11 @@ $(HV_OUT)/decompress_libs.o: hypervisor/module.mk build/config.mk
 		$(foreach l,libz.a liblzma.a libzstd.a,$(shell $(CC) -print-file-name=$(l))) && \
 	objcopy -R .init_array -R .eh_frame $(HV_DECOMPRESS:%=--keep-global-symbol=%) $@.new $@ && rm $@.new
 
+# The glyphs of a PSF file (version 1: four bytes of header before them).
+$(HV_OUT)/font.bin: build/config.mk
+	$(call say,HV-FONT,$@)mkdir -p $(@D) && zcat $(CONSOLE_FONT) | tail -c +5 | head -c 4096 >$@.new && mv $@.new $@
+$(HV_OUT)/hypervisor/platform/font.S.o: $(HV_OUT)/font.bin
+
 $(HV_OUT)/asm_offsets.s: hypervisor/cpu/asm_offsets.c build/config.mk
 	$(call say,HV-CC,$<)mkdir -p $(@D) && $(CC) $(HV_FLAGS) -MMD -MP -MT $@ -S -o $@ $<
 $(HV_OUT)/asm_offsets.h: $(HV_OUT)/asm_offsets.s

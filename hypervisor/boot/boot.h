@@ -103,10 +103,11 @@ void *acpi_table(const char signature[4], unsigned int nth); /* mapped for good;
 
 /* ---- console (platform/serial.c, platform/console.c, platform/vga.c) ---- */
 void console_init(void);      /* after the command line */
+void console_init_screen(void); /* a frame buffer, after memory */
 void console_init_late(void); /* with interrupts */
 void console_write_guest(struct domain *d, const char *s, size_t n);
 size_t console_read_input(char *buf, size_t n); /* for CONSOLEIO_read */
-void console_give_back(void);                   /* VGA to dom0 */
+void console_give_back(void);                   /* the screen to dom0 */
 size_t console_ring_read(char *buf, size_t n, uint32_t *index, bool clear, bool incremental);
 void console_force_sync(void);                  /* panic: unsent tail goes out at once */
 void debug_key_add(char key, const char *what, void (*fn)(void));

@@ -8,6 +8,7 @@
 #include "hypervisor/boot/dom0.h"
 #include "hypervisor/domain/domain.h"
 #include "hypervisor/mm/mm.h"
+#include "hypervisor/platform/console.h"
 #include "hypervisor/pv/trap.h"
 
 #define ALIGN_4M    (4ull << 20)
@@ -196,6 +197,8 @@ static void make_tables(struct dom0_build *b)
 /* What dom0's console driver needs to take the screen over. */
 static size_t fill_vga(struct dom0_vga_console_info *v)
 {
+	unsigned int x, y;
+
 	memset(v, 0, sizeof(*v));
 	if (boot_info.framebuffer.addr && boot_info.framebuffer.type == 1) {
 		v->video_type = boot_info.efi ? XEN_VGATYPE_EFI_LFB : XEN_VGATYPE_VESA_LFB;
@@ -218,7 +221,10 @@ static size_t fill_vga(struct dom0_vga_console_info *v)
 	}
 	if (boot_info.efi)
 		return 0;
+	vga_cursor(&x, &y);
 	v->video_type = XEN_VGATYPE_TEXT_MODE_3;
+	v->u.text_mode_3.cursor_x = (uint16_t)x;
+	v->u.text_mode_3.cursor_y = (uint16_t)y;
 	v->u.text_mode_3.font_height = 16;
 	v->u.text_mode_3.rows = 25;
 	v->u.text_mode_3.columns = 80;

@@ -39,6 +39,12 @@ multiboot2:
 	.short 6, 0 /* modules on pages */
 	.long 8
 	.balign 8
+	.short 5, 1 /* a frame buffer of any size, 32 bits, or text */
+	.long 20, 0, 0, 32
+	.balign 8
+	.short 4, 1 /* text is welcome too */
+	.long 12, 2
+	.balign 8
 	.short 0, 0
 	.long 8
 multiboot2_end:

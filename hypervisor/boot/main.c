@@ -72,6 +72,7 @@ void boot_main(uint32_t magic, uint64_t info)
 		panic("no multiboot loader: magic %#x", magic);
 	print_modules();
 	start_memory();
+	console_init_screen();
 	acpi_init();
 	numa_init();
 	fpu_init_cpu();

@@ -161,3 +161,8 @@ void *map_device_cached(uint64_t maddr, size_t bytes)
 {
 	return map_range(maddr, bytes, PTE_HV);
 }
+
+void *map_device_wc(uint64_t maddr, size_t bytes)
+{
+	return map_range(maddr, bytes, PTE_HV | PTE_PAT);
+}

@@ -108,6 +108,7 @@ void *vmap(const mfn_t *mfn, unsigned int n);
 void vunmap(const void *p, unsigned int n);
 void *map_device(uint64_t maddr, size_t bytes); /* uncached registers */
 void *map_device_cached(uint64_t maddr, size_t bytes);
+void *map_device_wc(uint64_t maddr, size_t bytes); /* writes are combined: a screen */
 extern uint64_t direct_map_limit;               /* machine address; direct_map= lowers it */
 
 /* ---- the hypervisor's own page tables (mm/paging.c) ---- */

@@ -20,7 +20,7 @@
 static struct spinlock console_lock = SPINLOCK(LOCK_NONE);
 static uint32_t console_owner = ~0u;
 static bool line_begun;
-static bool to_vga, to_serial, wait_for_device = true;
+static bool want_vga, to_vga, to_serial;
 static char opt_console[64] = "vga";
 static bool opt_sync_console;
 BOOT_OPTION_BOOL("sync_console", opt_sync_console);
@@ -279,26 +279,44 @@ static void open_devices(void)
 		else if (n >= 4 && !strncmp(s, "com2", 4) && serial_init(2))
 			to_serial = true;
 		else if (n == 3 && !strncmp(s, "vga", 3))
-			to_vga = true;
+			want_vga = true;
 		else if (!(n == 4 && !strncmp(s, "none", 4)))
 			printk(LOG_WARN, "console=%s: no such device: %.*s\n", opt_console, (int)n, s);
 		s += n + (end != NULL);
 	}
-	if (to_vga)
-		vga_init();
+	if (want_vga)
+		to_vga = vga_init();
 }
 
-void console_init(void)
+/* What was said before there was a device. */
+static void repeat(void (*write)(const char *s, size_t n))
 {
 	char text[128];
 	uint32_t index = 0;
 	size_t n;
 
+	while ((n = ring_copy(text, sizeof(text), &index)))
+		write(text, n);
+}
+
+void console_init(void)
+{
 	open_devices();
-	/* What was said before there was a device. */
-	while (wait_for_device && (n = ring_copy(text, sizeof(text), &index)))
-		to_devices(text, n);
-	wait_for_device = false;
+	repeat(to_devices);
+}
+
+void console_init_screen(void)
+{
+	if (want_vga && !to_vga && vga_init_framebuffer()) {
+		repeat(vga_write);
+		to_vga = true;
+		printk(LOG_INFO, "Screen: %ux%u, %u bits a pixel, at %#lx\n", boot_info.framebuffer.width,
+		       boot_info.framebuffer.height, boot_info.framebuffer.bpp,
+		       boot_info.framebuffer.addr);
+	} else if (want_vga && !to_vga) {
+		printk(LOG_WARN, "console=vga: no screen that can be used (type %u)\n",
+		       boot_info.framebuffer.type);
+	}
 }
 
 void console_init_late(void)
@@ -311,9 +329,7 @@ void console_init_late(void)
 
 void console_give_back(void)
 {
-	if (to_vga) {
-		to_vga = false;
-		vga_give_back();
-	}
+	if (to_vga)
+		to_vga = !vga_give_back();
 	announce_input();
 }

@@ -14,10 +14,12 @@ void serial_set_sync(void);           /* from now on nothing is buffered */
 void serial_start(void (*receive)(char c)); /* interrupts, or a timer's polling */
 bool serial_owns_port(uint16_t io_port); /* not dom0's to touch */
 
-/* ---- vga.c: 80x25 text ---- */
-void vga_init(void);
+/* ---- vga.c: 80x25 text, or a frame buffer; console's lock held ---- */
+bool vga_init(void);             /* text; false: the screen is in another mode */
+bool vga_init_framebuffer(void); /* where that is so, once memory can be mapped */
 void vga_write(const char *s, size_t n);
-void vga_give_back(void);
+void vga_cursor(unsigned int *x, unsigned int *y);
+bool vga_give_back(void); /* to dom0; false: vga=keep */
 
 /* ---- console_ring.c ---- */
 void ring_write(const char *s, size_t n); /* console's lock held */
