@@ -50,7 +50,8 @@ long policy_msrs_to_guest(const struct cpu_policy *p, uint64_t gva, uint32_t *n)
 
 /* ---- sysctl_info.c, sysctl_misc.c ---- */
 typedef long sysctl_fn(struct xen_sysctl *op);
-sysctl_fn sysctl_physinfo, sysctl_cputopoinfo, sysctl_numainfo, sysctl_pcitopoinfo;
+sysctl_fn sysctl_physinfo, sysctl_cputopoinfo, sysctl_numainfo, sysctl_pcitopoinfo,
+	sysctl_page_status;
 sysctl_fn sysctl_getcpuinfo, sysctl_availheap, sysctl_getdomaininfolist;
 sysctl_fn sysctl_cpu_featureset, sysctl_cpu_policy, sysctl_levelling_caps;
 sysctl_fn sysctl_readconsole, sysctl_debug_keys, sysctl_sched_id, sysctl_scheduler_op;

@@ -20,7 +20,7 @@ static const struct {
 	[XEN_SYSCTL_get_pmstat] = {.answer = -ENODEV}, /* frequency and idle states: not driven */
 	[XEN_SYSCTL_pm_op] = {sysctl_pm_op, 0, true, false},
 	[XEN_SYSCTL_cpu_hotplug] = {.fn = sysctl_cpu_hotplug},
-	[XEN_SYSCTL_page_offline_op] = {.answer = -EOPNOTSUPP},
+	[XEN_SYSCTL_page_offline_op] = {.fn = sysctl_page_status},
 	[XEN_SYSCTL_cputopoinfo] = {sysctl_cputopoinfo, 0, true, false},
 	[XEN_SYSCTL_numainfo] = {sysctl_numainfo, 0, true, false},
 	[XEN_SYSCTL_cpupool_op] = {sysctl_cpupool_op, 0, true, false},

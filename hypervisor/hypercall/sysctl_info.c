@@ -8,6 +8,7 @@
 #include "hypervisor/mm/mm.h"
 
 #define MAX_NODE_ID 63 /* of mm/numa.c */
+#define PAGE_OFFLINE_MAX 1024 /* frames asked for at once: libxc's users ask for one */
 
 /* ---- topology: what the bits of an APIC id are ---- */
 
@@ -215,6 +216,25 @@ long sysctl_getdomaininfolist(struct xen_sysctl *op)
 	if (d)
 		domain_put(d);
 	l->num_domains = n;
+	return 0;
+}
+
+/* No frame is ever taken out of use, so each is in it: status 0. */
+long sysctl_page_status(struct xen_sysctl *op)
+{
+	const struct xen_sysctl_page_offline_op *p = &op->u.page_offline;
+	uint32_t mfn, status = 0;
+
+	if (p->cmd != sysctl_query_page_offline)
+		return -EOPNOTSUPP;
+	if (p->end < p->start || p->end - p->start >= PAGE_OFFLINE_MAX)
+		return -EINVAL;
+	for (mfn = p->start; mfn - p->start <= p->end - p->start; mfn++) {
+		if (!frame_lookup(MFN(mfn)))
+			return -EINVAL;
+		if (!put_guest(handle_gva(p->status) + (mfn - p->start) * sizeof(status), &status))
+			return -EFAULT;
+	}
 	return 0;
 }
 
