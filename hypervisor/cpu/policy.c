@@ -227,6 +227,9 @@ static void make_pv(struct cpu_policy *p, bool max)
 	*p = host_policy;
 	restrict_to(p, pv_default_features, max ? pv_opt_in : NULL);
 	memset(p->topo, 0, sizeof(p->topo));
+	/* In long mode SYSENTER is #UD to all but Intel's (APM vol. 3, SYSENTER). */
+	if (p->vendor != VENDOR_INTEL)
+		p->basic[1].d &= ~(1u << 11);
 	p->platform_info &= 1ull << 31; /* CPUID faulting, where there is */
 	p->hv_limit = XEN_CPUID_LEAF(XEN_CPUID_MAX_NUM_LEAVES);
 	policy_recalculate(p, &host_policy);

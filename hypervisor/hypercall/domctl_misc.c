@@ -190,27 +190,29 @@ long domctl_get_address_size(struct domain *d, struct xen_domctl *op)
 	return 0;
 }
 
-/* Parameters that a policy has for each vcpu. */
-static long sched_vcpus(struct domain *d, struct xen_domctl_scheduler_op *s)
+/* XEN_DOMCTL_SCHEDOP_put/getvcpuinfo: each vcpu once at most. */
+static long sched_adjust_vcpus(struct domain *d, struct xen_domctl_scheduler_op *op)
 {
-	bool put = s->cmd == XEN_DOMCTL_SCHEDOP_putvcpuinfo;
-	uint64_t gva = handle_gva(s->u.v.vcpus);
+	bool put = op->cmd == XEN_DOMCTL_SCHEDOP_putvcpuinfo;
 	struct xen_domctl_schedparam_vcpu p;
 	uint32_t i;
 
-	if (!sched_policy->adjust_vcpu || s->u.v.nr_vcpus > d->max_vcpus)
+	if (!sched_policy->adjust_vcpu || op->u.v.nr_vcpus > d->max_vcpus)
 		return -EINVAL;
-	for (i = 0; i < s->u.v.nr_vcpus; i++, gva += sizeof(p)) {
+	for (i = 0; i < op->u.v.nr_vcpus; i++) {
+		uint64_t at = handle_gva(op->u.v.vcpus) + i * sizeof(p);
 		struct vcpu *v;
-		int rc;
+		long rc;
 
-		if (!get_guest(&p, gva))
+		if (!get_guest(&p, at))
 			return -EFAULT;
 		v = domain_vcpu(d, p.vcpuid);
-		rc = v ? sched_policy->adjust_vcpu(v, &p, put) : -EINVAL;
+		if (!v)
+			return -EINVAL;
+		rc = sched_policy->adjust_vcpu(v, &p, put);
 		if (rc)
 			return rc;
-		if (!put && !put_guest(gva, &p))
+		if (!put && !put_guest(at, &p))
 			return -EFAULT;
 	}
 	return 0;
@@ -222,8 +224,6 @@ long domctl_scheduler_op(struct domain *d, struct xen_domctl *op)
 
 	if (s->sched_id != sched_policy->id || s->cmd > XEN_DOMCTL_SCHEDOP_getvcpuinfo)
 		return -EINVAL;
-	if (s->cmd >= XEN_DOMCTL_SCHEDOP_putvcpuinfo)
-		return sched_vcpus(d, s);
 	if (s->cmd >= XEN_DOMCTL_SCHEDOP_putvcpuinfo)
 		return sched_adjust_vcpus(d, s);
 	return sched_policy->adjust_domain ? sched_policy->adjust_domain(d, s) : -EINVAL;

@@ -48,8 +48,6 @@ long do_sched_op(int cmd, uint64_t arg);
 long do_sched_op_compat(int cmd, uint64_t arg);
 long do_vcpu_op(int cmd, unsigned int vcpuid, uint64_t arg);
 long do_set_timer_op(int64_t timeout);
-struct xen_domctl_scheduler_op;
-long sched_adjust_vcpus(struct domain *d, struct xen_domctl_scheduler_op *op);
 /* ---- physdev.c, platform.c ---- */
 long do_physdev_op(int cmd, uint64_t arg);
 long do_physdev_op_compat(uint64_t uop);

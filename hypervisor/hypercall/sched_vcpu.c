@@ -118,37 +118,6 @@ long do_sched_op_compat(int cmd, uint64_t arg)
 	}
 }
 
-/* XEN_DOMCTL_SCHEDOP_put/getvcpuinfo: as many as can be done at once; libxc asks again. */
-long sched_adjust_vcpus(struct domain *d, struct xen_domctl_scheduler_op *op)
-{
-	bool put = op->cmd == XEN_DOMCTL_SCHEDOP_putvcpuinfo;
-	struct xen_domctl_schedparam_vcpu p;
-	uint32_t i;
-
-	if (!sched_policy->adjust_vcpu)
-		return -EINVAL;
-	for (i = 0; i < op->u.v.nr_vcpus; i++) {
-		uint64_t at = handle_gva(op->u.v.vcpus) + i * sizeof(p);
-		struct vcpu *v;
-		long rc;
-
-		if (i > 63 && preempt_check())
-			break;
-		if (!get_guest(&p, at))
-			return -EFAULT;
-		v = domain_vcpu(d, p.vcpuid);
-		if (!v)
-			return -EINVAL;
-		rc = sched_policy->adjust_vcpu(v, &p, put);
-		if (rc)
-			return rc;
-		if (!put && !put_guest(at, &p))
-			return -EFAULT;
-	}
-	op->u.v.nr_vcpus = i;
-	return 0;
-}
-
 /* ---- VCPU_OP ---- */
 
 static long op_initialise(struct vcpu *v, uint64_t arg)
