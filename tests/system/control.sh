@@ -13,11 +13,6 @@ field()
 	xl list "$1" 2>/dev/null | sed 1d | awk "{print \$$2}"
 }
 
-is()
-{
-	[ "$2" = "$3" ] || { echo "$1: '$2', not '$3'"; return 1; }
-}
-
 mem_is()
 {
 	[ "$(field g1 3)" = "$1" ]
@@ -78,11 +73,6 @@ max_is()
 	xl mem-max g1 $1 && is maximum "$(xentop -b -i 1 | awk '$1 == "g1" {print $7}')" $((($1 + 1) * 1024))
 }
 
-gone()
-{
-	! xl list | grep -q "^$1 \|^(null)"
-}
-
 free_is()
 {
 	[ "$(free_memory)" = "$1" ]
@@ -123,12 +113,12 @@ check xentop sh -c 'xentop -b -i 1 | grep -q g1'
 check pools pools
 check reboot rebooted
 check shutdown xl shutdown -w g1
-check destroyed wait_for 10 gone g1
+check destroyed wait_for 10 no_ghost g1
 check again guest_create g2 pv
 # It resets the vcpus of its victim, among other things.
 [ ! -x /rig/control_probe ] || /rig/control_probe 0 "$(xl domid g2)" >$OUT/answers 2>&1
 check destroy xl destroy g2
-check no-ghost wait_for 10 gone g2
+check no-ghost wait_for 10 no_ghost g2
 check memory-back wait_for 20 free_is "$free_before"
 check nothing-left nothing_left_since $RUN/held.before
 finish

@@ -48,6 +48,12 @@ check()
 	return $check_status
 }
 
+# is WHAT SEEN WANTED: says so when it is not.
+is()
+{
+	[ "$2" = "$3" ] || { echo "$1: '$2', not '$3'"; return 1; }
+}
+
 # The last command of a scenario: success when nothing failed.
 finish()
 {
@@ -334,6 +340,12 @@ guest_destroy()
 guest_gone()
 {
 	! xl domid "$1"
+}
+
+# no_ghost NAME: nor is a dying domain left.
+no_ghost()
+{
+	! xl list | grep -q "^$1 \|^(null)"
 }
 
 # guest_shutdown NAME: an orderly end, waited for.

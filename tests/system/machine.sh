@@ -6,11 +6,6 @@
 # qemu: -netdev user,id=lan,tftp=TOP/tests/system -device e1000e,netdev=lan -drive if=none,id=nvme,snapshot=on,driver=raw,file.driver=null-co,file.size=64M,file.read-zeroes=on -device nvme,drive=nvme,serial=1
 . /rig/lib.sh
 
-is()
-{
-	[ "$2" = "$3" ] || { echo "$1: '$2', not '$3'"; return 1; }
-}
-
 # All vcpus at once, the same work: the same result, and none without time.
 all_work()
 {

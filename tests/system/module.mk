@@ -6,4 +6,5 @@ system: rig stage
 	tests/system/run-all $(SCENARIOS)
 
 soak: rig stage
+	$(MAKE) --no-print-directory DEBUG=1 hypervisor
 	cd tests/system && ./run-all $$(grep -hv '^#' scenarios scenarios.soak)

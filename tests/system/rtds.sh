@@ -5,11 +5,6 @@
 # hypervisor: sched=rtds
 . /rig/lib.sh
 
-is()
-{
-	[ "$2" = "$3" ] || { echo "$1: '$2', not '$3'"; return 1; }
-}
-
 # of_vcpu N: its period and budget.
 of_vcpu()
 {

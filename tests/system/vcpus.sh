@@ -25,10 +25,16 @@ online_is()
 	[ "$(xl vcpu-list $guest | sed 1d | grep -vc -- '--p')" = "$1" ]
 }
 
+# What udev does in a real guest: a vcpu that has come back is put to use.
 by_xl()
 {
 	xl vcpu-set $guest $(($1 / 2)) && wait_for 10 online_is $(($1 / 2)) &&
-		xl vcpu-set $guest $1 && wait_for 10 online_is $1 && guest_sh $guest nproc | grep -qx $1
+		xl vcpu-set $guest $1 || return 1
+	guest_sh $guest "cd /sys/devices/system/cpu; n=$(($1 / 2))
+		while [ \$n -lt $1 ]; do
+			until [ -e cpu\$n/online ]; do sleep 0.2; done
+			echo 1 >cpu\$n/online; n=\$((n + 1))
+		done; nproc" | grep -qx $1 && online_is $1
 }
 
 by_itself()
