@@ -151,6 +151,9 @@ void domain_free(void *arg)
 	unsigned int i;
 
 	domain_list_remove(d);
+	/* Before its vcpus: a policy's timer looks at them. */
+	if (sched_policy->domain_destroy)
+		sched_policy->domain_destroy(d);
 	for (i = d->vcpu ? d->max_vcpus : 0; i--;)
 		if (d->vcpu[i])
 			vcpu_free(d->vcpu[i]);
@@ -160,8 +163,6 @@ void domain_free(void *arg)
 	pirq_domain_destroy(d);
 	grant_table_destroy(d);
 	event_domain_destroy(d);
-	if (sched_policy->domain_destroy)
-		sched_policy->domain_destroy(d);
 	perdomain_destroy(d);
 	policy_domain_destroy(d);
 	if (d->shared_info)

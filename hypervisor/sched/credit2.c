@@ -199,8 +199,9 @@ static unsigned int c2_pick_cpu(struct vcpu *v)
 	for (i = 0; i < ROUND_UP(nr_cpus, GROUP_CPUS) / GROUP_CPUS; i++) {
 		if (!groups[i] || !allowed(groups[i], v, false))
 			continue;
+		/* Its lock is not held: its last CPU may just go offline. */
 		load = (uint64_t)READ_ONCE(groups[i]->load) * 64 /
-		       (uint64_t)__builtin_popcount(groups[i]->cpus);
+		       (uint64_t)MAX(__builtin_popcount(READ_ONCE(groups[i]->cpus)), 1);
 		/* A move must gain something. */
 		if (groups[i] != home)
 			load += 64 / GROUP_CPUS * 2;
@@ -212,7 +213,8 @@ static unsigned int c2_pick_cpu(struct vcpu *v)
 	if (!best)
 		return v->cpu;
 	bits = allowed(best, v, true);
-	return choose(best, bits ? bits : allowed(best, v, false), v->cpu);
+	bits = bits ? bits : allowed(best, v, false);
+	return bits ? choose(best, bits, v->cpu) : v->cpu;
 }
 
 /* Make some CPU look at the queue, where @u has just been put. */

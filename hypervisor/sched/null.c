@@ -67,7 +67,10 @@ static void null_vcpu_destroy(struct vcpu *v)
 	spin_lock(&seats_lock);
 	list_del(&s->waiting);
 	if (s->cpu != NR_CPUS) {
-		WRITE_ONCE(per_cpu(owner, s->cpu), NULL);
+		unsigned long flags = spin_lock_irqsave(per_cpu(sched_lock, s->cpu));
+
+		WRITE_ONCE(per_cpu(owner, s->cpu), NULL); /* null_pick() does not look at @v */
+		spin_unlock_irqrestore(per_cpu(sched_lock, s->cpu), flags);
 		list_for_each(at, &waiting) {
 			struct seat *w = list_entry(at, struct seat, waiting);
 

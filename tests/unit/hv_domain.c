@@ -111,6 +111,9 @@ static void run_tasklets(void)
 	}
 }
 
+static struct timer *last_set;
+static struct timer *fire; /* in the middle of a vcpu's end, on another CPU */
+
 void timer_init(struct timer *t, void (*fn)(void *), void *arg, unsigned int cpu)
 {
 	*t = (struct timer){.fn = fn, .arg = arg, .cpu = cpu};
@@ -120,6 +123,7 @@ void timer_init(struct timer *t, void (*fn)(void *), void *arg, unsigned int cpu
 void timer_set(struct timer *t, stime_t expires)
 {
 	t->expires = expires;
+	last_set = t;
 }
 
 void timer_stop(struct timer *t)
@@ -131,6 +135,7 @@ void timer_kill(struct timer *t)
 {
 	timers_live -= !t->killed;
 	t->killed = true;
+	fire = fire == t ? NULL : fire;
 }
 
 void timer_migrate(struct timer *t, unsigned int cpu)
@@ -359,6 +364,8 @@ int fpu_vcpu_init(struct vcpu *v)
 
 void fpu_vcpu_destroy(struct vcpu *v)
 {
+	if (fire)
+		fire->fn(fire->arg);
 	xfree(v->fpu.area);
 }
 
@@ -709,6 +716,22 @@ static void test_kill(void)
 	CU_ASSERT(nothing_left());
 }
 
+/* The cap's timer looks at the domain's vcpus. */
+static void test_end_of_cap(void)
+{
+	struct xen_domctl_scheduler_op op = {.cmd = XEN_DOMCTL_SCHEDOP_putinfo,
+					     .u.credit2.cap = 50};
+	struct domain *d;
+	int err;
+
+	d = create(9, &err);
+	CU_ASSERT_PTR_NOT_NULL(vcpu_create(d, 0, 0));
+	CU_ASSERT_EQUAL(sched_policy->adjust_domain(d, &op), 0);
+	fire = last_set;
+	CU_ASSERT_EQUAL(kill(d), 0);
+	CU_ASSERT(nothing_left());
+}
+
 static void test_vcpu_info(void)
 {
 	struct vcpu *v, *high;
@@ -797,6 +820,7 @@ int main(void)
 		{"destruction in pieces", test_kill},
 		{"vcpu_info elsewhere", test_vcpu_info},
 		{"shutdown, resume, watchdogs", test_shutdown},
+		{"a domain with a cap ends", test_end_of_cap},
 		CU_TEST_INFO_NULL,
 	};
 
