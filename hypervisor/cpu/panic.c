@@ -74,6 +74,7 @@ void panic(const char *fmt, ...)
 			machine_restart(0); /* a panic within the panic */
 		machine_halt();
 	}
+	stop_others(); /* before the console's lock is broken */
 	console_force_sync();
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
@@ -84,7 +85,6 @@ void panic(const char *fmt, ...)
 	printk(LOG_ERR, "%s\n", text);
 	printk(LOG_ERR, "****************************************\n");
 	backtrace(NULL);
-	stop_others();
 	if (opt_noreboot) {
 		printk(LOG_ERR, "Manual reset required (noreboot)\n");
 		machine_halt();
