@@ -127,6 +127,7 @@ help:
 	@echo 'make unit         unit tests only'
 	@echo 'make system       system tests only'
 	@echo 'make fuzz         libFuzzer and AFL++ on every parser, FUZZ_SECONDS each'
+	@echo 'make check-bochs  what only an Intel CPU has, on Bochs (ten minutes)'
 	@echo 'make soak         long runs of what make check does briefly'
 	@echo 'make bench        kernel backends and ours, side by side, instruction-counted'
 	@echo 'make install      into DESTDIR; make clean, make distclean'

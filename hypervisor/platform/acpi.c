@@ -397,4 +397,6 @@ void acpi_init(void)
 		read_srat(t);
 	printk(LOG_INFO, "ACPI: %u tables, %u CPUs, %u IO-APICs, PM timer at %#x, HPET at %#lx\n",
 	       nr_tables, acpi.nr_cpus, acpi.nr_ioapics, acpi.pm_timer_port, acpi.hpet_address);
+	if (acpi_table("DMAR", 0) || acpi_table("IVRS", 0))
+		printk(LOG_INFO, "IOMMU: left off: devices are dom0's, and see all memory\n");
 }

@@ -8,3 +8,10 @@ system: rig stage
 soak: rig stage
 	$(MAKE) --no-print-directory DEBUG=1 hypervisor
 	cd tests/system && ./run-all $$(grep -hv '^#' scenarios scenarios.soak)
+
+# What QEMU's CPU lacks, on Bochs; packages: see tests/rig/bochs.
+check-bochs: rig stage build/bin/compat build/bin/registers
+	$(MAKE) --no-print-directory DEBUG=1 hypervisor
+	JOBS=1 tests/system/run-all intel:release intel:debug
+
+.PHONY: check-bochs
