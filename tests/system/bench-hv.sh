@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Operations that cost the hypervisor something, counted: run by bench/hypervisor,
-# with bench/hvops.c in dom0 and guests. A line an operation in $OUT/results, in the
-# order of the windows that the counting plugin writes; the first is the start of dom0.
+# with bench/hvops.c in dom0 and guests. A line an operation, `= WHO NAME COUNT NS...`, in
+# the order of the windows that the counting plugin writes; the first is dom0's start.
 # Arguments: names of hvops' operations for dom0, default all.
 . /rig/lib.sh
 hvops=/rig/hvops
@@ -10,17 +10,21 @@ GUEST_ARGS=modules=xen-evtchn
 # results_of WHO FILE: its lines are operations of WHO.
 results_of()
 {
-	[ -s $2 ] && sed -n "s/^[a-z].* [0-9][0-9]*$/$1 &/p" $2 >>$OUT/results
+	[ -s $2 ] && sed -n "s/^[a-z].* [0-9][0-9]*$/= $1 &/p" $2
 }
 
 in_dom0()
 {
-	$hvops "${@:-dom0}" >$RUN/ops && results_of dom0 $RUN/ops
+	$hvops "${@:-dom0}" >$RUN/ops
+	ops_status=$?
+	results_of dom0 $RUN/ops
+	return $ops_status
 }
 
 in_guest()
 {
-	guest_sh g1 'hvops guest' 240 | tr -d '\r' >$RUN/ops && results_of guest $RUN/ops
+	guest_sh g1 'hvops guest' 240 | tr -d '\r' >$RUN/ops
+	results_of guest $RUN/ops
 }
 
 # Events of dom0 to the guest and back: two switches of domains.
@@ -49,14 +53,16 @@ create()
 		guest_wait g1 @@ready 60
 }
 
-echo "dom0 boot 1 $(cut -d' ' -f1 /proc/uptime | tr -d .)0000000" >$OUT/results
-check dom0-operations in_dom0 "$@"
-if [ $# = 0 ]; then
-	check create create || finish
-	check guest-operations in_guest
-	check trips trips
-	check destroy run_xl xl-destroy destroy g1
-fi
-cat /sys/devices/system/cpu/vulnerabilities/spectre_v2 >$OUT/dom0-setup
-uname -v >>$OUT/dom0-setup
+part()
+{
+	"$@" || fail "$1"
+}
+
+echo "= dom0 boot 1 0"
+part in_dom0 "$@"
+[ $# = 0 ] || finish
+part create
+part in_guest
+part trips
+part run_xl xl-destroy destroy g1
 finish
