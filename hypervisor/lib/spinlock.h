@@ -2,7 +2,7 @@
 /*
  * Ticket locks and reader-writer locks. In debug builds each knows its owner and its
  * class; taking a lock whose class is not above all classes held panics: the classes
- * below are the lock order, outermost first (docs/LOCKING.md). A lock taken by
+ * below are the lock order, outermost first (docs/locking.md). A lock taken by
  * interrupt handlers is only ever taken with interrupts off (the _irq variants).
  */
 #ifndef HV_SPINLOCK_H
