@@ -187,6 +187,7 @@ void domain_crash(struct domain *d, const char *why); /* current's state is prin
 int vcpu_map_info(struct vcpu *v, gfn_t gfn, uint32_t offset); /* VCPUOP_register_vcpu_info */
 void vcpu_unmap_info(struct vcpu *v);
 void vcpu_kick(struct vcpu *v); /* wake it, or make it leave guest mode to look */
+void vcpu_nmi(struct vcpu *v);  /* one is pending, if it was not */
 long domain_watchdog(struct domain *d, uint32_t id, uint32_t timeout); /* SCHEDOP_watchdog */
 int vcpu_reset(struct vcpu *v);
 

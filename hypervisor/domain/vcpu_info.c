@@ -64,3 +64,9 @@ void vcpu_kick(struct vcpu *v)
 	if (v != current && READ_ONCE(v->is_running))
 		smp_send_event(v->cpu);
 }
+
+void vcpu_nmi(struct vcpu *v)
+{
+	if (!atomic_xchg(&v->nmi.pending, true))
+		vcpu_kick(v);
+}

@@ -56,17 +56,13 @@ void event_deliver(struct domain *d, struct evtchn *c);
 bool event_virq_is_global(unsigned int virq);
 uint32_t *event_pirq_slot(struct domain *d, unsigned int pirq, bool make);
 
-/* event_bind.c: 0 or -errno */
-long event_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port);
-long event_bind_interdomain(struct domain *rd, uint32_t rport, uint32_t *lport);
-long event_bind_virq(uint32_t virq, uint32_t vcpu_id, uint32_t *port);
-long event_bind_ipi(uint32_t vcpu_id, uint32_t *port);
-long event_bind_pirq(uint32_t pirq, uint32_t flags, uint32_t *port);
+/* event_op.c */
 int event_close(struct domain *d, uint32_t port);
 
-/* event_fifo.c. Event lock held. */
-int event_fifo_init_control(struct evtchn_init_control *op);
-int event_fifo_expand_array(uint64_t gfn);
+/* event_fifo.c: two operations; destroy with the event lock held. */
+struct op_call;
+long event_fifo_init_control(struct op_call *call);
+long event_fifo_expand_array(struct op_call *call);
 void event_fifo_destroy(struct domain *d);
 
 #endif

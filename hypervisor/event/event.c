@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Ports and their life: allocation, closing, sending; VIRQs and PIRQs. The calls that
- * guests make are in event_op.c and event_bind.c. */
+ * guests make are in event_op.c. */
 #include "hypervisor/cpu/irq.h"
 #include "hypervisor/event/channel.h"
 #include "hypervisor/mm/mm.h"
@@ -73,6 +73,7 @@ struct evtchn *event_port_alloc(struct domain *d, int *err)
 		e->active++;
 		c->state = ECS_RESERVED;
 		c->vcpu = 0;
+		*err = 0;
 		return c;
 	}
 	*err = -ENOSPC;
@@ -275,29 +276,18 @@ bool send_pirq(struct domain *d, unsigned int pirq)
 /* ---- what a port shows ---- */
 
 /* A free port is not looked at: the ABI may just be changing (event_reset()). */
-static bool look(struct domain *d, uint32_t port, bool masked)
+bool event_port_is_pending(struct domain *d, uint32_t port)
 {
 	struct evtchn *c = event_channel(d, port);
 	unsigned long flags;
-	bool yes = false;
+	bool yes;
 
 	if (!c)
 		return false;
 	flags = spin_lock_irqsave(&c->lock);
-	if (c->state > ECS_RESERVED)
-		yes = masked ? d->event.ops->is_masked(d, port) : d->event.ops->is_pending(d, port);
+	yes = c->state > ECS_RESERVED && d->event.ops->is_pending(d, port);
 	spin_unlock_irqrestore(&c->lock, flags);
 	return yes;
-}
-
-bool event_port_is_pending(struct domain *d, uint32_t port)
-{
-	return look(d, port, false);
-}
-
-bool event_port_is_masked(struct domain *d, uint32_t port)
-{
-	return look(d, port, true);
 }
 
 void event_check_pending(struct vcpu *v)
@@ -353,11 +343,10 @@ static int close_all(struct domain *d)
 	return 0;
 }
 
-int event_reset(struct domain *d, bool resuming)
+int event_reset(struct domain *d)
 {
 	int rc;
 
-	(void)resuming;
 	if (d != current->domain && !READ_ONCE(d->tools_pause_count))
 		return -EINVAL;
 	rc = close_all(d);
@@ -422,8 +411,8 @@ void event_dump(struct domain *d)
 		if (c->state == ECS_FREE)
 			continue;
 		printk(LOG_INFO, "  %4u [%d/%d] v%u prio %u %s", port,
-		       event_port_is_pending(d, port), event_port_is_masked(d, port), c->vcpu,
-		       c->priority, name[c->state]);
+		       d->event.ops->is_pending(d, port), d->event.ops->is_masked(d, port),
+		       c->vcpu, c->priority, name[c->state]);
 		if (c->state == ECS_INTERDOMAIN)
 			printk(LOG_INFO, " d%u port %u\n", c->remote.domain->domid,
 			       c->remote.chn->port);

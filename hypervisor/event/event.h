@@ -60,10 +60,7 @@ void send_global_virq(unsigned int virq);                    /* DOM_EXC, CONSOLE
 int set_global_virq_handler(struct domain *d, unsigned int virq); /* XEN_DOMCTL */
 bool send_pirq(struct domain *d, unsigned int pirq);         /* false: not bound */
 bool event_port_is_pending(struct domain *d, uint32_t port);
-bool event_port_is_masked(struct domain *d, uint32_t port);
-/* Also by the control plane: XEN_DOMCTL_..., VCPUOP, reset. */
-int event_reset(struct domain *d, bool resuming);
-int event_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu_id);
+int event_reset(struct domain *d);
 /* A vcpu_info was registered at a new place: pending events must not be lost. */
 void event_check_pending(struct vcpu *v);
 void event_dump(struct domain *d); /* debug key 'e' */

@@ -9,6 +9,7 @@
  * queues alone: links that we follow are ours.
  */
 #include "hypervisor/event/channel.h"
+#include "hypervisor/hypercall/op.h"
 #include "hypervisor/mm/mm.h"
 
 #define WORDS_PER_PAGE (PAGE_SIZE / sizeof(event_word_t))
@@ -253,9 +254,8 @@ static void take_over_pending(struct domain *d)
 	}
 }
 
-int event_fifo_init_control(struct evtchn_init_control *op)
+static long init_control(struct domain *d, struct evtchn_init_control *op)
 {
-	struct domain *d = current->domain;
 	struct vcpu *v = domain_vcpu(d, op->vcpu);
 	struct event_fifo_vcpu *fv;
 	unsigned int i;
@@ -295,9 +295,8 @@ int event_fifo_init_control(struct evtchn_init_control *op)
 	return 0;
 }
 
-int event_fifo_expand_array(uint64_t gfn)
+static long expand_array(struct domain *d, uint64_t gfn)
 {
-	struct domain *d = current->domain;
 	struct event_fifo *f = d->event.fifo;
 	uint32_t n, port;
 	void *page;
@@ -325,6 +324,27 @@ int event_fifo_expand_array(uint64_t gfn)
 			fifo_set_pending(v, c);
 	}
 	return 0;
+}
+
+long event_fifo_init_control(struct op_call *call)
+{
+	long rc;
+
+	spin_lock(&call->d->event.lock);
+	rc = init_control(call->d, call->arg);
+	spin_unlock(&call->d->event.lock);
+	return rc;
+}
+
+long event_fifo_expand_array(struct op_call *call)
+{
+	const struct evtchn_expand_array *op = call->arg;
+	long rc;
+
+	spin_lock(&call->d->event.lock);
+	rc = expand_array(call->d, op->array_gfn);
+	spin_unlock(&call->d->event.lock);
+	return rc;
 }
 
 /* All ports are closed; the ABI in use is the other one, or the domain is dying. */

@@ -1,96 +1,264 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* EVENT_CHANNEL_OP: arguments copied in once, checked, handed on, results copied out. */
+/* EVENT_CHANNEL_OP: ports are bound, closed, shown and re-targeted. Each operation takes
+ * the domain's event lock, then the locks of the channels that change. */
+#include "hypervisor/cpu/irq.h"
 #include "hypervisor/event/channel.h"
-#include "hypervisor/hypercall/hypercall.h"
+#include "hypervisor/hypercall/op.h"
 
-static long op_alloc_unbound(uint64_t arg)
+/* A port made by an operation with an argument of @n bytes: who cannot be told of it does
+ * not have it either. @rc: making it may have failed. */
+static long give(struct op_call *call, struct domain *d, uint32_t port, size_t n, long rc)
 {
-	struct evtchn_alloc_unbound op;
-	struct domain *d;
-	long rc;
-
-	if (!get_guest(&op, arg))
-		return -EFAULT;
-	d = domain_get_any(op.dom);
-	if (!d)
-		return -ESRCH;
-	rc = access_check(ACCESS_EVENT_FOR, d);
-	if (!rc)
-		rc = event_alloc_unbound(d, op.remote_dom, &op.port);
-	if (!rc && !put_guest(arg, &op)) {
-		event_close(d, op.port);
-		rc = -EFAULT;
-	}
-	domain_put(d);
-	return rc;
-}
-
-static long op_bind_interdomain(uint64_t arg)
-{
-	struct evtchn_bind_interdomain op;
-	struct domain *rd;
-	long rc;
-
-	if (!get_guest(&op, arg))
-		return -EFAULT;
-	rd = domain_get_any(op.remote_dom);
-	if (!rd)
-		return -ESRCH;
-	rc = access_check(ACCESS_EVENT_REMOTE, rd);
-	if (!rc)
-		rc = event_bind_interdomain(rd, op.remote_port, &op.local_port);
-	domain_put(rd);
-	if (!rc && !put_guest(arg, &op)) {
-		event_close(current->domain, op.local_port);
-		rc = -EFAULT;
-	}
-	return rc;
-}
-
-static long bound(long rc, uint32_t port, bool stored)
-{
-	if (rc || stored)
+	if (rc || !copy_to_guest(call->gva, call->arg, n))
 		return rc;
-	event_close(current->domain, port);
+	event_close(d, port);
 	return -EFAULT;
 }
 
-static long op_bind_virq(uint64_t arg)
+static long op_alloc_unbound(struct op_call *call)
 {
-	struct evtchn_bind_virq op;
-	long rc;
+	struct evtchn_alloc_unbound *op = call->arg;
+	domid_t remote = op->remote_dom;
+	struct domain *d = call->d;
+	struct evtchn *c;
+	int rc;
 
-	if (!get_guest(&op, arg))
-		return -EFAULT;
-	rc = event_bind_virq(op.virq, op.vcpu, &op.port);
-	return bound(rc, op.port, rc || put_guest(arg, &op));
+	spin_lock(&d->event.lock);
+	c = event_port_alloc(d, &rc);
+	if (c) {
+		c->remote_domid = remote == DOMID_SELF ? current->domain->domid : remote;
+		event_channel_set(c, ECS_UNBOUND);
+		op->port = c->port;
+	}
+	spin_unlock(&d->event.lock);
+	return give(call, d, op->port, sizeof(*op), rc);
 }
 
-static long op_bind_ipi(uint64_t arg)
+static long op_bind_interdomain(struct op_call *call)
 {
-	struct evtchn_bind_ipi op;
-	long rc;
+	struct evtchn_bind_interdomain *op = call->arg;
+	struct domain *rd = call->d, *d = current->domain;
+	struct evtchn *far = event_channel(rd, op->remote_port), *lc;
+	unsigned long flags;
+	int rc;
 
-	if (!get_guest(&op, arg))
-		return -EFAULT;
-	rc = event_bind_ipi(op.vcpu, &op.port);
-	return bound(rc, op.port, rc || put_guest(arg, &op));
+	if (!far)
+		return -EINVAL;
+	spin_lock(&d->event.lock);
+	lc = event_port_alloc(d, &rc);
+	if (!lc)
+		goto out;
+	flags = event_lock_pair(lc, far);
+	if (far->state == ECS_UNBOUND && far->remote_domid == d->domid) {
+		lc->remote.domain = rd;
+		lc->remote.chn = far;
+		lc->state = ECS_INTERDOMAIN;
+		far->remote.domain = d;
+		far->remote.chn = lc;
+		far->state = ECS_INTERDOMAIN;
+		/* What was sent to the unbound port is lost: let the guest look once. */
+		event_deliver(d, lc);
+	} else {
+		rc = -EINVAL;
+	}
+	event_unlock_pair(lc, far, flags);
+	if (rc)
+		event_port_free(d, lc);
+	else
+		op->local_port = lc->port;
+out:
+	spin_unlock(&d->event.lock);
+	return give(call, d, op->local_port, sizeof(*op), rc);
 }
 
-static long op_bind_pirq(uint64_t arg)
+static long op_bind_virq(struct op_call *call)
 {
-	struct evtchn_bind_pirq op;
-	long rc;
+	struct evtchn_bind_virq *op = call->arg;
+	struct domain *d = call->d;
+	struct vcpu *v = domain_vcpu(d, op->vcpu);
+	uint32_t virq = op->virq;
+	struct evtchn *c = NULL;
+	unsigned long flags;
+	int rc = -EEXIST;
 
-	if (!get_guest(&op, arg))
-		return -EFAULT;
-	rc = event_bind_pirq(op.pirq, op.flags, &op.port);
-	return bound(rc, op.port, rc || put_guest(arg, &op));
+	if (virq >= NR_VIRQS || (event_virq_is_global(virq) && op->vcpu))
+		return -EINVAL;
+	virq = (uint32_t)index_nospec(virq, NR_VIRQS);
+	if (!v)
+		return -ENOENT;
+	spin_lock(&d->event.lock);
+	if (!v->event.virq_to_port[virq])
+		c = event_port_alloc(d, &rc);
+	if (c) {
+		c->virq = virq;
+		c->vcpu = op->vcpu;
+		event_channel_set(c, ECS_VIRQ);
+		flags = spin_lock_irqsave(&v->event.virq_lock);
+		v->event.virq_to_port[virq] = c->port;
+		spin_unlock_irqrestore(&v->event.virq_lock, flags);
+		op->port = c->port;
+	}
+	spin_unlock(&d->event.lock);
+	return give(call, d, op->port, sizeof(*op), rc);
 }
 
-static int status_of(struct domain *d, struct evtchn_status *op)
+static long op_bind_ipi(struct op_call *call)
 {
-	struct evtchn *c = event_channel(d, op->port);
+	struct evtchn_bind_ipi *op = call->arg;
+	struct domain *d = call->d;
+	struct evtchn *c;
+	int rc;
+
+	if (!domain_vcpu(d, op->vcpu))
+		return -ENOENT;
+	spin_lock(&d->event.lock);
+	c = event_port_alloc(d, &rc);
+	if (c) {
+		c->vcpu = op->vcpu;
+		event_channel_set(c, ECS_IPI);
+		op->port = c->port;
+	}
+	spin_unlock(&d->event.lock);
+	return give(call, d, op->port, sizeof(*op), rc);
+}
+
+/* pirq_bind() takes a lock that is outside the event lock: the port is reserved first,
+ * then the interrupt is asked for, then the port comes to life. */
+static long op_bind_pirq(struct op_call *call)
+{
+	struct evtchn_bind_pirq *op = call->arg;
+	struct domain *d = call->d;
+	struct vcpu *v = domain_vcpu(d, 0);
+	struct evtchn *c = NULL;
+	uint32_t *slot;
+	int rc = -EEXIST;
+
+	if (!v)
+		return -EINVAL;
+	spin_lock(&d->event.lock);
+	slot = event_pirq_slot(d, op->pirq, true);
+	if (!slot)
+		rc = -EINVAL;
+	else if (!*slot)
+		c = event_port_alloc(d, &rc);
+	if (c) {
+		c->pirq = op->pirq;
+		WRITE_ONCE(*slot, c->port);
+	}
+	spin_unlock(&d->event.lock);
+	if (!c)
+		return rc;
+	/* An interrupt may come before pirq_bind() returns. */
+	event_channel_set(c, ECS_PIRQ);
+	op->port = c->port;
+	rc = pirq_bind(v, op->pirq, op->flags & BIND_PIRQ__WILL_SHARE);
+	if (rc) {
+		spin_lock(&d->event.lock);
+		if (c->state == ECS_PIRQ && *slot == c->port) {
+			WRITE_ONCE(*slot, 0);
+			event_port_free(d, c);
+		}
+		spin_unlock(&d->event.lock);
+	}
+	return give(call, d, op->port, sizeof(*op), rc);
+}
+
+/* ---- closing ---- */
+
+/* An end of a pair: the other waits for us to bind again. It may close meanwhile, and its
+ * domain end: between the locks a reference keeps the channel. */
+static void close_interdomain(struct domain *d, struct evtchn *c)
+{
+	for (bool done = false; !done;) {
+		struct domain *rd = NULL;
+		struct evtchn *r = NULL;
+		unsigned long flags = spin_lock_irqsave(&c->lock);
+
+		if (c->state == ECS_INTERDOMAIN && domain_ref(c->remote.domain)) {
+			rd = c->remote.domain;
+			r = c->remote.chn;
+		}
+		spin_unlock_irqrestore(&c->lock, flags);
+		if (!r) /* the other end closed meanwhile: unbound */
+			return;
+		flags = event_lock_pair(c, r);
+		done = c->state == ECS_INTERDOMAIN && c->remote.chn == r;
+		if (done && r != c) {
+			r->state = ECS_UNBOUND;
+			r->remote_domid = d->domid;
+		}
+		if (done)
+			c->state = ECS_RESERVED;
+		event_unlock_pair(c, r, flags);
+		domain_put(rd);
+	}
+}
+
+static void close_virq(struct domain *d, struct evtchn *c)
+{
+	struct vcpu *v;
+	unsigned int i;
+
+	/* A global one may be told to another vcpu than it is bound by. */
+	for_each_vcpu(d, v, i) {
+		unsigned long flags;
+
+		if (v->event.virq_to_port[c->virq] != c->port)
+			continue;
+		flags = spin_lock_irqsave(&v->event.virq_lock);
+		v->event.virq_to_port[c->virq] = 0;
+		spin_unlock_irqrestore(&v->event.virq_lock, flags);
+		break;
+	}
+}
+
+int event_close(struct domain *d, uint32_t port)
+{
+	struct evtchn *c = event_channel(d, port);
+	uint32_t *slot;
+	int pirq = -1;
+
+	if (!c)
+		return -EINVAL;
+	spin_lock(&d->event.lock);
+	switch (c->state) {
+	case ECS_FREE:
+	case ECS_RESERVED:
+		spin_unlock(&d->event.lock);
+		return -EINVAL;
+	case ECS_INTERDOMAIN:
+		close_interdomain(d, c);
+		break;
+	case ECS_VIRQ:
+		close_virq(d, c);
+		break;
+	case ECS_PIRQ:
+		pirq = (int)c->pirq;
+		event_channel_set(c, ECS_RESERVED);
+		spin_unlock(&d->event.lock);
+		pirq_unbind(d, (unsigned int)pirq); /* its lock is outside the event lock */
+		spin_lock(&d->event.lock);
+		slot = event_pirq_slot(d, (unsigned int)pirq, false);
+		if (slot && *slot == port)
+			WRITE_ONCE(*slot, 0);
+		break;
+	}
+	event_port_free(d, c);
+	spin_unlock(&d->event.lock);
+	return 0;
+}
+
+static long op_close(struct op_call *call)
+{
+	return event_close(call->d, ((struct evtchn_close *)call->arg)->port);
+}
+
+/* ---- ports that there are ---- */
+
+static long op_status(struct op_call *call)
+{
+	struct evtchn_status *op = call->arg;
+	struct evtchn *c = event_channel(call->d, op->port);
 	unsigned long flags;
 
 	if (!c)
@@ -125,156 +293,98 @@ static int status_of(struct domain *d, struct evtchn_status *op)
 	return 0;
 }
 
-static long op_status(uint64_t arg)
+static long op_send(struct op_call *call)
 {
-	struct evtchn_status op;
-	struct domain *d;
-	long rc;
-
-	if (!get_guest(&op, arg))
-		return -EFAULT;
-	d = domain_get_any(op.dom);
-	if (!d)
-		return -ESRCH;
-	rc = access_check(ACCESS_EVENT_FOR, d);
-	if (!rc)
-		rc = status_of(d, &op);
-	domain_put(d);
-	return rc ? rc : put_guest(arg, &op) ? 0 : -EFAULT;
+	return event_send(call->d, ((struct evtchn_send *)call->arg)->port);
 }
 
-static long op_unmask(uint64_t arg)
+static long op_bind_vcpu(struct op_call *call)
 {
-	struct domain *d = current->domain;
-	struct evtchn_unmask op;
-	struct evtchn *c;
+	const struct evtchn_bind_vcpu *op = call->arg;
+	struct evtchn *c = event_channel(call->d, op->port);
+	struct vcpu *v = domain_vcpu(call->d, op->vcpu);
 	unsigned long flags;
-	long rc = -EINVAL;
+	int rc = 0, pirq = -1;
 
-	if (!get_guest(&op, arg))
-		return -EFAULT;
-	c = event_channel(d, op.port);
+	if (!v)
+		return -ENOENT;
 	if (!c)
 		return -EINVAL;
+	spin_lock(&call->d->event.lock);
 	flags = spin_lock_irqsave(&c->lock);
-	if (c->state > ECS_RESERVED) {
-		d->event.ops->unmask(d, c);
-		rc = 0;
+	if (c->state == ECS_UNBOUND || c->state == ECS_INTERDOMAIN || c->state == ECS_PIRQ ||
+	    (c->state == ECS_VIRQ && event_virq_is_global(c->virq))) {
+		if (c->state == ECS_PIRQ)
+			pirq = (int)c->pirq;
+		WRITE_ONCE(c->vcpu, op->vcpu);
+	} else {
+		rc = -EINVAL;
 	}
 	spin_unlock_irqrestore(&c->lock, flags);
+	spin_unlock(&call->d->event.lock);
+	if (pirq >= 0)
+		pirq_set_vcpu(v, (unsigned int)pirq); /* its lock is outside the event lock */
 	return rc;
 }
 
-static long op_reset(uint64_t arg)
+/* Unmask or set the priority: the port is the first field of both. */
+static long op_change(struct op_call *call)
 {
-	struct evtchn_reset op;
-	struct domain *d;
-	long rc;
-
-	if (!get_guest(&op, arg))
-		return -EFAULT;
-	d = domain_get_any(op.dom);
-	if (!d)
-		return -ESRCH;
-	rc = access_check(ACCESS_EVENT_FOR, d);
-	if (!rc)
-		rc = event_reset(d, false);
-	domain_put(d);
-	if (rc == -ERESTART)
-		return hypercall_continue(__HYPERVISOR_event_channel_op, 2,
-					  (unsigned long)EVTCHNOP_reset, arg);
-	return rc;
-}
-
-static long op_init_control(uint64_t arg)
-{
-	struct domain *d = current->domain;
-	struct evtchn_init_control op;
-	long rc;
-
-	if (!get_guest(&op, arg))
-		return -EFAULT;
-	spin_lock(&d->event.lock);
-	rc = event_fifo_init_control(&op);
-	spin_unlock(&d->event.lock);
-	if (!rc && !put_guest(arg, &op))
-		rc = -EFAULT;
-	return rc;
-}
-
-static long op_expand_array(uint64_t arg)
-{
-	struct domain *d = current->domain;
-	struct evtchn_expand_array op;
-	long rc;
-
-	if (!get_guest(&op, arg))
-		return -EFAULT;
-	spin_lock(&d->event.lock);
-	rc = event_fifo_expand_array(op.array_gfn);
-	spin_unlock(&d->event.lock);
-	return rc;
-}
-
-static long op_set_priority(uint64_t arg)
-{
-	struct domain *d = current->domain;
-	struct evtchn_set_priority op;
-	struct evtchn *c;
+	const struct evtchn_set_priority *op = call->arg;
+	struct domain *d = call->d;
+	struct evtchn *c = event_channel(d, op->port);
 	unsigned long flags;
-	long rc = -EINVAL;
+	long rc = 0;
 
-	if (!get_guest(&op, arg))
-		return -EFAULT;
-	c = event_channel(d, op.port);
+	_Static_assert(!offsetof(struct evtchn_set_priority, port) &&
+			       !offsetof(struct evtchn_unmask, port), "the port first");
 	if (!c)
 		return -EINVAL;
 	flags = spin_lock_irqsave(&c->lock);
-	if (c->state > ECS_RESERVED)
-		rc = d->event.ops->set_priority(d, c, op.priority);
+	if (c->state <= ECS_RESERVED)
+		rc = -EINVAL;
+	else if (call->cmd == EVTCHNOP_set_priority)
+		rc = d->event.ops->set_priority(d, c, op->priority);
+	else
+		d->event.ops->unmask(d, c);
 	spin_unlock_irqrestore(&c->lock, flags);
 	return rc;
 }
+
+static long op_reset(struct op_call *call)
+{
+	return event_reset(call->d);
+}
+
+/* ---- the call ---- */
+
+static const struct op_def ops[] = {
+	[EVTCHNOP_bind_interdomain] = {op_bind_interdomain, OP_IN(struct evtchn_bind_interdomain),
+		OP_DOMAIN(struct evtchn_bind_interdomain, remote_dom, ACCESS_ANYONE), .dying = true},
+	[EVTCHNOP_bind_virq] = {op_bind_virq, OP_IN(struct evtchn_bind_virq)},
+	[EVTCHNOP_bind_pirq] = {op_bind_pirq, OP_IN(struct evtchn_bind_pirq)},
+	[EVTCHNOP_close] = {op_close, OP_IN(struct evtchn_close)},
+	[EVTCHNOP_send] = {op_send, OP_IN(struct evtchn_send)},
+	[EVTCHNOP_status] = {op_status, OP_INOUT(struct evtchn_status),
+		OP_DOMAIN(struct evtchn_status, dom, ACCESS_EVENT_FOR), .dying = true},
+	[EVTCHNOP_alloc_unbound] = {op_alloc_unbound, OP_IN(struct evtchn_alloc_unbound),
+		OP_DOMAIN(struct evtchn_alloc_unbound, dom, ACCESS_EVENT_FOR), .dying = true},
+	[EVTCHNOP_bind_ipi] = {op_bind_ipi, OP_IN(struct evtchn_bind_ipi)},
+	[EVTCHNOP_bind_vcpu] = {op_bind_vcpu, OP_IN(struct evtchn_bind_vcpu)},
+	[EVTCHNOP_unmask] = {op_change, OP_IN(struct evtchn_unmask)},
+	[EVTCHNOP_reset] = {op_reset, OP_IN(struct evtchn_reset),
+		OP_DOMAIN(struct evtchn_reset, dom, ACCESS_EVENT_FOR), .dying = true},
+	[EVTCHNOP_init_control] = {event_fifo_init_control, OP_INOUT(struct evtchn_init_control)},
+	[EVTCHNOP_expand_array] = {event_fifo_expand_array, OP_IN(struct evtchn_expand_array)},
+	[EVTCHNOP_set_priority] = {op_change, OP_IN(struct evtchn_set_priority)},
+};
 
 long do_event_channel_op(unsigned int cmd, uint64_t arg)
 {
-	struct domain *d = current->domain;
-	struct evtchn_close close;
-	struct evtchn_send send;
-	struct evtchn_bind_vcpu bind_vcpu;
+	struct op_call call = {.cmd = cmd, .gva = arg};
+	long rc = op_run(ops, ARRAY_SIZE(ops), &call);
 
-	switch (cmd) {
-	case EVTCHNOP_send: /* first: the one that counts */
-		return get_guest(&send, arg) ? event_send(d, send.port) : -EFAULT;
-	case EVTCHNOP_alloc_unbound:
-		return op_alloc_unbound(arg);
-	case EVTCHNOP_bind_interdomain:
-		return op_bind_interdomain(arg);
-	case EVTCHNOP_bind_virq:
-		return op_bind_virq(arg);
-	case EVTCHNOP_bind_ipi:
-		return op_bind_ipi(arg);
-	case EVTCHNOP_bind_pirq:
-		return op_bind_pirq(arg);
-	case EVTCHNOP_close:
-		return get_guest(&close, arg) ? event_close(d, close.port) : -EFAULT;
-	case EVTCHNOP_status:
-		return op_status(arg);
-	case EVTCHNOP_bind_vcpu:
-		return get_guest(&bind_vcpu, arg)
-			       ? event_bind_vcpu(d, bind_vcpu.port, bind_vcpu.vcpu)
-			       : -EFAULT;
-	case EVTCHNOP_unmask:
-		return op_unmask(arg);
-	case EVTCHNOP_reset:
-		return op_reset(arg);
-	case EVTCHNOP_init_control:
-		return op_init_control(arg);
-	case EVTCHNOP_expand_array:
-		return op_expand_array(arg);
-	case EVTCHNOP_set_priority:
-		return op_set_priority(arg);
-	default:
-		return -ENOSYS;
-	}
+	if (rc == -ERESTART)
+		return hypercall_continue(__HYPERVISOR_event_channel_op, 2, (uint64_t)cmd, arg);
+	return rc;
 }

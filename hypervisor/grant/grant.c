@@ -198,22 +198,6 @@ int grant_table_create(struct domain *d, uint32_t max_frames, uint32_t max_maptr
 	return 0;
 }
 
-/* Only before the domain has used any of it: arrays are made anew. */
-int grant_table_set_limits(struct domain *d, uint32_t max_frames, uint32_t max_maptrack)
-{
-	struct grant_table *t = d->grant_table;
-	int rc;
-
-	if (max_frames == t->max_frames && max_maptrack == t->max_maptrack)
-		return 0;
-	if (t->nr_frames > 1 || t->nr_maptrack || t->nr_status)
-		return -EBUSY;
-	rc = grant_table_create(d, max_frames, max_maptrack, t->max_version);
-	if (!rc)
-		table_free(t);
-	return rc;
-}
-
 /* Its page tables go later, and it does not run any more: its mappings are as good as
  * gone, only our accounts of them are left. */
 int grant_table_relinquish(struct domain *d)
@@ -266,18 +250,6 @@ static int frame_at(struct grant_table *t, bool status, uint64_t index, mfn_t *m
 	return 0;
 }
 
-int grant_table_frame(struct domain *d, uint64_t index, mfn_t *mfn)
-{
-	struct grant_table *t = d->grant_table;
-	int rc;
-
-	write_lock(&t->lock);
-	rc = frame_at(t, index & XENMAPIDX_grant_table_status,
-		      index & ~(uint64_t)XENMAPIDX_grant_table_status, mfn);
-	write_unlock(&t->lock);
-	return rc;
-}
-
 int grant_table_acquire(struct domain *d, uint32_t id, uint32_t frame, uint32_t n,
 			mfn_t *mfn)
 {
@@ -307,12 +279,6 @@ unsigned int grant_table_resource_frames(struct domain *d, uint32_t id)
 	default:
 		return 0;
 	}
-}
-
-void grant_table_counts(struct domain *d, uint32_t *frames, uint32_t *maptrack)
-{
-	*frames = d->grant_table ? d->grant_table->nr_frames : 0;
-	*maptrack = d->grant_table ? d->grant_table->nr_maptrack : 0;
 }
 
 /* ---- to be looked at ---- */

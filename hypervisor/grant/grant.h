@@ -20,23 +20,17 @@ struct grant_table;
 
 int grant_table_create(struct domain *d, uint32_t max_frames, uint32_t max_maptrack,
 		       uint32_t options);
-int grant_table_set_limits(struct domain *d, uint32_t max_frames, uint32_t max_maptrack);
 /* Undo all maps that @d made of others' frames; preemptible. */
 int grant_table_relinquish(struct domain *d);
 void grant_table_destroy(struct domain *d);
 
 long do_grant_table_op(unsigned int cmd, uint64_t uop, unsigned int count);
 
-/* Frame @index of @d's table for XENMEM_add_to_physmap, acquire_resource (grown as
- * needed). @index with XENMAPIDX_grant_table_status for v2's status frames. 0/-errno. */
-int grant_table_frame(struct domain *d, uint64_t index, mfn_t *mfn);
+/* Frames [frame, frame + n) of @id, a XENMEM_resource_grant_table_id_*; grown as needed. */
 int grant_table_acquire(struct domain *d, uint32_t id, uint32_t frame, uint32_t n,
 			mfn_t *mfn);
 unsigned int grant_table_resource_frames(struct domain *d, uint32_t id);
-/* dom0 gives xenstore's and console's pages of a new guest (toolstack uses plain grants).
- */
 void grant_table_dump(struct domain *d);
-void grant_table_counts(struct domain *d, uint32_t *frames, uint32_t *maptrack);
 
 /* ---- what a guest kind does for us (guest_ops) ---- */
 /* Put @mfn at a PV guest's host_addr: pv/grant_map.c. @flags are GNTMAP_*. GNTST_*. */

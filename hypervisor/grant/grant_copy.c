@@ -4,20 +4,6 @@
  * as they name the same page, and until the call ends at the latest.
  */
 #include "hypervisor/grant/internal.h"
-#include "hypervisor/hypercall/guest_access.h"
-#include "hypervisor/sched/softirq.h"
-
-/* One end of a copy. */
-struct copy_end {
-	bool held, by_ref, write;
-	domid_t domid;
-	uint64_t name;        /* grant reference or frame number, as the caller gave it */
-	struct domain *d;     /* with a reference */
-	struct grant_pin pin; /* by reference */
-	struct frame *frame;
-	uint16_t start, length;
-	char *map;
-};
 
 static void end_release(struct copy_end *e)
 {
@@ -112,29 +98,19 @@ static int16_t copy_one(const struct gnttab_copy *op, struct copy_end *from,
 	return GNTST_okay;
 }
 
-long grant_copy_list(uint64_t uop, unsigned int count, unsigned int *done)
+long grant_copy_batch(struct grant_batch *b)
 {
-	struct copy_end from = {.write = false}, to = {.write = true};
-	struct gnttab_copy op[GRANT_BATCH];
-	long rc = 0;
+	struct gnttab_copy *op = (struct gnttab_copy *)b->op;
 
-	for (*done = 0; *done < count;) {
-		unsigned int n = MIN(count - *done, (unsigned int)GRANT_BATCH);
-		uint64_t at = uop + *done * sizeof(*op);
+	b->from.write = false;
+	b->to.write = true;
+	for (unsigned int i = 0; i < b->n; i++)
+		op[i].status = copy_one(&op[i], &b->from, &b->to);
+	return 0;
+}
 
-		rc = -EFAULT;
-		if (copy_from_guest(op, at, n * sizeof(*op)))
-			break;
-		for (unsigned int i = 0; i < n; i++)
-			op[i].status = copy_one(&op[i], &from, &to);
-		if (copy_to_guest(at, op, n * sizeof(*op)))
-			break;
-		*done += n;
-		rc = *done < count && preempt_check() ? -ERESTART : 0;
-		if (rc)
-			break;
-	}
-	end_release(&to);
-	end_release(&from);
-	return rc;
+void grant_copy_end(struct grant_batch *b)
+{
+	end_release(&b->to);
+	end_release(&b->from);
 }

@@ -4,11 +4,8 @@
  * dropped only after the TLBs of the domain that mapped have been emptied, once a batch.
  */
 #include "hypervisor/grant/internal.h"
-#include "hypervisor/hypercall/guest_access.h"
-#include "hypervisor/sched/softirq.h"
 
 #define GNTMAP_KINDS (GNTMAP_host_map | GNTMAP_device_map)
-#define UNMAP_BATCH  32
 
 /* ---- map ---- */
 
@@ -69,24 +66,12 @@ static int16_t map_one(struct gnttab_map_grant_ref *op)
 	return rc;
 }
 
-long grant_map_list(uint64_t uop, unsigned int count, unsigned int *done)
+long grant_map_batch(struct grant_batch *b)
 {
-	struct gnttab_map_grant_ref op[GRANT_BATCH];
+	struct gnttab_map_grant_ref *op = (struct gnttab_map_grant_ref *)b->op;
 
-	for (*done = 0; *done < count;) {
-		unsigned int n = MIN(count - *done, (unsigned int)GRANT_BATCH);
-		uint64_t at = uop + *done * sizeof(*op);
-
-		if (copy_from_guest(op, at, n * sizeof(*op)))
-			return -EFAULT;
-		for (unsigned int i = 0; i < n; i++)
-			op[i].status = map_one(&op[i]);
-		*done += n;
-		if (copy_to_guest(at, op, n * sizeof(*op)))
-			return -EFAULT;
-		if (*done < count && preempt_check())
-			return -ERESTART;
-	}
+	for (unsigned int i = 0; i < b->n; i++)
+		op[i].status = map_one(&op[i]);
 	return 0;
 }
 
@@ -161,20 +146,6 @@ static void unmap_finish(const struct unmap *u)
 	domain_put(rd);
 }
 
-static void unmap_batch(struct unmap *u, unsigned int n)
-{
-	bool flush = false;
-
-	for (unsigned int i = 0; i < n; i++) {
-		unmap_begin(&u[i]);
-		flush |= u[i].map && !u[i].status && u[i].host_addr;
-	}
-	if (flush)
-		tlb_flush_mask(&current->domain->dirty_cpus, false);
-	for (unsigned int i = 0; i < n; i++)
-		unmap_finish(&u[i]);
-}
-
 /* The two forms of the operation have the same size and the status in the same place. */
 union unmap_op {
 	struct gnttab_unmap_grant_ref unmap;
@@ -188,32 +159,26 @@ _Static_assert(sizeof(struct gnttab_unmap_grant_ref) ==
 			       offsetof(struct gnttab_unmap_and_replace, status),
 	       "one array for both");
 
-long grant_unmap_list(uint64_t uop, unsigned int count, bool replace, unsigned int *done)
+long grant_unmap_batch(struct grant_batch *b)
 {
-	union unmap_op op[UNMAP_BATCH];
-	struct unmap u[UNMAP_BATCH];
+	struct unmap u[GRANT_BATCH_BYTES / sizeof(union unmap_op)];
+	union unmap_op *op = (union unmap_op *)b->op;
+	bool replace = b->cmd == GNTTABOP_unmap_and_replace, flush = false;
 
-	for (*done = 0; *done < count;) {
-		unsigned int n = MIN(count - *done, (unsigned int)UNMAP_BATCH);
-		uint64_t at = uop + *done * sizeof(*op);
-
-		if (copy_from_guest(op, at, n * sizeof(*op)))
-			return -EFAULT;
-		for (unsigned int i = 0; i < n; i++)
-			u[i] = (struct unmap){
-				.host_addr = op[i].unmap.host_addr,
-				.dev_bus_addr = replace ? 0 : op[i].unmap.dev_bus_addr,
-				.new_addr = replace ? op[i].replace.new_addr : 0,
-				.handle = op[i].unmap.handle,
-			};
-		unmap_batch(u, n);
-		for (unsigned int i = 0; i < n; i++)
-			op[i].unmap.status = u[i].status;
-		*done += n;
-		if (copy_to_guest(at, op, n * sizeof(*op)))
-			return -EFAULT;
-		if (*done < count && preempt_check())
-			return -ERESTART;
+	for (unsigned int i = 0; i < b->n; i++) {
+		u[i] = (struct unmap){
+			.host_addr = op[i].unmap.host_addr,
+			.dev_bus_addr = replace ? 0 : op[i].unmap.dev_bus_addr,
+			.new_addr = replace ? op[i].replace.new_addr : 0,
+			.handle = op[i].unmap.handle,
+		};
+		unmap_begin(&u[i]);
+		flush |= u[i].map && !u[i].status && u[i].host_addr;
+		op[i].unmap.status = u[i].status;
 	}
+	if (flush)
+		tlb_flush_mask(&current->domain->dirty_cpus, false);
+	for (unsigned int i = 0; i < b->n; i++)
+		unmap_finish(&u[i]);
 	return 0;
 }

@@ -3,11 +3,13 @@
  */
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/grant/internal.h"
-#include "hypervisor/hypercall/hypercall.h"
+#include "hypervisor/hypercall/op.h"
 
 #define CACHE_LINE 64
 
-struct domain *grant_domain_for(domid_t domid, int16_t *status)
+/* The domain that @domid names, with a reference, if the caller may act for it: NULL and
+ * a GNTST_* in *status. */
+static struct domain *domain_for(domid_t domid, int16_t *status)
 {
 	struct domain *d = domain_get(domid);
 
@@ -15,8 +17,7 @@ struct domain *grant_domain_for(domid_t domid, int16_t *status)
 	if (!d)
 		return NULL;
 	*status = GNTST_permission_denied;
-	if ((d == current->domain || !access_check(ACCESS_GRANT_FOR, d)) &&
-	    d->grant_table) {
+	if (!access_check(ACCESS_GRANT_FOR, d) && d->grant_table) {
 		*status = GNTST_okay;
 		return d;
 	}
@@ -24,130 +25,123 @@ struct domain *grant_domain_for(domid_t domid, int16_t *status)
 	return NULL;
 }
 
-/* ---- frames ---- */
+/* ---- one operation a call ---- */
 
-static int16_t setup_table(struct domain *d, const struct gnttab_setup_table *op)
+/* @n frame numbers, of pages that stay once they are there. */
+static int16_t put_frames(uint64_t gva, void *const *page, uint32_t n, uint32_t limit)
 {
-	struct grant_table *t = d->grant_table;
-	int16_t rc = GNTST_okay;
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t mfn = virt_to_mfn(page[index_nospec(i, limit)]).n;
 
-	write_lock(&t->lock);
-	if (op->nr_frames > t->nr_frames && grant_grow(t, op->nr_frames))
-		rc = GNTST_general_error;
-	write_unlock(&t->lock);
-	/* Frames once there stay. */
-	for (uint32_t i = 0; i < op->nr_frames && !rc; i++) {
-		xen_pfn_t n = virt_to_mfn(t->shared[index_nospec(i, t->nr_frames)]).n;
-
-		if (!put_guest(handle_gva(op->frame_list) + i * sizeof(n), &n))
-			rc = GNTST_bad_virt_addr;
-	}
-	return rc;
-}
-
-static long op_setup_table(uint64_t uop, unsigned int count)
-{
-	struct gnttab_setup_table op;
-	struct domain *d;
-
-	if (count != 1)
-		return -EINVAL;
-	if (!get_guest(&op, uop))
-		return -EFAULT;
-	d = grant_domain_for(op.dom, &op.status);
-	if (d) {
-		op.status = setup_table(d, &op);
-		domain_put(d);
-	}
-	return put_guest(uop, &op) ? 0 : -EFAULT;
-}
-
-static int16_t status_frames(struct domain *d, const struct gnttab_get_status_frames *op)
-{
-	struct grant_table *t = d->grant_table;
-	uint32_t nr;
-
-	read_lock(&t->lock);
-	nr = t->version == 2 ? t->nr_status : 0;
-	read_unlock(&t->lock);
-	if (op->nr_frames > nr)
-		return GNTST_general_error;
-	for (uint32_t i = 0; i < op->nr_frames; i++) {
-		uint64_t n = virt_to_mfn(t->status[index_nospec(i, nr)]).n;
-
-		if (!put_guest(handle_gva(op->frame_list) + i * sizeof(n), &n))
+		if (!put_guest(gva + i * sizeof(mfn), &mfn))
 			return GNTST_bad_virt_addr;
 	}
 	return GNTST_okay;
 }
 
-static long op_get_status_frames(uint64_t uop, unsigned int count)
+static long op_setup_table(struct op_call *c)
 {
-	struct gnttab_get_status_frames op;
-	struct domain *d;
+	struct gnttab_setup_table *op = c->arg;
+	struct domain *d = domain_for(op->dom, &op->status);
+	struct grant_table *t;
+	int rc = 0;
 
-	if (count != 1)
-		return -EINVAL;
-	if (!get_guest(&op, uop))
-		return -EFAULT;
-	d = grant_domain_for(op.dom, &op.status);
-	if (d) {
-		op.status = status_frames(d, &op);
-		domain_put(d);
-	}
-	return put_guest(uop, &op) ? 0 : -EFAULT;
-}
-
-/* ---- sizes and versions ---- */
-
-static long op_query_size(uint64_t uop, unsigned int count)
-{
-	struct gnttab_query_size op;
-	struct domain *d;
-
-	if (count != 1)
-		return -EINVAL;
-	if (!get_guest(&op, uop))
-		return -EFAULT;
-	d = grant_domain_for(op.dom, &op.status);
-	if (d) {
-		op.nr_frames = READ_ONCE(d->grant_table->nr_frames);
-		op.max_nr_frames = d->grant_table->max_frames;
-		domain_put(d);
-	}
-	return put_guest(uop, &op) ? 0 : -EFAULT;
-}
-
-static long op_set_version(uint64_t uop)
-{
-	struct grant_table *t = current->domain->grant_table;
-	struct gnttab_set_version op;
-	int rc;
-
-	if (!get_guest(&op, uop))
-		return -EFAULT;
-	rc = grant_set_version(t, op.version);
-	op.version = READ_ONCE(t->version);
-	return put_guest(uop, &op) ? rc : -EFAULT;
-}
-
-static long op_get_version(uint64_t uop)
-{
-	struct gnttab_get_version op;
-	struct domain *d;
-	int16_t status;
-
-	if (!get_guest(&op, uop))
-		return -EFAULT;
-	d = grant_domain_for(op.dom, &status);
 	if (!d)
-		return status == GNTST_bad_domain ? -ESRCH : -EPERM;
-	op.version = READ_ONCE(d->grant_table->version);
+		return 0;
+	t = d->grant_table;
+	write_lock(&t->lock);
+	if (op->nr_frames > t->nr_frames)
+		rc = grant_grow(t, op->nr_frames);
+	write_unlock(&t->lock);
+	op->status = rc ? GNTST_general_error
+			: put_frames(handle_gva(op->frame_list), t->shared, op->nr_frames,
+				     t->nr_frames);
 	domain_put(d);
-	return put_guest(uop, &op) ? 0 : -EFAULT;
+	return 0;
 }
 
-/* ---- entries ---- */
+static long op_get_status_frames(struct op_call *c)
+{
+	struct gnttab_get_status_frames *op = c->arg;
+	struct domain *d = domain_for(op->dom, &op->status);
+	struct grant_table *t;
+	uint32_t nr;
+
+	if (!d)
+		return 0;
+	t = d->grant_table;
+	read_lock(&t->lock);
+	nr = t->version == 2 ? t->nr_status : 0;
+	read_unlock(&t->lock);
+	op->status = op->nr_frames > nr
+			     ? GNTST_general_error
+			     : put_frames(handle_gva(op->frame_list), (void **)t->status,
+					  op->nr_frames, nr);
+	domain_put(d);
+	return 0;
+}
+
+static long op_query_size(struct op_call *c)
+{
+	struct gnttab_query_size *op = c->arg;
+	struct domain *d = domain_for(op->dom, &op->status);
+
+	if (d) {
+		op->nr_frames = READ_ONCE(d->grant_table->nr_frames);
+		op->max_nr_frames = d->grant_table->max_frames;
+		domain_put(d);
+	}
+	return 0;
+}
+
+/* Whatever comes of it, the caller is told the version there is. */
+static long op_set_version(struct op_call *c)
+{
+	struct grant_table *t = c->d->grant_table;
+	struct gnttab_set_version *op = c->arg;
+	int rc = grant_set_version(t, op->version);
+
+	op->version = READ_ONCE(t->version);
+	return put_guest(c->gva, op) ? rc : -EFAULT;
+}
+
+static long op_get_version(struct op_call *c)
+{
+	struct gnttab_get_version *op = c->arg;
+
+	if (!c->d->grant_table)
+		return -EPERM;
+	op->version = READ_ONCE(c->d->grant_table->version);
+	return 0;
+}
+
+static long op_dump_table(struct op_call *c)
+{
+	struct gnttab_dump_table *op = c->arg;
+	struct domain *d = NULL;
+
+	op->status = GNTST_permission_denied;
+	if (current->domain->control)
+		d = domain_for(op->dom, &op->status);
+	if (d) {
+		grant_table_dump(d);
+		domain_put(d);
+	}
+	return 0;
+}
+
+static const struct op_def single_ops[] = {
+	[GNTTABOP_setup_table] = {op_setup_table, OP_INOUT(struct gnttab_setup_table)},
+	[GNTTABOP_dump_table] = {op_dump_table, OP_INOUT(struct gnttab_dump_table)},
+	[GNTTABOP_query_size] = {op_query_size, OP_INOUT(struct gnttab_query_size)},
+	[GNTTABOP_set_version] = {op_set_version, OP_IN(struct gnttab_set_version)},
+	[GNTTABOP_get_status_frames] = {op_get_status_frames,
+		OP_INOUT(struct gnttab_get_status_frames)},
+	[GNTTABOP_get_version] = {op_get_version, OP_INOUT(struct gnttab_get_version),
+		OP_DOMAIN(struct gnttab_get_version, dom, ACCESS_GRANT_FOR)},
+};
+
+/* ---- arrays of operations ---- */
 
 static void swap_entries(struct grant_table *t, grant_ref_t a, grant_ref_t b)
 {
@@ -187,25 +181,14 @@ static int16_t swap_refs(struct grant_table *t, grant_ref_t a, grant_ref_t b)
 	return rc;
 }
 
-static long swap_list(uint64_t uop, unsigned int count, unsigned int *done)
+static long swap_batch(struct grant_batch *b)
 {
-	struct gnttab_swap_grant_ref op;
+	struct gnttab_swap_grant_ref *op = (struct gnttab_swap_grant_ref *)b->op;
 
-	for (*done = 0; *done < count; ++*done) {
-		uint64_t at = uop + *done * sizeof(op);
-
-		if (*done && preempt_check())
-			return -ERESTART;
-		if (!get_guest(&op, at))
-			return -EFAULT;
-		op.status = swap_refs(current->domain->grant_table, op.ref_a, op.ref_b);
-		if (!put_guest(at, &op))
-			return -EFAULT;
-	}
+	for (unsigned int i = 0; i < b->n; i++)
+		op[i].status = swap_refs(current->domain->grant_table, op[i].ref_a, op[i].ref_b);
 	return 0;
 }
-
-/* ---- caches ---- */
 
 /* Whether the caller has @mfn of @rd's mapped by grant. */
 static bool is_mapped(const struct domain *ld, struct domain *rd, mfn_t mfn)
@@ -263,122 +246,90 @@ static int cache_flush(const struct gnttab_cache_flush *op)
 	return rc;
 }
 
-static long cache_flush_list(uint64_t uop, unsigned int count, unsigned int *done)
+static long cache_flush_batch(struct grant_batch *b)
 {
-	struct gnttab_cache_flush op;
+	const struct gnttab_cache_flush *op = (const struct gnttab_cache_flush *)b->op;
+	long rc = 0;
 
-	for (*done = 0; *done < count; ++*done) {
-		int rc;
-
-		if (*done && preempt_check())
-			return -ERESTART;
-		if (!get_guest(&op, uop + *done * sizeof(op)))
-			return -EFAULT;
-		rc = cache_flush(&op);
-		if (rc)
-			return rc;
-	}
-	return 0;
+	for (unsigned int i = 0; i < b->n && !rc; i++)
+		rc = cache_flush(&op[i]);
+	return rc;
 }
-
-/* ---- the rest ---- */
 
 /* Ownership of pages is not transferred: nothing of today's uses it, and the frame stays
  * the caller's. */
-static long transfer_list(uint64_t uop, unsigned int count, unsigned int *done)
+static long transfer_batch(struct grant_batch *b)
 {
-	struct gnttab_transfer op;
+	struct gnttab_transfer *op = (struct gnttab_transfer *)b->op;
 
-	for (*done = 0; *done < count; ++*done) {
-		uint64_t at = uop + *done * sizeof(op);
-
-		if (*done && preempt_check())
-			return -ERESTART;
-		if (!get_guest(&op, at))
-			return -EFAULT;
-		op.status = GNTST_general_error;
-		if (!put_guest(at, &op))
-			return -EFAULT;
-	}
+	for (unsigned int i = 0; i < b->n; i++)
+		op[i].status = GNTST_general_error;
 	return 0;
 }
 
-static long op_dump_table(uint64_t uop, unsigned int count)
-{
-	struct gnttab_dump_table op;
-	struct domain *d;
+static const struct list_def {
+	long (*fn)(struct grant_batch *b);
+	uint8_t size;
+	bool silent; /* no status in the operations: the first error ends the call */
+} list_ops[] = {
+	[GNTTABOP_map_grant_ref] = {grant_map_batch, sizeof(struct gnttab_map_grant_ref)},
+	[GNTTABOP_unmap_grant_ref] = {grant_unmap_batch, sizeof(struct gnttab_unmap_grant_ref)},
+	[GNTTABOP_transfer] = {transfer_batch, sizeof(struct gnttab_transfer)},
+	[GNTTABOP_copy] = {grant_copy_batch, sizeof(struct gnttab_copy)},
+	[GNTTABOP_unmap_and_replace] = {grant_unmap_batch,
+		sizeof(struct gnttab_unmap_and_replace)},
+	[GNTTABOP_swap_grant_ref] = {swap_batch, sizeof(struct gnttab_swap_grant_ref)},
+	[GNTTABOP_cache_flush] = {cache_flush_batch, sizeof(struct gnttab_cache_flush), true},
+};
 
-	if (count != 1)
-		return -EINVAL;
-	if (!get_guest(&op, uop))
-		return -EFAULT;
-	op.status = GNTST_permission_denied;
-	d = current->domain->control ? grant_domain_for(op.dom, &op.status) : NULL;
-	if (d) {
-		grant_table_dump(d);
-		domain_put(d);
-	}
-	return put_guest(uop, &op) ? 0 : -EFAULT;
-}
-
-static long grant_list_op(unsigned int cmd, uint64_t uop, unsigned int count,
-			  unsigned int *done, size_t *size)
+/* As many as can be done at a time; *done counts. -ERESTART: go on later. */
+static long run_list(const struct list_def *l, struct grant_batch *b, uint64_t uop,
+		     unsigned int count, unsigned int *done)
 {
-	switch (cmd) {
-	case GNTTABOP_map_grant_ref:
-		*size = sizeof(struct gnttab_map_grant_ref);
-		return grant_map_list(uop, count, done);
-	case GNTTABOP_unmap_grant_ref:
-	case GNTTABOP_unmap_and_replace:
-		*size = sizeof(struct gnttab_unmap_grant_ref);
-		return grant_unmap_list(uop, count, cmd == GNTTABOP_unmap_and_replace,
-					done);
-	case GNTTABOP_copy:
-		*size = sizeof(struct gnttab_copy);
-		return grant_copy_list(uop, count, done);
-	case GNTTABOP_swap_grant_ref:
-		*size = sizeof(struct gnttab_swap_grant_ref);
-		return swap_list(uop, count, done);
-	case GNTTABOP_cache_flush:
-		*size = sizeof(struct gnttab_cache_flush);
-		return cache_flush_list(uop, count, done);
-	case GNTTABOP_transfer:
-		*size = sizeof(struct gnttab_transfer);
-		return transfer_list(uop, count, done);
-	default:
-		return -ENOSYS;
+	while (*done < count) {
+		uint64_t at = uop + *done * (uint64_t)l->size;
+		long rc;
+
+		b->n = MIN(count - *done, GRANT_BATCH_BYTES / (unsigned int)l->size);
+		if (copy_from_guest(b->op, at, b->n * l->size))
+			return -EFAULT;
+		rc = l->fn(b);
+		if (rc)
+			return rc;
+		*done += b->n;
+		if (!l->silent && copy_to_guest(at, b->op, b->n * l->size))
+			return -EFAULT;
+		if (*done < count && preempt_check())
+			return -ERESTART;
 	}
+	return 0;
 }
 
 long do_grant_table_op(unsigned int cmd, uint64_t uop, unsigned int count)
 {
+	struct op_call call = {.cmd = cmd, .gva = uop};
+	const struct list_def *list;
+	struct grant_batch b;
 	unsigned int done = 0;
-	size_t size = 0;
 	long rc;
 
 	if ((int)count < 0)
 		return -EINVAL;
 	if (!current->domain->grant_table)
 		return -ENOSYS;
-	switch (cmd) {
-	case GNTTABOP_setup_table:
-		return op_setup_table(uop, count);
-	case GNTTABOP_query_size:
-		return op_query_size(uop, count);
-	case GNTTABOP_set_version:
-		return count == 1 ? op_set_version(uop) : -EINVAL;
-	case GNTTABOP_get_version:
-		return count == 1 ? op_get_version(uop) : -EINVAL;
-	case GNTTABOP_get_status_frames:
-		return op_get_status_frames(uop, count);
-	case GNTTABOP_dump_table:
-		return op_dump_table(uop, count);
-	default:
-		break;
-	}
-	rc = grant_list_op(cmd, uop, count, &done, &size);
+	if (cmd < ARRAY_SIZE(single_ops) &&
+	    single_ops[index_nospec(cmd, ARRAY_SIZE(single_ops))].fn)
+		return count == 1 ? op_run(single_ops, ARRAY_SIZE(single_ops), &call) : -EINVAL;
+	if (cmd >= ARRAY_SIZE(list_ops))
+		return -ENOSYS;
+	list = &list_ops[index_nospec(cmd, ARRAY_SIZE(list_ops))];
+	b.cmd = cmd;
+	b.from.held = b.to.held = false;
+	rc = run_list(list, &b, uop, count, &done);
+	grant_copy_end(&b);
 	if (rc == -ERESTART)
 		return hypercall_continue(__HYPERVISOR_grant_table_op, 3, (uint64_t)cmd,
-					  uop + done * size, (uint64_t)(count - done));
+					  uop + done * (uint64_t)list->size,
+					  (uint64_t)(count - done));
 	return rc;
 }

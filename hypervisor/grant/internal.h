@@ -10,7 +10,6 @@
 #define V2_PER_FRAME     (PAGE_SIZE / sizeof(union grant_entry_v2))
 #define STATUS_PER_FRAME (PAGE_SIZE / sizeof(grant_status_t))
 #define HANDLES_PER_PAGE (PAGE_SIZE / sizeof(struct maptrack))
-#define GRANT_BATCH      16 /* operations copied at a time */
 
 /*
  * What is in use of an entry, whatever the guest writes there meanwhile. pins: by how
@@ -112,13 +111,28 @@ int64_t maptrack_get(struct grant_table *t); /* a handle, or -1 */
 void maptrack_put(struct grant_table *t, grant_handle_t handle);
 struct maptrack *maptrack_entry(struct grant_table *t, grant_handle_t handle); /* NULL */
 
-/* ---- a call on an array: done is counted, what is left is continued ---- */
-long grant_map_list(uint64_t uop, unsigned int count, unsigned int *done);
-long grant_unmap_list(uint64_t uop, unsigned int count, bool replace, unsigned int *done);
-long grant_copy_list(uint64_t uop, unsigned int count, unsigned int *done);
+/* ---- calls on arrays: some of the operations at a time, each with its own status ---- */
+/* One end of a copy. Held from one operation to the next if they name the same page. */
+struct copy_end {
+	bool held, by_ref, write;
+	domid_t domid;
+	uint64_t name;        /* grant reference or frame number, as the caller gave it */
+	struct domain *d;     /* with a reference */
+	struct grant_pin pin; /* by reference */
+	struct frame *frame;
+	uint16_t start, length;
+	char *map;
+};
 
-/* The domain that @domid names, with a reference, if the caller may act for it: NULL and
- * a GNTST_* in *status. */
-struct domain *grant_domain_for(domid_t domid, int16_t *status);
+#define GRANT_BATCH_BYTES 768
+struct grant_batch {
+	uint64_t op[GRANT_BATCH_BYTES / sizeof(uint64_t)]; /* @n of the call's operations */
+	unsigned int cmd, n;
+	struct copy_end from, to;
+};
+long grant_map_batch(struct grant_batch *b);
+long grant_unmap_batch(struct grant_batch *b);
+long grant_copy_batch(struct grant_batch *b);
+void grant_copy_end(struct grant_batch *b); /* lets go what is held */
 
 #endif

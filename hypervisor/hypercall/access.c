@@ -32,7 +32,7 @@ static bool allowed(enum access what, const struct domain *me, const struct doma
 		if (target == dom_xen || target == dom_io)
 			return me->control || me->hardware;
 		return for_target(me, target);
-	case ACCESS_EVENT_REMOTE: /* the port itself names who may bind to it */
+	case ACCESS_ANYONE: /* an unbound port, for one, names itself who may bind to it */
 		return true;
 	}
 	return false;

@@ -291,8 +291,7 @@ long domctl_sendtrigger(struct domain *d, struct xen_domctl *op)
 		return -ESRCH;
 	switch (op->u.sendtrigger.trigger) {
 	case XEN_DOMCTL_SENDTRIGGER_NMI:
-		if (!atomic_xchg(&v->nmi.pending, true))
-			vcpu_kick(v);
+		vcpu_nmi(v);
 		return 0;
 	case XEN_DOMCTL_SENDTRIGGER_POWER: /* ACPI's buttons: a PV guest has none */
 	case XEN_DOMCTL_SENDTRIGGER_SLEEP:

@@ -60,6 +60,7 @@ const struct cpumask *cpupool_cpus(uint32_t id); /* NULL: no such pool */
 
 /* ---- hypercall/access.c: who may do what to whom; 0 or -EPERM ---- */
 enum access {
+	ACCESS_ANYONE,        /* the operation itself decides */
 	ACCESS_DOMCTL,        /* manage @target's life; control domain */
 	ACCESS_SYSCTL,        /* no target */
 	ACCESS_PLATFORM,
@@ -67,7 +68,6 @@ enum access {
 	ACCESS_MEMORY,        /* adjust @target's reservation */
 	ACCESS_MAP_FOREIGN,   /* map @target's pages */
 	ACCESS_MMU_FOREIGN,   /* update @target's page tables */
-	ACCESS_EVENT_REMOTE,  /* bind to @target's unbound port */
 	ACCESS_EVENT_FOR,     /* allocate, reset or query in @target's name */
 	ACCESS_GRANT_FOR,     /* set up, query, copy for @target */
 	ACCESS_VERSION_PRIV,  /* command line, build id, changeset */

@@ -3,7 +3,7 @@
 #ifndef HV_MEMORY_H
 #define HV_MEMORY_H
 
-#include "hypervisor/hypercall/hypercall.h"
+#include "hypervisor/hypercall/op.h"
 #include "hypervisor/mm/mm.h"
 
 /* A preempted call's progress is in the upper bits of its number. */
@@ -15,21 +15,21 @@ unsigned int memory_max_order(void);
 /* -ESRCH, -EPERM, or 0 and a reference. */
 int memory_target(domid_t domid, enum access what, struct domain **d);
 
-/* memory_populate.c: increase, decrease, populate. @start: extents done before. */
-long memory_reservation_op(unsigned int op, uint64_t start, uint64_t arg);
-long memory_claim(uint64_t arg);
-/* memory_exchange.c */
-long memory_exchange(uint64_t arg);
-/* memory_physmap.c */
-long memory_add_to_physmap(uint64_t arg);
-long memory_add_to_physmap_batch(uint64_t arg);
-long memory_remove_from_physmap(uint64_t arg);
-long memory_acquire_resource(uint64_t start, uint64_t arg);
+/* What a mem_flags word asks of the allocator. */
+struct memory_wish {
+	unsigned int node, bits, flags;
+};
+bool memory_wish(struct memory_wish *w, unsigned int mem_flags); /* false: none can be meant */
+
+static inline uint64_t extent_gva(const struct xen_memory_reservation *r, uint64_t i)
+{
+	return handle_gva(r->extent_start) + i * sizeof(xen_pfn_t);
+}
+
+/* memory_populate.c: increase, decrease, populate; memory_exchange.c */
+op_fn memory_reservation_op, memory_claim, memory_exchange;
 /* memory_maps.c: memory maps and the M2P's whereabouts */
-long memory_map(uint64_t arg);
-long memory_machine_map(uint64_t arg);
-long memory_set_map(uint64_t arg);
-long memory_machphys_mapping(uint64_t arg);
-long memory_machphys_list(uint64_t arg);
+op_fn memory_map, memory_machine_map, memory_set_map;
+op_fn memory_machphys_mapping, memory_machphys_list;
 
 #endif

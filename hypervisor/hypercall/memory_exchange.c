@@ -10,14 +10,9 @@ struct exchange {
 	struct xen_memory_exchange x;
 	struct domain *d;
 	unsigned int in_order, out_order; /* extents of a chunk, log2 */
-	unsigned int node, bits, flags;
+	struct memory_wish wish;
 	uint32_t in, out; /* chains through frame.next: stolen frames; heads of extents */
 };
-
-static uint64_t entry(const struct xen_memory_reservation *r, uint64_t i)
-{
-	return handle_gva(r->extent_start) + i * sizeof(xen_pfn_t);
-}
 
 static struct frame *pop(uint32_t *chain)
 {
@@ -37,7 +32,6 @@ static void push(uint32_t *chain, struct frame *f)
 static int check(struct exchange *e)
 {
 	const struct xen_memory_reservation *in = &e->x.in, *out = &e->x.out;
-	unsigned int bits = XENMEMF_get_address_bits(out->mem_flags);
 
 	if (e->x.nr_exchanged > in->nr_extents || in->domid != out->domid)
 		return -EINVAL;
@@ -59,12 +53,7 @@ static int check(struct exchange *e)
 	/* Progress is whole chunks. */
 	if (e->x.nr_exchanged & ((1ull << e->in_order) - 1))
 		return -EINVAL;
-	if (bits && bits <= PAGE_SHIFT)
-		return -EINVAL;
-	e->bits = bits < 64 && max_frame << PAGE_SHIFT > 1ull << bits ? bits : 0;
-	e->node = XENMEMF_get_node(out->mem_flags);
-	e->flags = out->mem_flags & XENMEMF_exact_node_request ? ALLOC_EXACT_NODE : 0;
-	return 0;
+	return memory_wish(&e->wish, out->mem_flags) ? 0 : -EINVAL;
 }
 
 /* The chunk's frames off the domain, onto e->in. */
@@ -74,7 +63,7 @@ static int steal(struct exchange *e, uint64_t chunk)
 	xen_pfn_t mfn;
 
 	for (uint64_t j = 0; j < 1ull << e->in_order; j++) {
-		if (!get_guest(&mfn, entry(in, (chunk << e->in_order) + j)))
+		if (!get_guest(&mfn, extent_gva(in, (chunk << e->in_order) + j)))
 			return -EFAULT;
 		for (uint64_t k = 0; k < 1ull << in->extent_order; k++) {
 			struct frame *f = frame_lookup(MFN(mfn + k));
@@ -90,7 +79,8 @@ static int steal(struct exchange *e, uint64_t chunk)
 static int allocate(struct exchange *e)
 {
 	for (uint64_t j = 0; j < 1ull << e->out_order; j++) {
-		struct frame *f = buddy_alloc(e->x.out.extent_order, e->node, e->bits, e->flags);
+		struct frame *f = buddy_alloc(e->x.out.extent_order, e->wish.node,
+					      e->wish.bits, e->wish.flags);
 
 		if (!f)
 			return -ENOMEM;
@@ -133,14 +123,14 @@ static int commit(struct exchange *e, uint64_t chunk)
 		struct frame *f = pop(&e->out);
 
 		mfn = frame_to_mfn(f).n;
-		if (!get_guest(&pfn, entry(out, i)))
+		if (!get_guest(&pfn, extent_gva(out, i)))
 			rc = -EFAULT;
 		else
 			for (uint64_t k = 0; k < n; k++)
 				m2p_set(MFN(mfn + k), GFN(pfn + k));
 		if (!frames_unsteal(e->d, f, n))
 			buddy_free(f, out->extent_order); /* dying: nobody asks any more */
-		else if (!put_guest(entry(out, i), &mfn))
+		else if (!put_guest(extent_gva(out, i), &mfn))
 			rc = -EFAULT;
 	}
 	return rc;
@@ -160,23 +150,13 @@ static int one_chunk(struct exchange *e, uint64_t chunk)
 	return commit(e, chunk);
 }
 
-static bool put_progress(const struct exchange *e, uint64_t arg)
+long memory_exchange(struct op_call *c)
 {
-	return put_guest(arg + offsetof(struct xen_memory_exchange, nr_exchanged),
-			 &e->x.nr_exchanged);
-}
+	struct exchange e = {.x = *(const struct xen_memory_exchange *)c->arg};
+	long rc = check(&e);
 
-long memory_exchange(uint64_t arg)
-{
-	struct exchange e = {0};
-	long rc;
-
-	if (!get_guest(&e.x, arg))
-		return -EFAULT;
-	rc = check(&e);
-	if (rc)
-		return rc;
-	rc = memory_target(e.x.in.domid, ACCESS_MEMORY, &e.d);
+	if (!rc)
+		rc = memory_target(e.x.in.domid, ACCESS_MEMORY, &e.d);
 	if (rc)
 		return rc;
 	while (!rc && e.x.nr_exchanged < e.x.in.nr_extents) {
@@ -184,16 +164,13 @@ long memory_exchange(uint64_t arg)
 		if (rc)
 			break;
 		e.x.nr_exchanged += 1ull << e.in_order;
-		if (e.x.nr_exchanged < e.x.in.nr_extents && preempt_check()) {
-			domain_put(e.d);
-			if (!put_progress(&e, arg))
-				return -EFAULT;
-			return hypercall_continue(__HYPERVISOR_memory_op, 2,
-						  (uint64_t)XENMEM_exchange, arg);
-		}
+		if (e.x.nr_exchanged < e.x.in.nr_extents && preempt_check())
+			rc = -ERESTART;
 	}
 	domain_put(e.d);
-	if (!put_progress(&e, arg))
-		rc = -EFAULT;
-	return rc;
+	/* How far it came, whatever ended it: a continued call goes on from there. */
+	return put_guest(c->gva + offsetof(struct xen_memory_exchange, nr_exchanged),
+			 &e.x.nr_exchanged)
+		       ? rc
+		       : -EFAULT;
 }

@@ -9,35 +9,23 @@
 struct work {
 	struct xen_memory_reservation r;
 	struct domain *d;
-	unsigned int node, bits, flags;
+	struct memory_wish wish;
 };
 
-static uint64_t entry(const struct work *w, uint64_t i)
+static struct frame *allocate(struct work *w)
 {
-	return handle_gva(w->r.extent_start) + i * sizeof(xen_pfn_t);
-}
-
-/* The mem_flags word. False: no memory can be meant. */
-static bool parse_flags(struct work *w)
-{
-	unsigned int bits = XENMEMF_get_address_bits(w->r.mem_flags);
-
-	w->node = XENMEMF_get_node(w->r.mem_flags);
-	w->flags = w->r.mem_flags & XENMEMF_exact_node_request ? ALLOC_EXACT_NODE : 0;
-	/* 2^bits is above all memory: no limit. */
-	w->bits = bits < 64 && max_frame << PAGE_SHIFT > 1ull << bits ? bits : 0;
-	return !bits || bits > PAGE_SHIFT;
+	return frames_alloc(w->d, w->r.extent_order, w->wish.node, w->wish.bits, w->wish.flags);
 }
 
 static bool increase(struct work *w, uint64_t i)
 {
-	struct frame *f = frames_alloc(w->d, w->r.extent_order, w->node, w->bits, w->flags);
+	struct frame *f = allocate(w);
 	xen_pfn_t mfn;
 
 	if (!f)
 		return false;
 	mfn = frame_to_mfn(f).n;
-	return !handle_gva(w->r.extent_start) || put_guest(entry(w, i), &mfn);
+	return !handle_gva(w->r.extent_start) || put_guest(extent_gva(&w->r, i), &mfn);
 }
 
 static bool populate(struct work *w, uint64_t i)
@@ -45,15 +33,15 @@ static bool populate(struct work *w, uint64_t i)
 	xen_pfn_t pfn, mfn;
 	struct frame *f;
 
-	if (!get_guest(&pfn, entry(w, i)))
+	if (!get_guest(&pfn, extent_gva(&w->r, i)))
 		return false;
-	f = frames_alloc(w->d, w->r.extent_order, w->node, w->bits, w->flags);
+	f = allocate(w);
 	if (!f)
 		return false;
 	mfn = frame_to_mfn(f).n;
 	for (uint64_t j = 0; j < 1ull << w->r.extent_order; j++)
 		m2p_set(MFN(mfn + j), GFN(pfn + j));
-	return put_guest(entry(w, i), &mfn);
+	return put_guest(extent_gva(&w->r, i), &mfn);
 }
 
 /* The owner's reference goes; who else has one keeps the frame until he lets go. */
@@ -79,7 +67,7 @@ static bool decrease(struct work *w, uint64_t i)
 {
 	xen_pfn_t mfn;
 
-	if (!get_guest(&mfn, entry(w, i)))
+	if (!get_guest(&mfn, extent_gva(&w->r, i)))
 		return false;
 	for (uint64_t j = 0; j < 1ull << w->r.extent_order; j++)
 		if (!remove_page(w->d, MFN(mfn + j)))
@@ -99,46 +87,39 @@ static bool one_extent(unsigned int op, struct work *w, uint64_t i)
 	}
 }
 
-long memory_reservation_op(unsigned int op, uint64_t start, uint64_t arg)
+long memory_reservation_op(struct op_call *c)
 {
 	struct work w;
-	uint64_t i = start;
 
-	if (!get_guest(&w.r, arg) || w.r.nr_extents > ~0ull >> MEMOP_EXTENT_SHIFT ||
-	    start >= w.r.nr_extents || w.r.extent_order > memory_max_order() ||
+	if (!get_guest(&w.r, c->gva) || w.r.nr_extents > ~0ull >> MEMOP_EXTENT_SHIFT ||
+	    c->start >= w.r.nr_extents || w.r.extent_order > memory_max_order() ||
 	    (w.r.mem_flags & XENMEMF_populate_on_demand) ||
+	    !memory_wish(&w.wish, w.r.mem_flags) ||
 	    memory_target(w.r.domid, ACCESS_MEMORY, &w.d))
-		return (long)start;
-	if (!parse_flags(&w)) {
-		domain_put(w.d);
-		return (long)start;
-	}
-	while (i < w.r.nr_extents && one_extent(op, &w, i)) {
-		i++;
-		if (i < w.r.nr_extents && preempt_check()) {
+		return (long)c->start;
+	while (c->start < w.r.nr_extents && one_extent(c->cmd, &w, c->start)) {
+		c->start++;
+		if (c->start < w.r.nr_extents && preempt_check()) {
 			domain_put(w.d);
-			return hypercall_continue(__HYPERVISOR_memory_op, 2,
-						  op | i << MEMOP_EXTENT_SHIFT, arg);
+			return -ERESTART;
 		}
 	}
 	domain_put(w.d);
-	return (long)i;
+	return (long)c->start;
 }
 
-long memory_claim(uint64_t arg)
+long memory_claim(struct op_call *c)
 {
-	struct xen_memory_reservation r;
+	const struct xen_memory_reservation *r = c->arg;
 	struct domain *d;
 	long rc;
 
-	if (!get_guest(&r, arg))
-		return -EFAULT;
-	if (handle_gva(r.extent_start) || r.extent_order || r.mem_flags)
+	if (handle_gva(r->extent_start) || r->extent_order || r->mem_flags)
 		return -EINVAL;
-	rc = memory_target(r.domid, ACCESS_DOMCTL, &d);
+	rc = memory_target(r->domid, ACCESS_DOMCTL, &d);
 	if (rc)
 		return rc == -ESRCH ? -EINVAL : rc;
-	rc = domain_claim_pages(d, r.nr_extents);
+	rc = domain_claim_pages(d, r->nr_extents);
 	domain_put(d);
 	return rc;
 }

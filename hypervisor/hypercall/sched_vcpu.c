@@ -1,128 +1,110 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* SCHED_OP, VCPU_OP and SET_TIMER_OP. */
-#include "hypervisor/hypercall/hypercall.h"
+#include "hypervisor/hypercall/op.h"
 #include "hypervisor/mm/mm.h"
 #include "hypervisor/sched/sched.h"
-
-#include <xen/domctl.h>
 
 #define POLL_MAX 128
 
 /* ---- SCHED_OP ---- */
 
-static long op_poll(uint64_t arg)
+static long op_yield(struct op_call *c)
 {
-	evtchn_port_t ports[POLL_MAX];
-	struct sched_poll op;
-
-	if (!get_guest(&op, arg))
-		return -EFAULT;
-	if (op.nr_ports > POLL_MAX)
-		return -EINVAL;
-	if (copy_from_guest(ports, handle_gva(op.ports), op.nr_ports * sizeof(ports[0])))
-		return -EFAULT;
-	return vcpu_poll(ports, op.nr_ports, op.timeout);
-}
-
-static long op_remote_shutdown(uint64_t arg)
-{
-	struct sched_remote_shutdown op;
-	struct domain *d;
-	long rc;
-
-	if (!get_guest(&op, arg))
-		return -EFAULT;
-	d = domain_get_any(op.domain_id);
-	if (!d)
-		return -ESRCH;
-	rc = access_check(ACCESS_SHUTDOWN_FOR, d);
-	if (!rc)
-		domain_shutdown(d, (uint8_t)op.reason);
-	domain_put(d);
-	return rc;
-}
-
-static long op_shutdown(uint64_t arg, bool only_code)
-{
-	struct domain *d = current->domain;
-	struct sched_shutdown op;
-
-	if (!get_guest(&op, arg))
-		return -EFAULT;
-	if (!only_code) {
-		domain_shutdown(d, (uint8_t)op.reason);
-		return 0;
-	}
-	spin_lock(&d->lock);
-	if (!d->is_shutting_down && d->shutdown_code == 0xff)
-		d->shutdown_code = (uint8_t)op.reason;
-	spin_unlock(&d->lock);
+	(void)c;
+	vcpu_yield();
 	return 0;
 }
 
-static long op_pin_override(uint64_t arg)
+static long op_block(struct op_call *c)
 {
-	struct sched_pin_override op;
-
-	if (access_check(ACCESS_PHYSDEV, NULL))
-		return -EPERM;
-	if (!get_guest(&op, arg))
-		return -EFAULT;
-	return vcpu_pin_override(current, op.pcpu);
+	(void)c;
+	vcpu_block();
+	return 0;
 }
+
+static long op_poll(struct op_call *c)
+{
+	const struct sched_poll *op = c->arg;
+	evtchn_port_t ports[POLL_MAX];
+
+	if (op->nr_ports > POLL_MAX)
+		return -EINVAL;
+	if (copy_from_guest(ports, handle_gva(op->ports), op->nr_ports * sizeof(ports[0])))
+		return -EFAULT;
+	return vcpu_poll(ports, op->nr_ports, op->timeout);
+}
+
+static long op_remote_shutdown(struct op_call *c)
+{
+	domain_shutdown(c->d, (uint8_t)((struct sched_remote_shutdown *)c->arg)->reason);
+	return 0;
+}
+
+static long op_shutdown(struct op_call *c)
+{
+	domain_shutdown(c->d, (uint8_t)((struct sched_shutdown *)c->arg)->reason);
+	return 0;
+}
+
+static long op_shutdown_code(struct op_call *c)
+{
+	spin_lock(&c->d->lock);
+	if (!c->d->is_shutting_down && c->d->shutdown_code == 0xff)
+		c->d->shutdown_code = (uint8_t)((struct sched_shutdown *)c->arg)->reason;
+	spin_unlock(&c->d->lock);
+	return 0;
+}
+
+static long op_watchdog(struct op_call *c)
+{
+	const struct sched_watchdog *op = c->arg;
+
+	return domain_watchdog(c->d, op->id, op->timeout);
+}
+
+static long op_pin_override(struct op_call *c)
+{
+	return vcpu_pin_override(current, ((struct sched_pin_override *)c->arg)->pcpu);
+}
+
+static const struct op_def sched_ops[] = {
+	[SCHEDOP_yield] = {op_yield},
+	[SCHEDOP_block] = {op_block},
+	[SCHEDOP_shutdown] = {op_shutdown, OP_IN(struct sched_shutdown)},
+	[SCHEDOP_poll] = {op_poll, OP_IN(struct sched_poll)},
+	[SCHEDOP_remote_shutdown] = {op_remote_shutdown, OP_IN(struct sched_remote_shutdown),
+		OP_DOMAIN(struct sched_remote_shutdown, domain_id, ACCESS_SHUTDOWN_FOR),
+		.dying = true},
+	[SCHEDOP_shutdown_code] = {op_shutdown_code, OP_IN(struct sched_shutdown)},
+	[SCHEDOP_watchdog] = {op_watchdog, OP_IN(struct sched_watchdog)},
+	[SCHEDOP_pin_override] = {op_pin_override, OP_IN(struct sched_pin_override),
+		.access = ACCESS_PHYSDEV},
+};
 
 long do_sched_op(int cmd, uint64_t arg)
 {
-	struct sched_watchdog wd;
+	struct op_call c = {.cmd = (unsigned int)cmd, .gva = arg};
 
-	switch (cmd) {
-	case SCHEDOP_yield:
-		vcpu_yield();
-		return 0;
-	case SCHEDOP_block:
-		vcpu_block();
-		return 0;
-	case SCHEDOP_shutdown:
-		return op_shutdown(arg, false);
-	case SCHEDOP_poll:
-		return op_poll(arg);
-	case SCHEDOP_remote_shutdown:
-		return op_remote_shutdown(arg);
-	case SCHEDOP_shutdown_code:
-		return op_shutdown(arg, true);
-	case SCHEDOP_watchdog:
-		return get_guest(&wd, arg) ? domain_watchdog(current->domain, wd.id, wd.timeout)
-					   : -EFAULT;
-	case SCHEDOP_pin_override:
-		return op_pin_override(arg);
-	default:
-		return -ENOSYS;
-	}
+	return op_run(sched_ops, ARRAY_SIZE(sched_ops), &c);
 }
 
 /* Before 3.1.1: the reason was the argument itself. */
 long do_sched_op_compat(int cmd, uint64_t arg)
 {
-	switch (cmd) {
-	case SCHEDOP_yield:
-		vcpu_yield();
-		return 0;
-	case SCHEDOP_block:
-		vcpu_block();
-		return 0;
-	case SCHEDOP_shutdown:
-		domain_shutdown(current->domain, (uint8_t)arg);
-		return 0;
-	default:
+	if (cmd == SCHEDOP_yield || cmd == SCHEDOP_block)
+		return do_sched_op(cmd, 0);
+	if (cmd != SCHEDOP_shutdown)
 		return -ENOSYS;
-	}
+	domain_shutdown(current->domain, (uint8_t)arg);
+	return 0;
 }
 
 /* ---- VCPU_OP ---- */
 
-static long op_initialise(struct vcpu *v, uint64_t arg)
+static long op_initialise(struct op_call *call)
 {
-	struct domain *d = v->domain;
+	struct vcpu *v = call->v;
+	struct domain *d = call->d;
 	struct vcpu_guest_context *c;
 	long rc;
 
@@ -133,21 +115,19 @@ static long op_initialise(struct vcpu *v, uint64_t arg)
 	if (!c)
 		return -ENOMEM;
 	rc = -EFAULT;
-	if (get_guest(c, arg)) {
+	if (get_guest(c, call->gva)) {
 		spin_lock(&d->lock);
 		rc = v->initialised ? -EEXIST : d->ops->set_context(v, c);
 		spin_unlock(&d->lock);
 	}
 	xfree(c);
-	if (rc == -ERESTART)
-		return hypercall_continue(__HYPERVISOR_vcpu_op, 3, (uint64_t)VCPUOP_initialise,
-					  (uint64_t)v->id, arg);
 	return rc;
 }
 
-static long op_up(struct vcpu *v)
+static long op_up(struct op_call *c)
 {
-	struct domain *d = v->domain;
+	struct domain *d = c->d;
+	struct vcpu *v = c->v;
 	bool wake = false;
 	long rc = 0;
 
@@ -163,10 +143,10 @@ static long op_up(struct vcpu *v)
 }
 
 /* The last one that goes down takes the domain with it. */
-static long op_down(struct vcpu *v)
+static long op_down(struct op_call *c)
 {
-	struct domain *d = v->domain;
-	struct vcpu *other;
+	struct domain *d = c->d;
+	struct vcpu *v = c->v, *other;
 	bool last = true;
 	unsigned int i;
 
@@ -184,124 +164,123 @@ static long op_down(struct vcpu *v)
 	return 0;
 }
 
-static long op_get_runstate(struct vcpu *v, uint64_t arg)
+static long op_is_up(struct op_call *c)
 {
-	struct vcpu_runstate_info info;
-
-	vcpu_runstate_get(v, &info);
-	return put_guest(arg, &info) ? 0 : -EFAULT;
+	return !test_bit(VCPU_DOWN, &c->v->pause_flags);
 }
 
-static long op_register_runstate(struct vcpu *v, uint64_t arg)
+static long op_get_runstate(struct op_call *c)
 {
-	struct vcpu_register_runstate_memory_area area;
+	vcpu_runstate_get(c->v, c->arg);
+	return 0;
+}
+
+static long op_register_runstate(struct op_call *c)
+{
+	uint64_t gva = ((struct vcpu_register_runstate_memory_area *)c->arg)->addr.p;
 	struct vcpu_runstate_info info;
 
-	if (!get_guest(&area, arg))
+	if (!guest_range_ok(gva, sizeof(info)))
 		return -EFAULT;
-	if (!guest_range_ok(area.addr.p, sizeof(info)))
-		return -EFAULT;
-	v->runstate.guest_area = area.addr.p;
-	if (area.addr.p) {
-		vcpu_runstate_get(v, &info);
-		(void)put_guest(area.addr.p, &info);
+	c->v->runstate.guest_area = gva;
+	if (gva) {
+		vcpu_runstate_get(c->v, &info);
+		(void)put_guest(gva, &info);
 	}
 	return 0;
 }
 
-static long op_register_time(struct vcpu *v, uint64_t arg)
+static long op_register_time(struct op_call *c)
 {
-	struct vcpu_register_time_memory_area area;
+	uint64_t gva = ((struct vcpu_register_time_memory_area *)c->arg)->addr.p;
 
-	if (!get_guest(&area, arg))
+	if (!guest_range_ok(gva, sizeof(struct vcpu_time_info)))
 		return -EFAULT;
-	if (!guest_range_ok(area.addr.p, sizeof(struct vcpu_time_info)))
-		return -EFAULT;
-	v->time_area = area.addr.p;
-	if (v == current)
-		force_update_vcpu_time(v);
+	c->v->time_area = gva;
+	if (c->v == current)
+		force_update_vcpu_time(c->v);
 	return 0;
 }
 
-static long op_register_info(struct vcpu *v, uint64_t arg)
+static long op_register_info(struct op_call *c)
 {
-	struct domain *d = v->domain;
-	struct vcpu_register_vcpu_info op;
+	const struct vcpu_register_vcpu_info *op = c->arg;
 	long rc;
 
-	if (!get_guest(&op, arg))
-		return -EFAULT;
-	spin_lock(&d->lock);
-	rc = vcpu_map_info(v, GFN(op.mfn), op.offset);
-	spin_unlock(&d->lock);
+	spin_lock(&c->d->lock);
+	rc = vcpu_map_info(c->v, GFN(op->mfn), op->offset);
+	spin_unlock(&c->d->lock);
 	if (!rc)
-		force_update_vcpu_time(v);
+		force_update_vcpu_time(c->v);
 	return rc;
 }
 
-static long op_set_periodic(struct vcpu *v, uint64_t arg)
+static long op_set_periodic(struct op_call *c)
 {
-	struct vcpu_set_periodic_timer op;
+	uint64_t period = ((struct vcpu_set_periodic_timer *)c->arg)->period_ns;
 
-	if (!get_guest(&op, arg))
-		return -EFAULT;
-	return op.period_ns ? vcpu_set_periodic(v, op.period_ns) : -EINVAL;
+	return period ? vcpu_set_periodic(c->v, period) : -EINVAL;
 }
 
-static long op_set_singleshot(struct vcpu *v, uint64_t arg)
+static long op_stop_periodic(struct op_call *c)
 {
-	struct vcpu_set_singleshot_timer op;
+	return vcpu_set_periodic(c->v, 0);
+}
 
-	if (v != current)
+static long op_set_singleshot(struct op_call *c)
+{
+	const struct vcpu_set_singleshot_timer *op = c->arg;
+
+	return c->v == current ? vcpu_set_singleshot(c->v, op->timeout_abs_ns, op->flags) : -EINVAL;
+}
+
+static long op_stop_singleshot(struct op_call *c)
+{
+	if (c->v != current)
 		return -EINVAL;
-	if (!get_guest(&op, arg))
-		return -EFAULT;
-	return vcpu_set_singleshot(v, op.timeout_abs_ns, op.flags);
+	vcpu_stop_singleshot(c->v);
+	return 0;
 }
+
+static long op_send_nmi(struct op_call *c)
+{
+	vcpu_nmi(c->v);
+	return 0;
+}
+
+static const struct op_def vcpu_ops[] = {
+	[VCPUOP_initialise] = {op_initialise},
+	[VCPUOP_up] = {op_up},
+	[VCPUOP_down] = {op_down},
+	[VCPUOP_is_up] = {op_is_up},
+	[VCPUOP_get_runstate_info] = {op_get_runstate, OP_OUT(struct vcpu_runstate_info)},
+	[VCPUOP_register_runstate_memory_area] = {op_register_runstate,
+		OP_IN(struct vcpu_register_runstate_memory_area)},
+	[VCPUOP_set_periodic_timer] = {op_set_periodic, OP_IN(struct vcpu_set_periodic_timer)},
+	[VCPUOP_stop_periodic_timer] = {op_stop_periodic},
+	[VCPUOP_set_singleshot_timer] = {op_set_singleshot,
+		OP_IN(struct vcpu_set_singleshot_timer)},
+	[VCPUOP_stop_singleshot_timer] = {op_stop_singleshot},
+	[VCPUOP_register_vcpu_info] = {op_register_info, OP_IN(struct vcpu_register_vcpu_info)},
+	[VCPUOP_register_vcpu_time_memory_area] = {op_register_time,
+		OP_IN(struct vcpu_register_time_memory_area)},
+	[VCPUOP_send_nmi] = {op_send_nmi},
+	[VCPUOP_get_physid] = {.answer = -EINVAL}, /* for vcpus pinned for good (dom0_vcpus_pin) */
+};
 
 long do_vcpu_op(int cmd, unsigned int vcpuid, uint64_t arg)
 {
-	struct vcpu *v = domain_vcpu(current->domain, vcpuid);
+	struct op_call c = {.cmd = (unsigned int)cmd, .gva = arg,
+			    .v = domain_vcpu(current->domain, vcpuid)};
+	long rc;
 
-	if (!v)
+	if (!c.v)
 		return -ENOENT;
-	switch (cmd) {
-	case VCPUOP_initialise:
-		return op_initialise(v, arg);
-	case VCPUOP_up:
-		return op_up(v);
-	case VCPUOP_down:
-		return op_down(v);
-	case VCPUOP_is_up:
-		return !test_bit(VCPU_DOWN, &v->pause_flags);
-	case VCPUOP_get_runstate_info:
-		return op_get_runstate(v, arg);
-	case VCPUOP_register_runstate_memory_area:
-		return op_register_runstate(v, arg);
-	case VCPUOP_set_periodic_timer:
-		return op_set_periodic(v, arg);
-	case VCPUOP_stop_periodic_timer:
-		return vcpu_set_periodic(v, 0);
-	case VCPUOP_set_singleshot_timer:
-		return op_set_singleshot(v, arg);
-	case VCPUOP_stop_singleshot_timer:
-		if (v != current)
-			return -EINVAL;
-		vcpu_stop_singleshot(v);
-		return 0;
-	case VCPUOP_register_vcpu_info:
-		return op_register_info(v, arg);
-	case VCPUOP_register_vcpu_time_memory_area:
-		return op_register_time(v, arg);
-	case VCPUOP_send_nmi:
-		if (!atomic_xchg(&v->nmi.pending, true))
-			vcpu_kick(v);
-		return 0;
-	case VCPUOP_get_physid: /* for vcpus pinned for good (dom0_vcpus_pin) */
-		return -EINVAL;
-	default:
-		return -ENOSYS;
-	}
+	rc = op_run(vcpu_ops, ARRAY_SIZE(vcpu_ops), &c);
+	if (rc == -ERESTART)
+		return hypercall_continue(__HYPERVISOR_vcpu_op, 3, (uint64_t)cmd,
+					  (uint64_t)vcpuid, arg);
+	return rc;
 }
 
 /* ---- SET_TIMER_OP ---- */

@@ -63,6 +63,11 @@ int access_check(enum access what, const struct domain *target)
 	return denied >> what & 1 && target != self ? -EPERM : 0;
 }
 
+struct domain *domain_get_any(domid_t domid)
+{
+	return domain_get(domid);
+}
+
 struct domain *domain_get(domid_t domid)
 {
 	struct domain *d = domid == DOMID_SELF ? self : domid == 7 ? other : NULL;
@@ -79,9 +84,9 @@ void gprintk(enum log_level level, const char *fmt, ...)
 
 /* In files that are not part of this test. */
 #define ELSEWHERE(name)                                                                  \
-	long name(uint64_t arg)                                                          \
+	long name(struct op_call *c)                                                     \
 	{                                                                                \
-		(void)arg;                                                               \
+		(void)c;                                                                 \
 		return -ENOSYS;                                                          \
 	}
 ELSEWHERE(memory_map)
@@ -89,13 +94,20 @@ ELSEWHERE(memory_machine_map)
 ELSEWHERE(memory_set_map)
 ELSEWHERE(memory_machphys_mapping)
 ELSEWHERE(memory_machphys_list)
-ELSEWHERE(memory_add_to_physmap)
-ELSEWHERE(memory_add_to_physmap_batch)
-ELSEWHERE(memory_remove_from_physmap)
-long memory_acquire_resource(uint64_t start, uint64_t arg)
+
+/* As a domain with four frames of a grant table has it. */
+unsigned int grant_table_resource_frames(struct domain *d, uint32_t id)
 {
-	(void)start, (void)arg;
-	return -ENOSYS;
+	(void)d;
+	return id == XENMEM_resource_grant_table_id_shared ? 4 : 0;
+}
+
+int grant_table_acquire(struct domain *d, uint32_t id, uint32_t frame, uint32_t n, mfn_t *mfn)
+{
+	(void)d, (void)id;
+	for (uint32_t i = 0; i < n; i++)
+		mfn[i] = MFN(1000 + frame + i);
+	return frame + n > 200 ? -EINVAL : 0;
 }
 
 static long call(uint64_t cmd, void *arg)
@@ -391,6 +403,85 @@ static void test_exchange_fails(void)
 	CU_ASSERT_EQUAL(machine_domain_refs, 0);
 }
 
+/* Those that ask, and those that a PV guest has no use for. */
+static void test_small(void)
+{
+	struct xen_memory_domain q = {.domid = DOMID_SELF};
+	struct xen_pod_target pod = {.domid = 7, .target_pages = 1};
+	struct xen_vnuma_topology_info vnuma = {.domid = DOMID_SELF};
+	struct xen_add_to_physmap add = {.domid = DOMID_SELF};
+	struct xen_remove_from_physmap remove = {.domid = 9};
+	struct xen_mem_access_op access = {.domid = DOMID_SELF};
+	struct xen_reserved_device_memory_map rdm = {.nr_entries = 5};
+
+	CU_ASSERT_EQUAL(call(XENMEM_current_reservation, &q), self->tot_pages);
+	CU_ASSERT_EQUAL(call(XENMEM_maximum_reservation, &q), self->max_pages);
+	CU_ASSERT_EQUAL(call(XENMEM_maximum_ram_page, NULL), (long)max_frame);
+	q.domid = 9;
+	CU_ASSERT_EQUAL(call(XENMEM_maximum_reservation, &q), -ESRCH);
+	q.domid = 7;
+	denied = 1u << ACCESS_MEMORY;
+	CU_ASSERT_EQUAL(call(XENMEM_maximum_reservation, &q), -EPERM);
+	CU_ASSERT_EQUAL(call(XENMEM_get_pod_target, &pod), -EPERM);
+	CU_ASSERT_EQUAL(call(XENMEM_set_pod_target, &pod), 0);
+	denied = 1u << ACCESS_DOMCTL | 1u << ACCESS_PHYSDEV;
+	CU_ASSERT_EQUAL(call(XENMEM_set_pod_target, &pod), -EPERM);
+	CU_ASSERT_EQUAL(call(XENMEM_get_pod_target, &pod), 0);
+	CU_ASSERT_EQUAL(pod.tot_pages, other->tot_pages);
+	CU_ASSERT_EQUAL(call(XENMEM_reserved_device_memory_map, &rdm), -EPERM);
+	denied = 0;
+	pod.target_pages = other->max_pages + 1ull;
+	CU_ASSERT_EQUAL(call(XENMEM_set_pod_target, &pod), -EINVAL);
+	CU_ASSERT_EQUAL(call(XENMEM_reserved_device_memory_map, &rdm), 0);
+	CU_ASSERT_EQUAL(rdm.nr_entries, 0);
+	rdm.flags = 2;
+	CU_ASSERT_EQUAL(call(XENMEM_reserved_device_memory_map, &rdm), -EINVAL);
+	CU_ASSERT_EQUAL(call(XENMEM_get_vnumainfo, &vnuma), -EOPNOTSUPP);
+	vnuma.pad = 1;
+	CU_ASSERT_EQUAL(call(XENMEM_get_vnumainfo, &vnuma), -EINVAL);
+	CU_ASSERT_EQUAL(call(XENMEM_add_to_physmap, &add), -EACCES);
+	add.space = XENMAPSPACE_gmfn_foreign;
+	CU_ASSERT_EQUAL(call(XENMEM_add_to_physmap, &add), -ENOSYS);
+	CU_ASSERT_EQUAL(call(XENMEM_remove_from_physmap, &remove), -ESRCH);
+	remove.domid = DOMID_SELF;
+	CU_ASSERT_EQUAL(call(XENMEM_remove_from_physmap, &remove), -EACCES);
+	CU_ASSERT_EQUAL(call(XENMEM_access_op, &access), -EOPNOTSUPP);
+	CU_ASSERT_EQUAL(call(XENMEM_get_sharing_freed_pages, NULL), 0);
+	/* Not there; and none of these goes on from anywhere. */
+	CU_ASSERT_EQUAL(call(XENMEM_paging_op, NULL), -ENOSYS);
+	CU_ASSERT_EQUAL(call(MEMOP_CMD_MASK, NULL), -ENOSYS);
+	CU_ASSERT_EQUAL(call(XENMEM_maximum_ram_page | 1 << MEMOP_EXTENT_SHIFT, NULL), -EINVAL);
+}
+
+static void test_acquire(void)
+{
+	xen_pfn_t list[100] = {0};
+	struct xen_mem_acquire_resource r = {.domid = 7,
+					     .type = XENMEM_resource_grant_table};
+
+	CU_ASSERT_EQUAL(call(XENMEM_acquire_resource, &r), 0);
+	CU_ASSERT_EQUAL(r.nr_frames, 4);
+	set_xen_guest_handle(r.frame_list, list);
+	r.nr_frames = 100;
+	r.frame = 3;
+	this_cpu_var(softirq_pending) = 1;
+	CU_ASSERT_EQUAL(call(XENMEM_acquire_resource, &r), 0);
+	this_cpu_var(softirq_pending) = 0;
+	for (unsigned int i = 0; i < 100; i++)
+		CU_ASSERT_EQUAL(list[i], 1003 + i);
+	r.frame = 150;
+	CU_ASSERT_EQUAL(call(XENMEM_acquire_resource, &r), -EINVAL);
+	r.frame = 1ull << 32;
+	CU_ASSERT_EQUAL(call(XENMEM_acquire_resource, &r), -EINVAL);
+	r.frame = 0;
+	r.type = XENMEM_resource_ioreq_server;
+	CU_ASSERT_EQUAL(call(XENMEM_acquire_resource, &r), -EINVAL);
+	r.domid = DOMID_SELF;
+	CU_ASSERT_EQUAL(call(XENMEM_acquire_resource, &r), -EPERM);
+	r.domid = 9;
+	CU_ASSERT_EQUAL(call(XENMEM_acquire_resource, &r), -ESRCH);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -401,6 +492,8 @@ int main(void)
 		{"exchange", test_exchange},
 		{"exchange, interrupted", test_exchange_preempted},
 		{"exchange that fails", test_exchange_fails},
+		{"small operations", test_small},
+		{"frames of a domain's state", test_acquire},
 		CU_TEST_INFO_NULL,
 	};
 
