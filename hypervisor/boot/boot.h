@@ -99,6 +99,7 @@ struct acpi_info {
 };
 extern struct acpi_info acpi;
 void acpi_init(void); /* reads the tables; without them: one CPU, no IO-APIC */
+struct acpi_cpu *acpi_cpu_of_apic(uint32_t apic_id); /* NULL: none */
 void *acpi_table(const char signature[4], unsigned int nth); /* mapped for good; NULL */
 
 /* ---- console (platform/serial.c, platform/console.c, platform/vga.c) ---- */

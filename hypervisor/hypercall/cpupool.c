@@ -175,8 +175,9 @@ static long pool_move_domain(uint32_t id, uint32_t domid)
 	return 0;
 }
 
-static long cpupool_op(struct xen_sysctl_cpupool_op *p)
+long sysctl_cpupool_op(struct op_call *c)
 {
+	struct xen_sysctl_cpupool_op *p = c->arg;
 	uint32_t id = p->cpupool_id;
 
 	switch (p->op) {
@@ -207,15 +208,4 @@ static long cpupool_op(struct xen_sysctl_cpupool_op *p)
 	if (p->op == XEN_SYSCTL_CPUPOOL_OP_RMCPU)
 		return pool_remove_cpu(id, p->cpu);
 	return pool_move_domain(id, p->domid);
-}
-
-long sysctl_cpupool_op(struct xen_sysctl *op)
-{
-	long rc;
-
-	if (!spin_trylock(&control_lock))
-		return -ERESTART;
-	rc = cpupool_op(&op->u.cpupool_op);
-	spin_unlock(&control_lock);
-	return rc;
 }

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * HYPERVISOR_domctl: the call itself, and the life of domains. One at a time: who finds the
- * lock taken asks again rather than wait, for its holder may wait for his CPU.
- */
+/* HYPERVISOR_domctl: what each operation is, and the life of domains. */
 #include "hypervisor/cpu/policy.h"
 #include "hypervisor/hypercall/control.h"
 #include "hypervisor/lib/trace.h"
 #include "hypervisor/mm/mm.h"
-
-struct spinlock control_lock = SPINLOCK(LOCK_DOMCTL);
 
 struct domain *domain_from(domid_t domid)
 {
@@ -20,7 +15,7 @@ struct domain *domain_from(domid_t domid)
 }
 
 /* What lingers after its destruction is still there to be looked at. */
-static struct domain *domain_find(domid_t domid)
+struct domain *domain_find(domid_t domid)
 {
 	struct domain *d;
 
@@ -65,15 +60,15 @@ static domid_t domid_choose(void)
 	return DOMID_INVALID;
 }
 
-static long op_createdomain(struct domain *none, struct xen_domctl *op)
+static long op_createdomain(struct op_call *call)
 {
-	const struct xen_domctl_createdomain *c = &op->u.createdomain;
+	const struct xen_domctl_createdomain *c = call->arg;
+	struct xen_domctl *op = domctl_of(call);
 	bool choose = !op->domain || op->domain >= DOMID_FIRST_RESERVED;
 	domid_t domid = op->domain;
 	struct domain *d;
 	int err;
 
-	(void)none;
 	if (choose)
 		domid = domid_choose();
 	else if (domid_taken(domid))
@@ -98,11 +93,12 @@ static long op_createdomain(struct domain *none, struct xen_domctl *op)
 	return 0;
 }
 
-static long op_max_vcpus(struct domain *d, struct xen_domctl *op)
+static long op_max_vcpus(struct op_call *c)
 {
+	struct domain *d = c->d;
 	unsigned int i, cpu = 0;
 
-	if (d == current->domain || op->u.max_vcpus.max != d->max_vcpus)
+	if (((struct xen_domctl_max_vcpus *)c->arg)->max != d->max_vcpus)
 		return -EINVAL;
 	for (i = 0; i < d->max_vcpus; i++) {
 		if (d->vcpu[i])
@@ -118,66 +114,52 @@ static long op_max_vcpus(struct domain *d, struct xen_domctl *op)
 
 /* ---- life ---- */
 
-static long op_destroydomain(struct domain *d, struct xen_domctl *op)
+static long op_destroydomain(struct op_call *c)
 {
-	int rc = domain_kill(d);
+	int rc = domain_kill(c->d);
 
-	(void)op;
 	if (!rc)
-		trace(TRC_DOM0_DOM_REM, d->domid);
+		trace(TRC_DOM0_DOM_REM, c->d->domid);
 	return rc;
 }
 
-static long op_pausedomain(struct domain *d, struct xen_domctl *op)
+static long op_pausedomain(struct op_call *c)
 {
-	(void)op;
-	return d == current->domain ? -EINVAL : domain_pause_by_tools(d);
+	return domain_pause_by_tools(c->d);
 }
 
-static long op_unpausedomain(struct domain *d, struct xen_domctl *op)
+static long op_unpausedomain(struct op_call *c)
 {
-	(void)op;
-	d->started = true;
-	return domain_unpause_by_tools(d);
+	c->d->started = true;
+	return domain_unpause_by_tools(c->d);
 }
 
-static long op_resumedomain(struct domain *d, struct xen_domctl *op)
+static long op_resumedomain(struct op_call *c)
 {
-	(void)op;
-	if (d == current->domain)
-		return -EINVAL;
-	domain_pause(d);
-	if (d->is_shutting_down)
-		domain_resume(d);
-	domain_unpause(d);
+	domain_pause(c->d);
+	if (c->d->is_shutting_down)
+		domain_resume(c->d);
+	domain_unpause(c->d);
 	return 0;
 }
 
-static long op_soft_reset(struct domain *d, struct xen_domctl *op)
+static long op_setdomainhandle(struct op_call *c)
 {
-	(void)d, (void)op;
-	return -EINVAL; /* of HVM domains alone */
-}
-
-static long op_setdomainhandle(struct domain *d, struct xen_domctl *op)
-{
-	memcpy(d->handle, op->u.setdomainhandle.handle, sizeof(d->handle));
+	memcpy(c->d->handle, c->arg, sizeof(c->d->handle));
 	return 0;
 }
 
-static long op_setdebugging(struct domain *d, struct xen_domctl *op)
+static long op_setdebugging(struct op_call *c)
 {
-	if (d == current->domain)
-		return -EINVAL;
-	domain_pause(d);
-	d->debugger = !!op->u.setdebugging.enable;
-	domain_unpause(d);
+	domain_pause(c->d);
+	c->d->debugger = !!((struct xen_domctl_setdebugging *)c->arg)->enable;
+	domain_unpause(c->d);
 	return 0;
 }
 
-static long op_subscribe(struct domain *d, struct xen_domctl *op)
+static long op_subscribe(struct op_call *c)
 {
-	WRITE_ONCE(d->suspend_port, op->u.subscribe.port);
+	WRITE_ONCE(c->d->suspend_port, ((struct xen_domctl_subscribe *)c->arg)->port);
 	return 0;
 }
 
@@ -235,11 +217,11 @@ void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
 }
 
 /* Of @op's domain, or the next there is: so tools go through all of them. */
-static long op_getdomaininfo(struct domain *none, struct xen_domctl *op)
+static long op_getdomaininfo(struct op_call *c)
 {
+	struct xen_domctl *op = domctl_of(c);
 	struct domain *d;
 
-	(void)none;
 	if (op->domain >= DOMID_FIRST_RESERVED)
 		return -EINVAL;
 	d = domain_from(op->domain);
@@ -253,66 +235,71 @@ static long op_getdomaininfo(struct domain *none, struct xen_domctl *op)
 
 /* ---- the call ---- */
 
-enum copy { NO_COPY, COPY, COPY_ALWAYS /* on errors too */ };
-
 /* What is not in it, and has no answer of its own, is -ENOSYS. */
-static const struct {
-	domctl_fn *fn;
-	int16_t answer;    /* without fn: the feature is off */
-	uint8_t copy;      /* enum copy: results are in the argument */
-	bool no_domain;    /* fn finds its domain itself */
-} ops[] = {
-#define OP(name, c)   [XEN_DOMCTL_##name] = {.fn = domctl_##name, .copy = c}
-#define OFF(name, e)  [XEN_DOMCTL_##name] = {.answer = -(e)}
-	[XEN_DOMCTL_createdomain] = {op_createdomain, 0, COPY, true},
-	[XEN_DOMCTL_destroydomain] = {.fn = op_destroydomain},
-	[XEN_DOMCTL_pausedomain] = {.fn = op_pausedomain},
-	[XEN_DOMCTL_unpausedomain] = {.fn = op_unpausedomain},
-	[XEN_DOMCTL_getdomaininfo] = {op_getdomaininfo, 0, COPY, true},
-	[XEN_DOMCTL_max_vcpus] = {.fn = op_max_vcpus},
-	[XEN_DOMCTL_setdomainhandle] = {.fn = op_setdomainhandle},
-	[XEN_DOMCTL_setdebugging] = {.fn = op_setdebugging},
-	[XEN_DOMCTL_resumedomain] = {.fn = op_resumedomain},
-	[XEN_DOMCTL_subscribe] = {.fn = op_subscribe},
-	[XEN_DOMCTL_soft_reset] = {.fn = op_soft_reset},
+#define GDBSX_AT 87 /* their numbers are far from the others' */
+#define LIFE(name, f)    [XEN_DOMCTL_##name] = {op_##name, .flags = CTL_LOCKED | (f)}
+#define OP(name, f)      [XEN_DOMCTL_##name] = {domctl_##name, .flags = CTL_LOCKED | (f)}
+#define ON_VCPU(name, f, none)                                                           \
+	[XEN_DOMCTL_##name] = {domctl_##name, .flags = CTL_LOCKED | CTL_VCPU | (f),      \
+			       .no_vcpu = (none)}
+#define GDBSX(name, f, none)                                                             \
+	[GDBSX_AT + XEN_DOMCTL_gdbsx_##name - XEN_DOMCTL_gdbsx_guestmemio] = {           \
+		domctl_gdbsx_##name, .flags = CTL_LOCKED | (f), .no_vcpu = (none)}
+#define OFF(name, e)     [XEN_DOMCTL_##name] = {.answer = -(e)}
+static const struct control_op ops[] = {
+	LIFE(createdomain, CTL_RESULTS | CTL_NO_DOMAIN),
+	LIFE(destroydomain, 0),
+	LIFE(pausedomain, CTL_OTHERS),
+	LIFE(unpausedomain, 0),
+	LIFE(getdomaininfo, CTL_RESULTS | CTL_NO_DOMAIN | CTL_XENSTORE),
+	LIFE(max_vcpus, CTL_OTHERS),
+	LIFE(setdomainhandle, 0),
+	LIFE(setdebugging, CTL_OTHERS),
+	LIFE(resumedomain, CTL_OTHERS),
+	LIFE(subscribe, 0),
 
-	OP(setvcpucontext, NO_COPY),
-	OP(getvcpucontext, COPY),
-	OP(getvcpuinfo, COPY),
-	OP(setvcpuaffinity, COPY),
-	OP(getvcpuaffinity, COPY),
-	OP(set_ext_vcpucontext, NO_COPY),
-	OP(get_ext_vcpucontext, COPY),
-	OP(setvcpuextstate, NO_COPY),
-	OP(getvcpuextstate, COPY),
-	OP(get_vcpu_msrs, COPY_ALWAYS),
-	OP(set_vcpu_msrs, COPY_ALWAYS),
-	OP(sendtrigger, NO_COPY),
-	OP(get_cpu_policy, COPY_ALWAYS),
-	OP(set_cpu_policy, COPY_ALWAYS),
+	ON_VCPU(setvcpucontext, CTL_OTHERS, EINVAL),
+	ON_VCPU(getvcpucontext, CTL_RESULTS | CTL_OTHERS, 0),
+	ON_VCPU(getvcpuinfo, CTL_RESULTS, 0),
+	ON_VCPU(setvcpuaffinity, CTL_RESULTS, 0),
+	ON_VCPU(getvcpuaffinity, CTL_RESULTS, 0),
+	ON_VCPU(set_ext_vcpucontext, CTL_OTHERS, ESRCH),
+	ON_VCPU(get_ext_vcpucontext, CTL_RESULTS | CTL_OTHERS, ESRCH),
+	ON_VCPU(setvcpuextstate, CTL_OTHERS, EINVAL),
+	ON_VCPU(getvcpuextstate, CTL_RESULTS | CTL_OTHERS, EINVAL),
+	ON_VCPU(get_vcpu_msrs, CTL_ALWAYS | CTL_OTHERS, EINVAL),
+	ON_VCPU(set_vcpu_msrs, CTL_ALWAYS | CTL_OTHERS, EINVAL),
+	OP(sendtrigger, 0),
+	OP(get_cpu_policy, CTL_ALWAYS),
+	OP(set_cpu_policy, CTL_ALWAYS | CTL_OTHERS),
 
-	OP(max_mem, NO_COPY),
-	OP(getpageframeinfo3, COPY),
-	OP(shadow_op, COPY),
-	OP(hypercall_init, NO_COPY),
-	OP(setnodeaffinity, NO_COPY),
-	OP(getnodeaffinity, NO_COPY),
-	OP(memory_mapping, NO_COPY),
+	OP(max_mem, 0),
+	OP(getpageframeinfo3, CTL_RESULTS),
+	OP(shadow_op, CTL_RESULTS | CTL_OTHERS),
+	OP(hypercall_init, 0),
+	OP(setnodeaffinity, 0),
+	OP(getnodeaffinity, 0),
+	OP(memory_mapping, 0),
 
-	OP(irq_permission, NO_COPY),
-	OP(iomem_permission, NO_COPY),
-	OP(ioport_permission, NO_COPY),
-	OP(settimeoffset, NO_COPY),
-	OP(gettscinfo, COPY),
-	OP(settscinfo, NO_COPY),
-	OP(set_address_size, NO_COPY),
-	OP(get_address_size, COPY),
-	OP(scheduler_op, COPY),
-	OP(set_target, NO_COPY),
-	OP(set_virq_handler, NO_COPY),
-	OP(vm_event_op, COPY),
-	OP(monitor_op, COPY),
-	OP(set_access_required, NO_COPY),
+	OP(irq_permission, 0),
+	OP(iomem_permission, 0),
+	OP(ioport_permission, 0),
+	OP(settimeoffset, 0),
+	OP(gettscinfo, CTL_RESULTS | CTL_OTHERS),
+	OP(settscinfo, CTL_OTHERS),
+	OP(set_address_size, 0),
+	OP(get_address_size, CTL_RESULTS),
+	OP(scheduler_op, CTL_RESULTS),
+	OP(set_target, 0),
+	OP(set_virq_handler, 0),
+	OP(vm_event_op, CTL_RESULTS),
+	OP(monitor_op, CTL_RESULTS),
+	OP(set_access_required, 0),
+
+	GDBSX(guestmemio, CTL_ALWAYS, 0),
+	GDBSX(pausevcpu, CTL_VCPU | CTL_OTHERS, EINVAL),
+	GDBSX(unpausevcpu, CTL_VCPU, EINVAL),
+	GDBSX(domstatus, CTL_RESULTS, 0),
 
 	/* No IOMMU: no device is given away. */
 	OFF(assign_device, EOPNOTSUPP),
@@ -328,6 +315,7 @@ static const struct {
 	OFF(ioport_mapping, EOPNOTSUPP),
 	OFF(debug_op, EINVAL),
 	OFF(set_broken_page_p2m, EINVAL),
+	OFF(soft_reset, EINVAL),
 	OFF(get_paging_mempool_size, EOPNOTSUPP),
 	OFF(set_paging_mempool_size, EOPNOTSUPP),
 	/* Cache monitoring and allocation, processor trace. */
@@ -335,86 +323,16 @@ static const struct {
 	OFF(psr_alloc, ENODEV),
 	OFF(vmtrace_op, EINVAL),
 	OFF(setvnumainfo, EOPNOTSUPP), /* XENMEM_get_vnumainfo has none to give */
-#undef OP
-#undef OFF
 };
-
-static const struct {
-	domctl_fn *fn;
-	uint8_t copy;
-} gdbsx_ops[] = {
-	{domctl_gdbsx_guestmemio, COPY_ALWAYS},
-	{domctl_gdbsx_pausevcpu, NO_COPY},
-	{domctl_gdbsx_unpausevcpu, NO_COPY},
-	{domctl_gdbsx_domstatus, COPY},
-};
-
-/* What @cmd is: its function, or NULL and the answer. */
-static domctl_fn *op_lookup(uint32_t cmd, enum copy *copy, bool *no_domain, long *answer)
-{
-	uint32_t i;
-
-	*copy = NO_COPY;
-	*no_domain = false;
-	*answer = -ENOSYS;
-	if (cmd < ARRAY_SIZE(ops)) {
-		i = (uint32_t)index_nospec(cmd, ARRAY_SIZE(ops));
-		*copy = ops[i].copy;
-		*no_domain = ops[i].no_domain;
-		*answer = ops[i].answer ? ops[i].answer : -ENOSYS;
-		return ops[i].fn;
-	}
-	i = cmd - XEN_DOMCTL_gdbsx_guestmemio;
-	if (i >= ARRAY_SIZE(gdbsx_ops))
-		return NULL;
-	i = (uint32_t)index_nospec(i, ARRAY_SIZE(gdbsx_ops));
-	*copy = gdbsx_ops[i].copy;
-	return gdbsx_ops[i].fn;
-}
-
-static long domctl(struct xen_domctl *op, enum copy *copy)
-{
-	struct domain *d = NULL;
-	domctl_fn *fn;
-	bool no_domain;
-	long ret, answer;
-
-	fn = op_lookup(op->cmd, copy, &no_domain, &answer);
-	if (!no_domain) {
-		d = domain_find(op->domain);
-		if (!d)
-			return -ESRCH;
-	}
-	ret = access_check(op->cmd == XEN_DOMCTL_getdomaininfo ? ACCESS_XENSTORE : ACCESS_DOMCTL, d);
-	if (!ret && !fn) {
-		ret = answer;
-	} else if (!ret) {
-		if (spin_trylock(&control_lock)) {
-			ret = fn(d, op);
-			spin_unlock(&control_lock);
-		} else {
-			ret = -ERESTART;
-		}
-	}
-	if (d)
-		domain_put(d);
-	return ret;
-}
 
 long do_domctl(uint64_t uop)
 {
-	struct xen_domctl op;
-	enum copy copy;
-	long ret;
+	static const struct control_family family = {
+		ops, ARRAY_SIZE(ops), GDBSX_AT, XEN_DOMCTL_gdbsx_guestmemio,
+		XEN_DOMCTL_INTERFACE_VERSION, __HYPERVISOR_domctl, ACCESS_DOMCTL,
+		offsetof(struct xen_domctl, u), sizeof(struct xen_domctl),
+	};
 
-	if (!get_guest(&op, uop))
-		return -EFAULT;
-	if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
-		return -EACCES;
-	copy = NO_COPY;
-	ret = domctl(&op, &copy);
-	if ((copy == COPY_ALWAYS || (copy == COPY && (!ret || ret == -ERESTART))) &&
-	    ret != -EPERM && ret != -ESRCH && !put_guest(uop, &op))
-		return -EFAULT;
-	return ret == -ERESTART ? hypercall_continue(__HYPERVISOR_domctl, 1, uop) : ret;
+	_Static_assert(GDBSX_AT > XEN_DOMCTL_set_paging_mempool_size, "behind the others");
+	return control_call(&family, uop);
 }

@@ -6,9 +6,10 @@
 #include "hypervisor/pv/page_tables.h"
 #include "hypervisor/pv/trap.h"
 
-long domctl_max_mem(struct domain *d, struct xen_domctl *op)
+long domctl_max_mem(struct op_call *c)
 {
-	uint64_t pages = op->u.max_mem.max_memkb >> (PAGE_SHIFT - 10);
+	uint64_t pages = ((struct xen_domctl_max_mem *)c->arg)->max_memkb >> (PAGE_SHIFT - 10);
+	struct domain *d = c->d;
 
 	spin_lock(&d->page_lock);
 	/* Below what it has is allowed: it gets no more then. */
@@ -43,9 +44,9 @@ static xen_pfn_t page_info(struct domain *d, xen_pfn_t gfn)
 	return info;
 }
 
-long domctl_getpageframeinfo3(struct domain *d, struct xen_domctl *op)
+long domctl_getpageframeinfo3(struct op_call *c)
 {
-	struct xen_domctl_getpageframeinfo3 *p = &op->u.getpageframeinfo3;
+	struct xen_domctl_getpageframeinfo3 *p = c->arg;
 	xen_pfn_t batch[PAGEINFO_BATCH];
 	uint64_t n, i;
 
@@ -58,7 +59,7 @@ long domctl_getpageframeinfo3(struct domain *d, struct xen_domctl *op)
 		if (copy_from_guest(batch, gva, n * sizeof(batch[0])))
 			return -EFAULT;
 		for (i = 0; i < n; i++)
-			batch[i] = page_info(d, batch[i]);
+			batch[i] = page_info(c->d, batch[i]);
 		if (copy_to_guest(gva, batch, n * sizeof(batch[0])))
 			return -EFAULT;
 		p->num -= n;
@@ -100,12 +101,12 @@ static long log_dirty_read(struct xen_domctl_shadow_op *s)
 	return rc;
 }
 
-long domctl_shadow_op(struct domain *d, struct xen_domctl *op)
+long domctl_shadow_op(struct op_call *c)
 {
-	struct xen_domctl_shadow_op *s = &op->u.shadow_op;
-	uint32_t *on = &d->pv_state.shadow_log_dirty;
+	struct xen_domctl_shadow_op *s = c->arg;
+	uint32_t *on = &c->d->pv_state.shadow_log_dirty;
 
-	if (d == current->domain || d->dying)
+	if (c->d->dying)
 		return -EINVAL;
 	switch (s->op) {
 	case XEN_DOMCTL_SHADOW_OP_ENABLE:
@@ -136,10 +137,11 @@ long domctl_shadow_op(struct domain *d, struct xen_domctl *op)
 
 /* ---- ---- */
 
-long domctl_hypercall_init(struct domain *d, struct xen_domctl *op)
+long domctl_hypercall_init(struct op_call *c)
 {
-	mfn_t mfn = d->ops->translate(d, GFN(op->u.hypercall_init.gmfn));
-	struct frame *f = frame_lookup(mfn);
+	struct domain *d = c->d;
+	uint64_t gmfn = ((struct xen_domctl_hypercall_init *)c->arg)->gmfn;
+	struct frame *f = frame_lookup(d->ops->translate(d, GFN(gmfn)));
 	void *p;
 
 	if (!f || !frame_get_and_type(f, d, FRAME_WRITABLE))
@@ -152,37 +154,39 @@ long domctl_hypercall_init(struct domain *d, struct xen_domctl *op)
 }
 
 /* d->node says where memory is best taken from: one node, or any. */
-long domctl_setnodeaffinity(struct domain *d, struct xen_domctl *op)
+long domctl_setnodeaffinity(struct op_call *c)
 {
+	const struct xen_domctl_nodeaffinity *a = c->arg;
 	uint64_t nodes;
-	long rc = bitmap_from_guest(&nodes, numa_nodes(), &op->u.nodeaffinity.nodemap);
+	long rc = bitmap_from_guest(&nodes, numa_nodes(), &a->nodemap);
 
 	if (rc)
 		return rc;
 	if (!nodes)
 		return -EINVAL;
-	d->node = nodes & (nodes - 1) ? ANY_NODE : (uint32_t)__builtin_ctzll(nodes);
+	c->d->node = nodes & (nodes - 1) ? ANY_NODE : (uint32_t)__builtin_ctzll(nodes);
 	return 0;
 }
 
-long domctl_getnodeaffinity(struct domain *d, struct xen_domctl *op)
+long domctl_getnodeaffinity(struct op_call *c)
 {
-	uint64_t nodes = d->node == ANY_NODE ? ~0ull : 1ull << d->node;
+	const struct xen_domctl_nodeaffinity *a = c->arg;
+	uint64_t nodes = c->d->node == ANY_NODE ? ~0ull : 1ull << c->d->node;
 
-	return bitmap_to_guest(&nodes, numa_nodes(), &op->u.nodeaffinity.nodemap);
+	return bitmap_to_guest(&nodes, numa_nodes(), &a->nodemap);
 }
 
 /* A PV guest maps device memory itself: that it may is all there is to it. */
-long domctl_memory_mapping(struct domain *d, struct xen_domctl *op)
+long domctl_memory_mapping(struct op_call *c)
 {
-	const struct xen_domctl_memory_mapping *m = &op->u.memory_mapping;
+	const struct xen_domctl_memory_mapping *m = c->arg;
 	uint64_t last = m->first_mfn + m->nr_mfns - 1;
 
 	if (last < m->first_mfn || m->first_gfn + m->nr_mfns - 1 < m->first_gfn ||
 	    last >> (52 - PAGE_SHIFT))
 		return -EINVAL;
 	if (!rangeset_contains(current->domain->iomem, m->first_mfn, last) ||
-	    !rangeset_contains(d->iomem, m->first_mfn, last))
+	    !rangeset_contains(c->d->iomem, m->first_mfn, last))
 		return -EPERM;
 	return 0;
 }
@@ -239,9 +243,10 @@ static long debug_copy(struct domain *d, mfn_t mfn, uint64_t offset, uint64_t uv
 	return rc;
 }
 
-long domctl_gdbsx_guestmemio(struct domain *d, struct xen_domctl *op)
+long domctl_gdbsx_guestmemio(struct op_call *c)
 {
-	struct xen_domctl_gdbsx_memio *m = &op->u.gdbsx_guest_memio;
+	struct xen_domctl_gdbsx_memio *m = c->arg;
+	struct domain *d = c->d;
 	struct vcpu *v = domain_vcpu(d, 0);
 	mfn_t root;
 

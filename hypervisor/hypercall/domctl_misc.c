@@ -1,81 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* domctl: rights to devices, time, scheduling; and what domctl and sysctl copy alike. */
+/* domctl: rights to devices, time, scheduling. */
 #include "hypervisor/cpu/pirq.h"
-#include "hypervisor/cpu/policy.h"
 #include "hypervisor/hypercall/control.h"
 #include "hypervisor/lib/rangeset.h"
 
 #include <xen/vm_event.h>
-
-/* ---- bitmaps: bytes of a guest's, of any length; words of ours ---- */
-
-/* Bits that the guest has not are 0, those beyond @n are not looked at. */
-int bitmap_from_guest(uint64_t *bits, unsigned int n, const struct xenctl_bitmap *b)
-{
-	unsigned int have = MIN(n, b->nr_bits);
-
-	memset(bits, 0, (n + 63) / 64 * 8);
-	if (copy_from_guest(bits, handle_gva(b->bitmap), (have + 7) / 8))
-		return -EFAULT;
-	if (have % 64)
-		bits[have / 64] &= (1ull << have % 64) - 1;
-	return 0;
-}
-
-int bitmap_to_guest(const uint64_t *bits, unsigned int n, const struct xenctl_bitmap *b)
-{
-	uint64_t gva = handle_gva(b->bitmap), word;
-	unsigned int at, bytes, len = (b->nr_bits + 7) / 8;
-
-	for (at = 0; at < n && at / 8 < len; at += 64) {
-		word = bits[at / 64];
-		if (n - at < 64)
-			word &= (1ull << (n - at)) - 1;
-		bytes = MIN(len - at / 8, 8u);
-		if (copy_to_guest(gva + at / 8, &word, bytes))
-			return -EFAULT;
-	}
-	bytes = MIN(at / 8, len);
-	return clear_guest(gva + bytes, len - bytes) ? -EFAULT : 0;
-}
-
-long policy_leaves_to_guest(const struct cpu_policy *p, uint64_t gva, uint32_t *n)
-{
-	xen_cpuid_leaf_t leaf;
-	uint32_t i;
-
-	if (!gva) {
-		*n = POLICY_MAX_LEAVES;
-		return 0;
-	}
-	for (i = 0; policy_leaf(p, i, &leaf); i++) {
-		if (i >= *n)
-			return -ENOBUFS;
-		if (!put_guest(gva + i * sizeof(leaf), &leaf))
-			return -EFAULT;
-	}
-	*n = i;
-	return 0;
-}
-
-long policy_msrs_to_guest(const struct cpu_policy *p, uint64_t gva, uint32_t *n)
-{
-	xen_msr_entry_t msr;
-	uint32_t i;
-
-	if (!gva) {
-		*n = POLICY_MAX_MSRS;
-		return 0;
-	}
-	for (i = 0; policy_msr(p, i, &msr); i++) {
-		if (i >= *n)
-			return -ENOBUFS;
-		if (!put_guest(gva + i * sizeof(msr), &msr))
-			return -EFAULT;
-	}
-	*n = i;
-	return 0;
-}
 
 /* ---- rights ---- */
 
@@ -89,42 +18,43 @@ static long permit(struct rangeset *mine, struct rangeset *its, uint64_t first, 
 }
 
 /* A line's number is the same in the hardware domain and in the set. */
-long domctl_irq_permission(struct domain *d, struct xen_domctl *op)
+long domctl_irq_permission(struct op_call *c)
 {
-	const struct xen_domctl_irq_permission *p = &op->u.irq_permission;
+	const struct xen_domctl_irq_permission *p = c->arg;
 
 	if (p->pirq >= nr_pirqs(current->domain))
 		return -EINVAL;
-	return permit(current->domain->irqs, d->irqs, p->pirq, p->pirq, p->allow_access);
+	return permit(current->domain->irqs, c->d->irqs, p->pirq, p->pirq, p->allow_access);
 }
 
-long domctl_iomem_permission(struct domain *d, struct xen_domctl *op)
+long domctl_iomem_permission(struct op_call *c)
 {
-	const struct xen_domctl_iomem_permission *p = &op->u.iomem_permission;
+	const struct xen_domctl_iomem_permission *p = c->arg;
 	uint64_t last = p->first_mfn + p->nr_mfns - 1;
 
 	if (last < p->first_mfn && p->nr_mfns)
 		return -EINVAL;
-	return permit(current->domain->iomem, d->iomem, p->first_mfn, last, p->allow_access);
+	return permit(current->domain->iomem, c->d->iomem, p->first_mfn, last, p->allow_access);
 }
 
-long domctl_ioport_permission(struct domain *d, struct xen_domctl *op)
+long domctl_ioport_permission(struct op_call *c)
 {
-	const struct xen_domctl_ioport_permission *p = &op->u.ioport_permission;
+	const struct xen_domctl_ioport_permission *p = c->arg;
 	uint64_t end = (uint64_t)p->first_port + p->nr_ports;
 
 	if (!p->nr_ports || end > 0x10000)
 		return -EINVAL;
-	return permit(current->domain->ioports, d->ioports, p->first_port, end - 1,
+	return permit(current->domain->ioports, c->d->ioports, p->first_port, end - 1,
 		      p->allow_access);
 }
 
 /* ---- time ---- */
 
-long domctl_settimeoffset(struct domain *d, struct xen_domctl *op)
+long domctl_settimeoffset(struct op_call *c)
 {
-	d->time_offset_seconds = op->u.settimeoffset.time_offset_seconds;
-	update_domain_wallclock(d);
+	c->d->time_offset_seconds =
+		((struct xen_domctl_settimeoffset *)c->arg)->time_offset_seconds;
+	update_domain_wallclock(c->d);
 	return 0;
 }
 
@@ -139,12 +69,11 @@ static bool rate_differs(uint32_t khz)
 	return khz && d > cpu_khz / 1000;
 }
 
-long domctl_gettscinfo(struct domain *d, struct xen_domctl *op)
+long domctl_gettscinfo(struct op_call *c)
 {
-	struct xen_domctl_tsc_info *t = &op->u.tsc_info;
+	struct xen_domctl_tsc_info *t = c->arg;
+	const struct domain *d = c->d;
 
-	if (d == current->domain)
-		return -EINVAL;
 	t->tsc_mode = d->tsc.mode;
 	t->incarnation = d->tsc.incarnation;
 	t->gtsc_khz = d->tsc.khz ? d->tsc.khz : cpu_khz;
@@ -155,11 +84,12 @@ long domctl_gettscinfo(struct domain *d, struct xen_domctl *op)
 	return 0;
 }
 
-long domctl_settscinfo(struct domain *d, struct xen_domctl *op)
+long domctl_settscinfo(struct op_call *c)
 {
-	const struct xen_domctl_tsc_info *t = &op->u.tsc_info;
+	const struct xen_domctl_tsc_info *t = c->arg;
+	struct domain *d = c->d;
 
-	if (d == current->domain || t->tsc_mode > TSC_NEVER_EMULATE)
+	if (t->tsc_mode > TSC_NEVER_EMULATE)
 		return -EINVAL;
 	domain_pause(d);
 	d->tsc.mode = t->tsc_mode;
@@ -175,18 +105,16 @@ long domctl_settscinfo(struct domain *d, struct xen_domctl *op)
 /* ---- the rest ---- */
 
 /* 32-bit PV guests are not supported. */
-long domctl_set_address_size(struct domain *d, struct xen_domctl *op)
+long domctl_set_address_size(struct op_call *c)
 {
-	(void)d;
-	return op->u.address_size.size == 64   ? 0
-	       : op->u.address_size.size == 32 ? -EOPNOTSUPP
-					       : -EINVAL;
+	uint32_t size = ((struct xen_domctl_address_size *)c->arg)->size;
+
+	return size == 64 ? 0 : size == 32 ? -EOPNOTSUPP : -EINVAL;
 }
 
-long domctl_get_address_size(struct domain *d, struct xen_domctl *op)
+long domctl_get_address_size(struct op_call *c)
 {
-	(void)d;
-	op->u.address_size.size = 64;
+	((struct xen_domctl_address_size *)c->arg)->size = 64;
 	return 0;
 }
 
@@ -218,21 +146,22 @@ static long sched_adjust_vcpus(struct domain *d, struct xen_domctl_scheduler_op 
 	return 0;
 }
 
-long domctl_scheduler_op(struct domain *d, struct xen_domctl *op)
+long domctl_scheduler_op(struct op_call *c)
 {
-	struct xen_domctl_scheduler_op *s = &op->u.scheduler_op;
+	struct xen_domctl_scheduler_op *s = c->arg;
 
 	if (s->sched_id != sched_policy->id || s->cmd > XEN_DOMCTL_SCHEDOP_getvcpuinfo)
 		return -EINVAL;
 	if (s->cmd >= XEN_DOMCTL_SCHEDOP_putvcpuinfo)
-		return sched_adjust_vcpus(d, s);
-	return sched_policy->adjust_domain ? sched_policy->adjust_domain(d, s) : -EINVAL;
+		return sched_adjust_vcpus(c->d, s);
+	return sched_policy->adjust_domain ? sched_policy->adjust_domain(c->d, s) : -EINVAL;
 }
 
-long domctl_set_target(struct domain *d, struct xen_domctl *op)
+long domctl_set_target(struct op_call *c)
 {
-	domid_t domid = op->u.set_target.target;
+	domid_t domid = ((struct xen_domctl_set_target *)c->arg)->target;
 	struct domain *target = domid < DOMID_FIRST_RESERVED ? domain_get(domid) : NULL;
+	struct domain *d = c->d;
 	long rc = 0;
 
 	if (!target)
@@ -249,37 +178,38 @@ long domctl_set_target(struct domain *d, struct xen_domctl *op)
 }
 
 /* Rings of events: none for a PV guest, but tools ask for their version. */
-long domctl_vm_event_op(struct domain *d, struct xen_domctl *op)
+long domctl_vm_event_op(struct op_call *c)
 {
-	struct xen_domctl_vm_event_op *e = &op->u.vm_event_op;
+	struct xen_domctl_vm_event_op *e = c->arg;
 
 	if (e->op == XEN_VM_EVENT_GET_VERSION) {
 		e->u.version = VM_EVENT_INTERFACE_VERSION;
 		return 0;
 	}
-	if (d == current->domain || e->mode != XEN_DOMCTL_VM_EVENT_OP_MONITOR)
-		return d == current->domain ? -EINVAL : -ENOSYS;
+	if (c->d == current->domain || e->mode != XEN_DOMCTL_VM_EVENT_OP_MONITOR)
+		return c->d == current->domain ? -EINVAL : -ENOSYS;
 	return e->op == XEN_VM_EVENT_ENABLE ? -EOPNOTSUPP : -EINVAL;
 }
 
-long domctl_monitor_op(struct domain *d, struct xen_domctl *op)
+long domctl_monitor_op(struct op_call *c)
 {
-	if (d == current->domain)
+	struct xen_domctl_monitor_op *m = c->arg;
+
+	if (c->d == current->domain)
 		return -EPERM;
-	if (op->u.monitor_op.op != XEN_DOMCTL_MONITOR_OP_GET_CAPABILITIES)
+	if (m->op != XEN_DOMCTL_MONITOR_OP_GET_CAPABILITIES)
 		return -EOPNOTSUPP;
-	op->u.monitor_op.event = 0;
+	m->event = 0;
 	return 0;
 }
 
 /* Whether accesses wait for a listener: there is no listener. */
-long domctl_set_access_required(struct domain *d, struct xen_domctl *op)
+long domctl_set_access_required(struct op_call *c)
 {
-	(void)op;
-	return d == current->domain ? -EPERM : 0;
+	return c->d == current->domain ? -EPERM : 0;
 }
 
-long domctl_set_virq_handler(struct domain *d, struct xen_domctl *op)
+long domctl_set_virq_handler(struct op_call *c)
 {
-	return set_global_virq_handler(d, op->u.set_virq_handler.virq);
+	return set_global_virq_handler(c->d, ((struct xen_domctl_set_virq_handler *)c->arg)->virq);
 }

@@ -6,30 +6,18 @@
 #include "hypervisor/mm/mm.h"
 #include "hypervisor/pv/segment.h"
 
-/* Not of the caller's own domain: its vcpus cannot be stopped. */
-static struct vcpu *other_vcpu(struct domain *d, uint32_t id)
-{
-	return d == current->domain ? NULL : domain_vcpu(d, id);
-}
-
-/* 0; -EINVAL: there can be none of that number; -ESRCH: there is none. */
-static long vcpu_find(struct domain *d, uint32_t id, struct vcpu **v)
-{
-	*v = domain_vcpu(d, id);
-	return *v ? 0 : id >= d->max_vcpus ? -EINVAL : -ESRCH;
-}
-
 /* ---- registers ---- */
 
-long domctl_setvcpucontext(struct domain *d, struct xen_domctl *op)
+long domctl_setvcpucontext(struct op_call *call)
 {
-	uint64_t gva = handle_gva(op->u.vcpucontext.ctxt);
-	struct vcpu *v = other_vcpu(d, op->u.vcpucontext.vcpu);
+	uint64_t gva = handle_gva(((struct xen_domctl_vcpucontext *)call->arg)->ctxt);
+	struct domain *d = call->d;
+	struct vcpu *v = call->v;
 	struct vcpu_guest_context *c = NULL;
 	long rc = 0;
 
 	/* A dying domain's page tables are given up: it gets no others. */
-	if (!v || d->dying)
+	if (d->dying)
 		return -EINVAL;
 	if (gva) {
 		c = xzalloc(struct vcpu_guest_context);
@@ -47,38 +35,32 @@ long domctl_setvcpucontext(struct domain *d, struct xen_domctl *op)
 	return rc == -EINTR ? -ERESTART : rc;
 }
 
-long domctl_getvcpucontext(struct domain *d, struct xen_domctl *op)
+long domctl_getvcpucontext(struct op_call *call)
 {
+	uint64_t gva = handle_gva(((struct xen_domctl_vcpucontext *)call->arg)->ctxt);
 	struct vcpu_guest_context *c;
-	struct vcpu *v;
-	long rc = vcpu_find(d, op->u.vcpucontext.vcpu, &v);
+	struct vcpu *v = call->v;
+	long rc;
 
-	if (d == current->domain)
-		return -EINVAL;
-	if (rc)
-		return rc;
 	if (!v->initialised)
 		return -ENODATA;
 	c = xzalloc(struct vcpu_guest_context);
 	if (!c)
 		return -ENOMEM;
 	vcpu_pause(v);
-	d->ops->get_context(v, c);
+	call->d->ops->get_context(v, c);
 	vcpu_unpause(v);
-	rc = put_guest(handle_gva(op->u.vcpucontext.ctxt), c) ? 0 : -EFAULT;
+	rc = put_guest(gva, c) ? 0 : -EFAULT;
 	xfree(c);
 	return rc;
 }
 
-long domctl_getvcpuinfo(struct domain *d, struct xen_domctl *op)
+long domctl_getvcpuinfo(struct op_call *c)
 {
-	struct xen_domctl_getvcpuinfo *info = &op->u.getvcpuinfo;
+	struct xen_domctl_getvcpuinfo *info = c->arg;
 	struct vcpu_runstate_info rs;
-	struct vcpu *v;
-	long rc = vcpu_find(d, info->vcpu, &v);
+	struct vcpu *v = c->v;
 
-	if (rc)
-		return rc;
 	vcpu_runstate_get(v, &rs);
 	info->online = !test_bit(VCPU_DOWN, &v->pause_flags);
 	info->blocked = test_bit(VCPU_BLOCKED, &v->pause_flags);
@@ -89,16 +71,13 @@ long domctl_getvcpuinfo(struct domain *d, struct xen_domctl *op)
 }
 
 /* What is not in vcpu_guest_context. Machine-check state: a PV guest has no banks here. */
-long domctl_get_ext_vcpucontext(struct domain *d, struct xen_domctl *op)
+long domctl_get_ext_vcpucontext(struct op_call *c)
 {
-	struct xen_domctl_ext_vcpucontext *x = &op->u.ext_vcpucontext;
-	struct vcpu *v = other_vcpu(d, x->vcpu);
-	uint32_t id = x->vcpu;
+	struct xen_domctl_ext_vcpucontext *x = c->arg;
+	struct vcpu *v = c->v;
 
-	if (!v)
-		return -ESRCH;
 	memset(x, 0, sizeof(*x));
-	x->vcpu = id;
+	x->vcpu = v->id;
 	x->size = sizeof(*x);
 	x->sysenter_callback_cs = v->pv.sysenter_cs;
 	x->sysenter_callback_eip = v->pv.sysenter_callback;
@@ -109,24 +88,22 @@ long domctl_get_ext_vcpucontext(struct domain *d, struct xen_domctl *op)
 	return 0;
 }
 
-long domctl_set_ext_vcpucontext(struct domain *d, struct xen_domctl *op)
+long domctl_set_ext_vcpucontext(struct op_call *c)
 {
-	const struct xen_domctl_ext_vcpucontext *x = &op->u.ext_vcpucontext;
-	struct vcpu *v = other_vcpu(d, x->vcpu);
+	const struct xen_domctl_ext_vcpucontext *x = c->arg;
+	struct vcpu *v = c->v;
 
-	if (!v)
-		return -ESRCH;
 	if (x->size < offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap) ||
 	    !is_canonical(x->sysenter_callback_eip) || !is_canonical(x->syscall32_callback_eip))
 		return -EINVAL;
-	domain_pause(d);
+	domain_pause(c->d);
 	v->pv.sysenter_cs = x->sysenter_callback_cs | 3;
 	v->pv.sysenter_callback = x->sysenter_callback_eip;
 	v->pv.sysenter_masks_events = x->sysenter_disables_events;
 	v->pv.syscall32_cs = x->syscall32_callback_cs | 3;
 	v->pv.syscall32_callback = x->syscall32_callback_eip;
 	v->pv.syscall32_masks_events = x->syscall32_disables_events;
-	domain_unpause(d);
+	domain_unpause(c->d);
 	return 0;
 }
 
@@ -139,15 +116,13 @@ static uint64_t xstate_size(uint64_t xcr0_accum)
 	return xcr0_accum ? XSTATE_HEADER + fpu_area_size(xcr0_accum) : 0;
 }
 
-long domctl_getvcpuextstate(struct domain *d, struct xen_domctl *op)
+long domctl_getvcpuextstate(struct op_call *c)
 {
-	struct xen_domctl_vcpuextstate *x = &op->u.vcpuextstate;
-	struct vcpu *v = other_vcpu(d, x->vcpu);
+	struct xen_domctl_vcpuextstate *x = c->arg;
+	struct vcpu *v = c->v;
 	uint64_t gva = handle_gva(x->buffer), size, header[2];
 	long rc = 0;
 
-	if (!v)
-		return -EINVAL;
 	vcpu_pause(v);
 	size = xstate_size(v->fpu.xcr0_accum);
 	if ((!x->size && !x->xfeature_mask) || !gva) {
@@ -166,14 +141,13 @@ long domctl_getvcpuextstate(struct domain *d, struct xen_domctl *op)
 	return rc;
 }
 
-long domctl_setvcpuextstate(struct domain *d, struct xen_domctl *op)
+long domctl_setvcpuextstate(struct op_call *c)
 {
-	const struct xen_domctl_vcpuextstate *x = &op->u.vcpuextstate;
-	struct vcpu *v = other_vcpu(d, x->vcpu);
+	const struct xen_domctl_vcpuextstate *x = c->arg;
 	uint64_t *buf;
 	long rc = 0;
 
-	if (!v || x->size < XSTATE_HEADER || x->size > xstate_size(fpu_host_xcr0()))
+	if (x->size < XSTATE_HEADER || x->size > xstate_size(fpu_host_xcr0()))
 		return -EINVAL;
 	/* The area is aligned as xsave_area asks: it is copied behind the header's 64 bytes. */
 	buf = xzalloc_bytes(64 + x->size, 64);
@@ -182,9 +156,9 @@ long domctl_setvcpuextstate(struct domain *d, struct xen_domctl *op)
 	if (copy_from_guest(&buf[6], handle_gva(x->buffer), x->size))
 		rc = -EFAULT;
 	if (!rc && x->size > XSTATE_HEADER) {
-		domain_pause(d);
-		rc = fpu_set_xsave(v, buf[6], buf[7], &buf[8], x->size - XSTATE_HEADER);
-		domain_unpause(d);
+		domain_pause(c->d);
+		rc = fpu_set_xsave(c->v, buf[6], buf[7], &buf[8], x->size - XSTATE_HEADER);
+		domain_unpause(c->d);
 	}
 	xfree(buf);
 	return rc;
@@ -192,22 +166,20 @@ long domctl_setvcpuextstate(struct domain *d, struct xen_domctl *op)
 
 /* ---- MSRs: none that a PV guest may write has state of its own ---- */
 
-long domctl_get_vcpu_msrs(struct domain *d, struct xen_domctl *op)
+long domctl_get_vcpu_msrs(struct op_call *c)
 {
-	if (!other_vcpu(d, op->u.vcpu_msrs.vcpu))
-		return -EINVAL;
-	op->u.vcpu_msrs.msr_count = 0;
+	((struct xen_domctl_vcpu_msrs *)c->arg)->msr_count = 0;
 	return 0;
 }
 
 /* A guest saved elsewhere may come with some that it had cleared. */
-long domctl_set_vcpu_msrs(struct domain *d, struct xen_domctl *op)
+long domctl_set_vcpu_msrs(struct op_call *c)
 {
-	struct xen_domctl_vcpu_msrs *m = &op->u.vcpu_msrs;
+	struct xen_domctl_vcpu_msrs *m = c->arg;
 	struct xen_domctl_vcpu_msr msr;
 	uint32_t i, n = m->msr_count;
 
-	if (!other_vcpu(d, m->vcpu) || n > 16)
+	if (n > 16)
 		return -EINVAL;
 	m->msr_count = 0;
 	if (!handle_gva(m->msrs))
@@ -238,16 +210,14 @@ static int affinity_to_guest(const struct vcpu *v, const struct cpumask *m, bool
 	return bitmap_to_guest(out.bits, nr_cpus, b);
 }
 
-long domctl_setvcpuaffinity(struct domain *d, struct xen_domctl *op)
+long domctl_setvcpuaffinity(struct op_call *c)
 {
-	const struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
+	const struct xen_domctl_vcpuaffinity *a = c->arg;
 	bool want_hard = a->flags & XEN_VCPUAFFINITY_HARD, want_soft = a->flags & XEN_VCPUAFFINITY_SOFT;
 	struct cpumask hard, soft;
-	struct vcpu *v;
-	long rc = vcpu_find(d, a->vcpu, &v);
+	struct vcpu *v = c->v;
+	long rc = 0;
 
-	if (rc)
-		return rc;
 	if ((!want_hard && !want_soft) ||
 	    a->flags & ~(XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT | XEN_VCPUAFFINITY_FORCE))
 		return -EINVAL;
@@ -266,14 +236,12 @@ long domctl_setvcpuaffinity(struct domain *d, struct xen_domctl *op)
 	return rc;
 }
 
-long domctl_getvcpuaffinity(struct domain *d, struct xen_domctl *op)
+long domctl_getvcpuaffinity(struct op_call *c)
 {
-	const struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
-	struct vcpu *v;
-	long rc = vcpu_find(d, a->vcpu, &v);
+	const struct xen_domctl_vcpuaffinity *a = c->arg;
+	struct vcpu *v = c->v;
+	long rc = 0;
 
-	if (rc)
-		return rc;
 	if (!(a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)))
 		return -EINVAL;
 	if (a->flags & XEN_VCPUAFFINITY_HARD)
@@ -283,13 +251,14 @@ long domctl_getvcpuaffinity(struct domain *d, struct xen_domctl *op)
 	return rc;
 }
 
-long domctl_sendtrigger(struct domain *d, struct xen_domctl *op)
+long domctl_sendtrigger(struct op_call *c)
 {
-	struct vcpu *v = domain_vcpu(d, op->u.sendtrigger.vcpu);
+	const struct xen_domctl_sendtrigger *s = c->arg;
+	struct vcpu *v = domain_vcpu(c->d, s->vcpu);
 
 	if (!v)
 		return -ESRCH;
-	switch (op->u.sendtrigger.trigger) {
+	switch (s->trigger) {
 	case XEN_DOMCTL_SENDTRIGGER_NMI:
 		vcpu_nmi(v);
 		return 0;
@@ -302,12 +271,12 @@ long domctl_sendtrigger(struct domain *d, struct xen_domctl *op)
 
 /* ---- CPU policy ---- */
 
-long domctl_get_cpu_policy(struct domain *d, struct xen_domctl *op)
+long domctl_get_cpu_policy(struct op_call *c)
 {
-	struct xen_domctl_cpu_policy *p = &op->u.cpu_policy;
-	long rc = policy_leaves_to_guest(d->policy, handle_gva(p->leaves), &p->nr_leaves);
+	struct xen_domctl_cpu_policy *p = c->arg;
 
-	return rc ? rc : policy_msrs_to_guest(d->policy, handle_gva(p->msrs), &p->nr_msrs);
+	return policy_to_guest(c->d->policy, handle_gva(p->leaves), &p->nr_leaves,
+			       handle_gva(p->msrs), &p->nr_msrs);
 }
 
 static long policy_from_guest(struct cpu_policy *new, struct xen_domctl_cpu_policy *p)
@@ -339,15 +308,14 @@ static long policy_from_guest(struct cpu_policy *new, struct xen_domctl_cpu_poli
 	return 0;
 }
 
-long domctl_set_cpu_policy(struct domain *d, struct xen_domctl *op)
+long domctl_set_cpu_policy(struct op_call *c)
 {
-	struct xen_domctl_cpu_policy *p = &op->u.cpu_policy;
+	struct xen_domctl_cpu_policy *p = c->arg;
 	struct policy_error err;
 	struct cpu_policy *new;
+	struct domain *d = c->d;
 	long rc;
 
-	if (d == current->domain)
-		return -EINVAL;
 	if (d->started)
 		return -EEXIST;
 	if (p->nr_leaves > POLICY_MAX_LEAVES || p->nr_msrs > POLICY_MAX_MSRS)
@@ -379,43 +347,35 @@ long domctl_set_cpu_policy(struct domain *d, struct xen_domctl *op)
 /* ---- gdbsx ---- */
 
 /* A pause that gdbsx takes back alone: one flag beside the counts. */
-long domctl_gdbsx_pausevcpu(struct domain *d, struct xen_domctl *op)
+long domctl_gdbsx_pausevcpu(struct op_call *c)
 {
-	struct vcpu *v = other_vcpu(d, op->u.gdbsx_pauseunp_vcpu.vcpu);
-
-	if (!v)
-		return -EINVAL;
-	if (!d->tools_pause_count)
+	if (!c->d->tools_pause_count)
 		return -EBUSY;
-	if (!test_and_set_bit(VCPU_PAUSED_TOOLS, &v->pause_flags))
-		vcpu_sleep_sync(v);
+	if (!test_and_set_bit(VCPU_PAUSED_TOOLS, &c->v->pause_flags))
+		vcpu_sleep_sync(c->v);
 	return 0;
 }
 
-long domctl_gdbsx_unpausevcpu(struct domain *d, struct xen_domctl *op)
+long domctl_gdbsx_unpausevcpu(struct op_call *c)
 {
-	struct vcpu *v = domain_vcpu(d, op->u.gdbsx_pauseunp_vcpu.vcpu);
-
-	if (!v)
-		return -EINVAL;
-	if (!d->tools_pause_count)
+	if (!c->d->tools_pause_count)
 		return -EBUSY;
-	if (!test_and_clear_bit(VCPU_PAUSED_TOOLS, &v->pause_flags))
+	if (!test_and_clear_bit(VCPU_PAUSED_TOOLS, &c->v->pause_flags))
 		return -EINVAL;
-	vcpu_wake(v);
+	vcpu_wake(c->v);
 	return 0;
 }
 
 /* The first vcpu that stopped for the debugger (pv/traps.c), told once. */
-long domctl_gdbsx_domstatus(struct domain *d, struct xen_domctl *op)
+long domctl_gdbsx_domstatus(struct op_call *c)
 {
-	struct xen_domctl_gdbsx_domstatus *s = &op->u.gdbsx_domstatus;
+	struct xen_domctl_gdbsx_domstatus *s = c->arg;
 	struct vcpu *v;
 	unsigned int i;
 
 	s->vcpu_id = s->vcpu_ev = ~0u;
-	s->paused = d->tools_pause_count > 0;
-	for_each_vcpu(d, v, i)
+	s->paused = c->d->tools_pause_count > 0;
+	for_each_vcpu(c->d, v, i)
 		if (s->paused && v->pv.debugger_event) {
 			s->vcpu_id = i;
 			s->vcpu_ev = v->pv.debugger_event;

@@ -52,7 +52,6 @@ long do_set_timer_op(int64_t timeout);
 long do_physdev_op(int cmd, uint64_t arg);
 long do_physdev_op_compat(uint64_t uop);
 long do_platform_op(uint64_t op);
-long efi_firmware_info(struct xenpf_firmware_info *f); /* firmware_efi.c */
 /* ---- domctl.c, domctl_*.c, sysctl.c, sysctl_*.c ---- */
 long do_domctl(uint64_t op);
 long do_sysctl(uint64_t op);

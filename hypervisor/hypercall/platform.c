@@ -9,7 +9,9 @@
 #include "hypervisor/cpu/irq.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/cpu/setup.h"
-#include "hypervisor/hypercall/hypercall.h"
+#include "hypervisor/hypercall/control.h"
+
+#include <xen/platform.h>
 
 #define MSR_MTRR_CAP      0xfe
 #define MSR_MTRR_BASE(n)  (0x200 + 2 * (n))
@@ -23,8 +25,18 @@
 
 #define PM1_SLEEP_ENABLE (1u << 13)
 
-static long op_settime64(const struct xenpf_settime64 *t)
+static long op_settime32(struct op_call *c)
 {
+	const struct xenpf_settime32 *t = c->arg;
+
+	set_wallclock(t->secs, t->nsecs, t->system_time);
+	return 0;
+}
+
+static long op_settime64(struct op_call *c)
+{
+	const struct xenpf_settime64 *t = c->arg;
+
 	if (t->mbz)
 		return -EINVAL;
 	set_wallclock(t->secs, t->nsecs, t->system_time);
@@ -33,8 +45,9 @@ static long op_settime64(const struct xenpf_settime64 *t)
 
 /* ---- memory types ---- */
 
-static long op_read_memtype(struct xenpf_read_memtype *t)
+static long op_read_memtype(struct op_call *c)
 {
+	struct xenpf_read_memtype *t = c->arg;
 	uint64_t cap, base, mask;
 	uint32_t r[4];
 
@@ -61,10 +74,50 @@ static long op_read_memtype(struct xenpf_read_memtype *t)
 	return 0;
 }
 
-/* ---- firmware ---- */
+/* ---- firmware: of EFI, what dom0 needs to find ACPI's and SMBIOS's tables ---- */
 
-static long op_firmware_info(struct xenpf_firmware_info *f)
+static long efi_vendor(union xenpf_efi_info *info)
 {
+	const uint16_t *name = boot_info.efi_table.vendor;
+	uint32_t n = 1;
+
+	while (name[n - 1])
+		n++;
+	n = MIN(info->vendor.bufsz / 2, n);
+	info->vendor.revision = boot_info.efi_table.fw_revision;
+	info->vendor.bufsz = n * 2;
+	return copy_to_guest(handle_gva(info->vendor.name), name, n * 2) ? -EFAULT : 0;
+}
+
+static long efi_firmware_info(struct xenpf_firmware_info *f)
+{
+	union xenpf_efi_info *info = &f->u.efi_info;
+
+	if (!boot_info.efi_table.tables)
+		return -ENOSYS;
+	switch (f->index) {
+	case XEN_FW_EFI_VERSION:
+	case XEN_FW_EFI_RT_VERSION:
+		info->version = boot_info.efi_table.revision;
+		return 0;
+	case XEN_FW_EFI_CONFIG_TABLE:
+		info->cfg.addr = boot_info.efi_table.tables;
+		info->cfg.nent = boot_info.efi_table.nr_tables;
+		return 0;
+	case XEN_FW_EFI_VENDOR:
+		return efi_vendor(info);
+	case XEN_FW_EFI_MEM_INFO:    /* attributes of a range: the map is not kept */
+	case XEN_FW_EFI_PCI_ROM:     /* none was saved before boot services ended */
+	case XEN_FW_EFI_APPLE_PROPERTIES:
+		return -ENOENT;
+	}
+	return -EINVAL;
+}
+
+static long op_firmware_info(struct op_call *c)
+{
+	struct xenpf_firmware_info *f = c->arg;
+
 	switch (f->type) {
 	case XEN_FW_DISK_INFO:
 	case XEN_FW_DISK_MBR_SIGNATURE:
@@ -90,8 +143,10 @@ static void pm1_write(uint32_t a, uint32_t b)
 		outw((uint16_t)acpi.pm1b_cnt, (uint16_t)b);
 }
 
-static long op_enter_sleep(const struct xenpf_enter_acpi_sleep *s)
+static long op_enter_sleep(struct op_call *c)
 {
+	const struct xenpf_enter_acpi_sleep *s = c->arg;
+
 	if (s->flags & ~XENPF_ACPI_SLEEP_EXTENDED)
 		return -EINVAL;
 	/* Hardware-reduced ACPI's sleep registers are not known here. */
@@ -128,9 +183,10 @@ static bool cpu_present(uint32_t cpu)
 	return cpu < nr_cpus && test_bit(index_nospec(cpu, nr_cpus), cpu_present_map.bits);
 }
 
-static long op_get_cpuinfo(struct xenpf_pcpuinfo *c)
+static long op_get_cpuinfo(struct op_call *call)
 {
-	unsigned int i;
+	struct xenpf_pcpuinfo *c = call->arg;
+	const struct acpi_cpu *cpu;
 
 	c->max_present = max_present_cpu();
 	if (!cpu_present(c->xen_cpuid)) {
@@ -139,15 +195,14 @@ static long op_get_cpuinfo(struct xenpf_pcpuinfo *c)
 	}
 	c->flags = cpu_online(c->xen_cpuid) ? XEN_PCPU_FLAGS_ONLINE : 0;
 	c->apic_id = cpu_to_apicid[c->xen_cpuid];
-	c->acpi_id = ~0u;
-	for (i = 0; i < acpi.nr_cpus; i++)
-		if (acpi.cpu[i].apic_id == c->apic_id)
-			c->acpi_id = acpi.cpu[i].acpi_id;
+	cpu = acpi_cpu_of_apic(c->apic_id);
+	c->acpi_id = cpu ? cpu->acpi_id : ~0u;
 	return 0;
 }
 
-static long op_get_cpu_version(struct xenpf_pcpu_version *c)
+static long op_get_cpu_version(struct op_call *call)
 {
+	struct xenpf_pcpu_version *c = call->arg;
 	uint32_t leaf0[4], leaf1[4], family, model;
 
 	c->max_present = max_present_cpu();
@@ -173,19 +228,18 @@ static long op_get_cpu_version(struct xenpf_pcpu_version *c)
 	return 0;
 }
 
-static bool apic_id_known(uint32_t id)
+static long op_cpu_hotadd(struct op_call *c)
 {
-	unsigned int i;
+	const struct xenpf_cpu_hotadd *h = c->arg;
+	const struct acpi_cpu *cpu = acpi_cpu_of_apic(h->apic_id);
 
-	for (i = 0; i < acpi.nr_cpus; i++)
-		if (acpi.cpu[i].enabled && acpi.cpu[i].apic_id == id)
-			return true;
-	return false;
+	return cpu && cpu->enabled ? -EEXIST : -EOPNOTSUPP;
 }
 
 /* Takes the guest's maps a word of 64 CPUs at a time. */
-static long op_idle_time(struct xenpf_getidletime *t)
+static long op_idle_time(struct op_call *c)
 {
+	struct xenpf_getidletime *t = c->arg;
 	uint32_t n = MIN(t->cpumap_nr_cpus, nr_cpus), cpu, i;
 
 	t->now = (uint64_t)now();
@@ -216,21 +270,26 @@ static long op_idle_time(struct xenpf_getidletime *t)
 	return 0;
 }
 
-static long op_cpu_hotplug(uint32_t cpu, bool online)
+static long op_cpu_hotplug(struct op_call *c)
 {
+	uint32_t cpu = ((struct xenpf_cpu_ol *)c->arg)->cpuid;
 	long err;
 
+	if (!cpu && c->cmd == XENPF_cpu_offline)
+		return -EOPNOTSUPP;
 	if (!cpu_present(cpu))
 		return -EINVAL;
 	cpu = (uint32_t)index_nospec(cpu, nr_cpus);
-	if (!online)
+	if (c->cmd == XENPF_cpu_offline)
 		return cpu_down(cpu);
 	err = cpu ? cpu_up(cpu) : 0;
 	return err == -EBUSY && cpu_online(cpu) ? 0 : err;
 }
 
-static long op_core_parking(struct xenpf_core_parking *c)
+static long op_core_parking(struct op_call *call)
 {
+	struct xenpf_core_parking *c = call->arg;
+
 	switch (c->type) {
 	case XEN_CORE_PARKING_SET:
 		return c->idle_nums ? -EOPNOTSUPP : 0;
@@ -278,8 +337,9 @@ static int64_t resource_read(uint32_t cpu, uint64_t msr, uint64_t *value)
 	return r.ok ? 0 : -EPERM;
 }
 
-static long op_resource(struct xenpf_resource_op *r)
+static long op_resource(struct op_call *c)
 {
+	struct xenpf_resource_op *r = c->arg;
 	struct xenpf_resource_entry e[RESOURCE_ENTRIES_MAX];
 	uint32_t i;
 
@@ -312,8 +372,9 @@ static long op_resource(struct xenpf_resource_op *r)
 }
 
 /* Linux's /proc/xen/xensyms. The end: the number is not advanced. */
-static long op_get_symbol(struct xenpf_symdata *s)
+static long op_get_symbol(struct op_call *c)
 {
+	struct xenpf_symdata *s = c->arg;
 	uint64_t address;
 	const char *name = symbol_get(s->symnum, &address);
 	size_t len;
@@ -331,86 +392,61 @@ static long op_get_symbol(struct xenpf_symdata *s)
 	return 0;
 }
 
+/* Welcome, and not used: a CPU without work halts, at the firmware's speed. */
+static long op_set_pminfo(struct op_call *c)
+{
+	return ((struct xenpf_set_processor_pminfo *)c->arg)->type <= XEN_PM_PDC ? 0 : -EINVAL;
+}
+
+static long op_mem_hotadd(struct op_call *c)
+{
+	const struct xenpf_mem_hotadd *m = c->arg;
+
+	return m->spfn >= m->epfn ? -EINVAL : -EOPNOTSUPP;
+}
+
+static long op_quirk(struct op_call *c)
+{
+	uint32_t id = ((struct xenpf_platform_quirk *)c->arg)->quirk_id;
+
+	return id >= QUIRK_NOIRQBALANCING && id <= QUIRK_IOAPIC_GOOD_REGSEL ? 0 : -EINVAL;
+}
+
 /* ---- the call ---- */
 
-/* *copy: the operation's fields are results. */
-static long platform_op(struct xen_platform_op *op, bool *copy)
-{
-	*copy = true;
-	switch (op->cmd) {
-	case XENPF_getidletime:
-		return op_idle_time(&op->u.getidletime);
-	case XENPF_read_memtype:
-		return op_read_memtype(&op->u.read_memtype);
-	case XENPF_firmware_info:
-		return op_firmware_info(&op->u.firmware_info);
-	case XENPF_get_cpuinfo:
-		return op_get_cpuinfo(&op->u.pcpu_info);
-	case XENPF_get_cpu_version:
-		return op_get_cpu_version(&op->u.pcpu_version);
-	case XENPF_core_parking:
-		return op_core_parking(&op->u.core_parking);
-	case XENPF_get_symbol:
-		return op_get_symbol(&op->u.symdata);
-	}
-	*copy = false;
-	switch (op->cmd) {
-	case XENPF_settime32:
-		set_wallclock(op->u.settime32.secs, op->u.settime32.nsecs,
-			      op->u.settime32.system_time);
-		return 0;
-	case XENPF_settime64:
-		return op_settime64(&op->u.settime64);
-	case XENPF_set_processor_pminfo:
-		/* Welcome, and not used: a CPU without work halts, at the firmware's speed. */
-		return op->u.set_pminfo.type <= XEN_PM_PDC ? 0 : -EINVAL;
-	case XENPF_cpu_hotadd:
-		return apic_id_known(op->u.cpu_add.apic_id) ? -EEXIST : -EOPNOTSUPP;
-	case XENPF_mem_hotadd:
-		return op->u.mem_add.spfn >= op->u.mem_add.epfn ? -EINVAL : -EOPNOTSUPP;
-	case XENPF_add_memtype:
-	case XENPF_del_memtype:
-		return -EOPNOTSUPP; /* guests' memory types are set by PAT, MTRRs stay as they are */
-	case XENPF_platform_quirk:
-		return op->u.platform_quirk.quirk_id >= QUIRK_NOIRQBALANCING &&
-				       op->u.platform_quirk.quirk_id <= QUIRK_IOAPIC_GOOD_REGSEL
-			       ? 0
-			       : -EINVAL;
-	case XENPF_microcode_update:
-		return -EINVAL; /* is the boot loader's and the firmware's matter */
-	case XENPF_enter_acpi_sleep:
-		return op_enter_sleep(&op->u.enter_acpi_sleep);
-	case XENPF_cpu_online:
-		return op_cpu_hotplug(op->u.cpu_ol.cpuid, true);
-	case XENPF_cpu_offline:
-		return op->u.cpu_ol.cpuid ? op_cpu_hotplug(op->u.cpu_ol.cpuid, false)
-					  : -EOPNOTSUPP;
-	case XENPF_resource_op:
-		return op_resource(&op->u.resource_op);
-	case XENPF_efi_runtime_call:
-	case XENPF_change_freq:
-		return -ENOSYS; /* run-time services, frequencies and idle states: not used */
-	}
-	return -ENOSYS;
-}
+/* Not there: run-time services of the firmware, frequencies and idle states. */
+static const struct control_op ops[] = {
+	[XENPF_getidletime] = {op_idle_time, .flags = CTL_RESULTS},
+	[XENPF_read_memtype] = {op_read_memtype, .flags = CTL_RESULTS},
+	[XENPF_firmware_info] = {op_firmware_info, .flags = CTL_RESULTS},
+	[XENPF_get_cpuinfo] = {op_get_cpuinfo, .flags = CTL_RESULTS},
+	[XENPF_get_cpu_version] = {op_get_cpu_version, .flags = CTL_RESULTS},
+	[XENPF_core_parking] = {op_core_parking, .flags = CTL_RESULTS},
+	[XENPF_get_symbol] = {op_get_symbol, .flags = CTL_RESULTS},
+	[XENPF_settime32] = {op_settime32},
+	[XENPF_settime64] = {op_settime64},
+	[XENPF_set_processor_pminfo] = {op_set_pminfo},
+	[XENPF_cpu_hotadd] = {op_cpu_hotadd},
+	[XENPF_mem_hotadd] = {op_mem_hotadd},
+	/* Guests' memory types are set by PAT, MTRRs stay as they are. */
+	[XENPF_add_memtype] = {.answer = -EOPNOTSUPP},
+	[XENPF_del_memtype] = {.answer = -EOPNOTSUPP},
+	[XENPF_platform_quirk] = {op_quirk},
+	[XENPF_microcode_update] = {.answer = -EINVAL}, /* the boot loader's and the firmware's */
+	[XENPF_enter_acpi_sleep] = {op_enter_sleep},
+	[XENPF_cpu_online] = {op_cpu_hotplug},
+	[XENPF_cpu_offline] = {op_cpu_hotplug},
+	[XENPF_resource_op] = {op_resource},
+};
 
 long do_platform_op(uint64_t uop)
 {
-	struct xen_platform_op op;
-	bool copy;
-	long ret;
+	static const struct control_family family = {
+		.ops = ops, .nr_ops = ARRAY_SIZE(ops), .version = XENPF_INTERFACE_VERSION,
+		.hypercall = __HYPERVISOR_platform_op, .access = ACCESS_PLATFORM,
+		.union_at = offsetof(struct xen_platform_op, u),
+		.size = sizeof(struct xen_platform_op),
+	};
 
-	if (!get_guest(&op, uop))
-		return -EFAULT;
-	if (op.interface_version != XENPF_INTERFACE_VERSION)
-		return -EACCES;
-	ret = access_check(ACCESS_PLATFORM, NULL);
-	if (ret)
-		return ret;
-	ret = platform_op(&op, &copy);
-	if (ret == -ERESTART)
-		return hypercall_continue(__HYPERVISOR_platform_op, 1, uop);
-	if (copy && !ret && !put_guest(uop, &op))
-		ret = -EFAULT;
-	return ret;
+	return control_call(&family, uop);
 }

@@ -1,59 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* HYPERVISOR_sysctl: the call itself, and what each operation is. */
+/* HYPERVISOR_sysctl: what each operation is. */
 #include "hypervisor/hypercall/control.h"
 
 /* What is not in it, and has no answer of its own, is -ENOSYS. */
-static const struct {
-	sysctl_fn *fn;
-	int16_t answer; /* without fn: the feature is off */
-	bool copy;      /* results are in the argument */
-	bool always;    /* on errors too */
-} ops[] = {
-	[XEN_SYSCTL_readconsole] = {sysctl_readconsole, 0, true, false},
-	[XEN_SYSCTL_tbuf_op] = {sysctl_tbuf_op, 0, true, false},
-	[XEN_SYSCTL_physinfo] = {sysctl_physinfo, 0, true, false},
-	[XEN_SYSCTL_sched_id] = {sysctl_sched_id, 0, true, false},
-	[XEN_SYSCTL_getdomaininfolist] = {sysctl_getdomaininfolist, 0, true, false},
-	[XEN_SYSCTL_debug_keys] = {.fn = sysctl_debug_keys},
-	[XEN_SYSCTL_getcpuinfo] = {sysctl_getcpuinfo, 0, true, false},
-	[XEN_SYSCTL_availheap] = {sysctl_availheap, 0, true, false},
-	[XEN_SYSCTL_get_pmstat] = {.answer = -ENODEV}, /* frequency and idle states: not driven */
-	[XEN_SYSCTL_pm_op] = {sysctl_pm_op, 0, true, false},
-	[XEN_SYSCTL_cpu_hotplug] = {.fn = sysctl_cpu_hotplug},
-	[XEN_SYSCTL_page_offline_op] = {.fn = sysctl_page_status},
-	[XEN_SYSCTL_cputopoinfo] = {sysctl_cputopoinfo, 0, true, false},
-	[XEN_SYSCTL_numainfo] = {sysctl_numainfo, 0, true, false},
-	[XEN_SYSCTL_cpupool_op] = {sysctl_cpupool_op, 0, true, false},
-	[XEN_SYSCTL_scheduler_op] = {sysctl_scheduler_op, 0, true, false},
-	[XEN_SYSCTL_coverage_op] = {.answer = -EOPNOTSUPP},
-	[XEN_SYSCTL_psr_cmt_op] = {.answer = -ENODEV},
-	[XEN_SYSCTL_psr_alloc] = {.answer = -ENODEV},
-	[XEN_SYSCTL_pcitopoinfo] = {sysctl_pcitopoinfo, 0, true, true},
-	[XEN_SYSCTL_get_cpu_levelling_caps] = {sysctl_levelling_caps, 0, true, false},
-	[XEN_SYSCTL_get_cpu_featureset] = {sysctl_cpu_featureset, 0, true, true},
-	[XEN_SYSCTL_get_cpu_policy] = {sysctl_cpu_policy, 0, true, true},
+#define OP(name, f) [XEN_SYSCTL_##name] = {sysctl_##name, .flags = (f)}
+#define OFF(name, e) [XEN_SYSCTL_##name] = {.answer = -(e)}
+static const struct control_op ops[] = {
+	OP(readconsole, CTL_RESULTS),
+	OP(tbuf_op, CTL_RESULTS | CTL_LOCKED),
+	OP(physinfo, CTL_RESULTS),
+	OP(sched_id, CTL_RESULTS),
+	OP(getdomaininfolist, CTL_RESULTS),
+	OP(debug_keys, 0),
+	OP(getcpuinfo, CTL_RESULTS),
+	OP(availheap, CTL_RESULTS),
+	OP(pm_op, CTL_RESULTS),
+	OP(cpu_hotplug, 0),
+	OP(page_offline_op, 0),
+	OP(cputopoinfo, CTL_RESULTS),
+	OP(numainfo, CTL_RESULTS),
+	OP(cpupool_op, CTL_RESULTS | CTL_LOCKED),
+	OP(scheduler_op, CTL_RESULTS),
+	OP(pcitopoinfo, CTL_ALWAYS),
+	OP(get_cpu_levelling_caps, CTL_RESULTS),
+	OP(get_cpu_featureset, CTL_ALWAYS),
+	OP(get_cpu_policy, CTL_ALWAYS),
+	OFF(get_pmstat, ENODEV), /* frequency and idle states: not driven */
+	OFF(coverage_op, EOPNOTSUPP),
+	OFF(psr_cmt_op, ENODEV),
+	OFF(psr_alloc, ENODEV),
 };
 
 long do_sysctl(uint64_t uop)
 {
-	struct xen_sysctl op;
-	long ret;
-	uint32_t i;
+	static const struct control_family family = {
+		.ops = ops, .nr_ops = ARRAY_SIZE(ops), .version = XEN_SYSCTL_INTERFACE_VERSION,
+		.hypercall = __HYPERVISOR_sysctl, .access = ACCESS_SYSCTL,
+		.union_at = offsetof(struct xen_sysctl, u), .size = sizeof(struct xen_sysctl),
+	};
 
-	if (!get_guest(&op, uop))
-		return -EFAULT;
-	if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
-		return -EACCES;
-	ret = access_check(ACCESS_SYSCTL, NULL);
-	if (ret)
-		return ret;
-	if (op.cmd >= ARRAY_SIZE(ops))
-		return -ENOSYS;
-	i = (uint32_t)index_nospec(op.cmd, ARRAY_SIZE(ops));
-	if (!ops[i].fn)
-		return ops[i].answer ? ops[i].answer : -ENOSYS;
-	ret = ops[i].fn(&op);
-	if (ops[i].copy && (ret >= 0 || ret == -ERESTART || ops[i].always) && !put_guest(uop, &op))
-		return -EFAULT;
-	return ret == -ERESTART ? hypercall_continue(__HYPERVISOR_sysctl, 1, uop) : ret;
+	return control_call(&family, uop);
 }

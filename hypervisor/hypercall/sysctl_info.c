@@ -59,9 +59,9 @@ static void topology_read(struct topology *t)
 	t->pkg_shift = t->core_shift + bits_for(t->cores);
 }
 
-long sysctl_physinfo(struct xen_sysctl *op)
+long sysctl_physinfo(struct op_call *c)
 {
-	struct xen_sysctl_physinfo *p = &op->u.physinfo;
+	struct xen_sysctl_physinfo *p = c->arg;
 	uint32_t words[FEAT_WORDS];
 	struct topology t;
 	unsigned int cpu;
@@ -87,19 +87,9 @@ long sysctl_physinfo(struct xen_sysctl *op)
 	return 0;
 }
 
-static uint32_t node_of_apic(uint32_t id)
+long sysctl_cputopoinfo(struct op_call *call)
 {
-	unsigned int i;
-
-	for (i = 0; i < acpi.nr_cpus; i++)
-		if (acpi.cpu[i].apic_id == id)
-			return acpi.cpu[i].node;
-	return 0;
-}
-
-long sysctl_cputopoinfo(struct xen_sysctl *op)
-{
-	struct xen_sysctl_cputopoinfo *c = &op->u.cputopoinfo;
+	struct xen_sysctl_cputopoinfo *c = call->arg;
 	uint64_t gva = handle_gva(c->cputopo);
 	uint32_t cpu, n = gva ? MIN(c->num_cpus, nr_cpus) : 0;
 	struct xen_sysctl_cputopo out;
@@ -108,13 +98,14 @@ long sysctl_cputopoinfo(struct xen_sysctl *op)
 	topology_read(&t);
 	for (cpu = 0; cpu < n; cpu++) {
 		uint32_t id = cpu_to_apicid[cpu];
+		const struct acpi_cpu *found = acpi_cpu_of_apic(id);
 
 		out = (struct xen_sysctl_cputopo){XEN_INVALID_CORE_ID, XEN_INVALID_SOCKET_ID,
 						  XEN_INVALID_NODE_ID};
 		if (test_bit(cpu, cpu_present_map.bits)) {
 			out.core = (id & ((1u << t.pkg_shift) - 1)) >> t.core_shift;
 			out.socket = id >> t.pkg_shift;
-			out.node = node_of_apic(id);
+			out.node = found ? found->node : 0;
 		}
 		if (!put_guest(gva + cpu * sizeof(out), &out))
 			return -EFAULT;
@@ -123,9 +114,9 @@ long sysctl_cputopoinfo(struct xen_sysctl *op)
 	return 0;
 }
 
-long sysctl_numainfo(struct xen_sysctl *op)
+long sysctl_numainfo(struct op_call *c)
 {
-	struct xen_sysctl_numainfo *n = &op->u.numainfo;
+	struct xen_sysctl_numainfo *n = c->arg;
 	uint64_t meminfo = handle_gva(n->meminfo), distance = handle_gva(n->distance);
 	uint32_t nodes = numa_nodes(), some = MIN(n->num_nodes, nodes), i, j;
 
@@ -150,9 +141,9 @@ long sysctl_numainfo(struct xen_sysctl *op)
 }
 
 /* Devices are not looked up: which node one is near is not known. */
-long sysctl_pcitopoinfo(struct xen_sysctl *op)
+long sysctl_pcitopoinfo(struct op_call *c)
 {
-	struct xen_sysctl_pcitopoinfo *p = &op->u.pcitopoinfo;
+	struct xen_sysctl_pcitopoinfo *p = c->arg;
 	uint64_t devs = handle_gva(p->devs), nodes = handle_gva(p->nodes);
 	uint32_t i, node = XEN_INVALID_NODE_ID;
 	physdev_pci_device_t dev;
@@ -170,9 +161,9 @@ long sysctl_pcitopoinfo(struct xen_sysctl *op)
 	return 0;
 }
 
-long sysctl_getcpuinfo(struct xen_sysctl *op)
+long sysctl_getcpuinfo(struct op_call *call)
 {
-	struct xen_sysctl_getcpuinfo *c = &op->u.getcpuinfo;
+	struct xen_sysctl_getcpuinfo *c = call->arg;
 	uint32_t cpu, n = MIN(c->max_cpus, nr_cpus);
 
 	for (cpu = 0; cpu < n; cpu++) {
@@ -187,9 +178,9 @@ long sysctl_getcpuinfo(struct xen_sysctl *op)
 
 /* All of it, whatever the width of addresses asked for: for tools that plan, not for those
  * that allocate. */
-long sysctl_availheap(struct xen_sysctl *op)
+long sysctl_availheap(struct op_call *c)
 {
-	struct xen_sysctl_availheap *a = &op->u.availheap;
+	struct xen_sysctl_availheap *a = c->arg;
 
 	if (a->node >= (int32_t)numa_nodes())
 		return -EINVAL;
@@ -198,9 +189,9 @@ long sysctl_availheap(struct xen_sysctl *op)
 	return 0;
 }
 
-long sysctl_getdomaininfolist(struct xen_sysctl *op)
+long sysctl_getdomaininfolist(struct op_call *c)
 {
-	struct xen_sysctl_getdomaininfolist *l = &op->u.getdomaininfolist;
+	struct xen_sysctl_getdomaininfolist *l = c->arg;
 	struct xen_domctl_getdomaininfo info;
 	struct domain *d;
 	uint32_t n = 0;
@@ -220,9 +211,9 @@ long sysctl_getdomaininfolist(struct xen_sysctl *op)
 }
 
 /* No frame is ever taken out of use, so each is in it: status 0. */
-long sysctl_page_status(struct xen_sysctl *op)
+long sysctl_page_offline_op(struct op_call *c)
 {
-	const struct xen_sysctl_page_offline_op *p = &op->u.page_offline;
+	const struct xen_sysctl_page_offline_op *p = c->arg;
 	uint32_t mfn, status = 0;
 
 	if (p->cmd != sysctl_query_page_offline)
@@ -240,15 +231,15 @@ long sysctl_page_status(struct xen_sysctl *op)
 
 /* ---- policies ---- */
 
-long sysctl_levelling_caps(struct xen_sysctl *op)
+long sysctl_get_cpu_levelling_caps(struct op_call *c)
 {
 	/* CPUID of a PV guest comes to us where the CPU can make it fault; masks are not used. */
-	op->u.cpu_levelling_caps.caps =
+	((struct xen_sysctl_cpu_levelling_caps *)c->arg)->caps =
 		host_policy.platform_info >> 31 & 1 ? XEN_SYSCTL_CPU_LEVELCAP_faulting : 0;
 	return 0;
 }
 
-long sysctl_cpu_featureset(struct xen_sysctl *op)
+long sysctl_get_cpu_featureset(struct op_call *c)
 {
 	static const struct cpu_policy *const policies[] = {
 		[XEN_SYSCTL_cpu_featureset_raw] = &host_policy,
@@ -256,7 +247,7 @@ long sysctl_cpu_featureset(struct xen_sysctl *op)
 		[XEN_SYSCTL_cpu_featureset_pv] = &pv_default_policy,
 		[XEN_SYSCTL_cpu_featureset_pv_max] = &pv_max_policy,
 	};
-	struct xen_sysctl_cpu_featureset *f = &op->u.cpu_featureset;
+	struct xen_sysctl_cpu_featureset *f = c->arg;
 	uint32_t words[FEAT_WORDS], n = MIN(f->nr_features, (uint32_t)FEAT_WORDS);
 	uint64_t gva = handle_gva(f->features);
 
@@ -278,7 +269,7 @@ long sysctl_cpu_featureset(struct xen_sysctl *op)
 	return 0;
 }
 
-long sysctl_cpu_policy(struct xen_sysctl *op)
+long sysctl_get_cpu_policy(struct op_call *c)
 {
 	static const struct cpu_policy *const policies[] = {
 		[XEN_SYSCTL_cpu_policy_raw] = &host_policy,
@@ -287,15 +278,14 @@ long sysctl_cpu_policy(struct xen_sysctl *op)
 		[XEN_SYSCTL_cpu_policy_pv_default] = &pv_default_policy,
 		[XEN_SYSCTL_cpu_policy_hvm_default] = NULL,
 	};
-	struct xen_sysctl_cpu_policy *p = &op->u.cpu_policy;
+	struct xen_sysctl_cpu_policy *p = c->arg;
 	const struct cpu_policy *policy;
-	long rc;
 
 	if (p->_rsvd || p->index >= ARRAY_SIZE(policies))
 		return -EINVAL;
 	policy = policies[index_nospec(p->index, ARRAY_SIZE(policies))];
 	if (!policy)
 		return -EOPNOTSUPP;
-	rc = policy_leaves_to_guest(policy, handle_gva(p->leaves), &p->nr_leaves);
-	return rc ? rc : policy_msrs_to_guest(policy, handle_gva(p->msrs), &p->nr_msrs);
+	return policy_to_guest(policy, handle_gva(p->leaves), &p->nr_leaves, handle_gva(p->msrs),
+			       &p->nr_msrs);
 }

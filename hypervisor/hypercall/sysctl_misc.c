@@ -7,9 +7,9 @@
 #include "hypervisor/mm/mm.h"
 
 /* Copied through a page of ours: the ring is read without its lock. */
-long sysctl_readconsole(struct xen_sysctl *op)
+long sysctl_readconsole(struct op_call *c)
 {
-	struct xen_sysctl_readconsole *r = &op->u.readconsole;
+	struct xen_sysctl_readconsole *r = c->arg;
 	uint32_t done = 0, index = r->index;
 	bool incremental = r->incremental;
 	char *buf = heap_pages(0);
@@ -40,9 +40,9 @@ long sysctl_readconsole(struct xen_sysctl *op)
 	return 0;
 }
 
-long sysctl_debug_keys(struct xen_sysctl *op)
+long sysctl_debug_keys(struct op_call *call)
 {
-	const struct xen_sysctl_debug_keys *k = &op->u.debug_keys;
+	const struct xen_sysctl_debug_keys *k = call->arg;
 	uint32_t i;
 	char c;
 
@@ -56,15 +56,15 @@ long sysctl_debug_keys(struct xen_sysctl *op)
 
 /* ---- scheduling ---- */
 
-long sysctl_sched_id(struct xen_sysctl *op)
+long sysctl_sched_id(struct op_call *c)
 {
-	op->u.sched_id.sched_id = sched_policy->id;
+	((struct xen_sysctl_sched_id *)c->arg)->sched_id = sched_policy->id;
 	return 0;
 }
 
-long sysctl_scheduler_op(struct xen_sysctl *op)
+long sysctl_scheduler_op(struct op_call *c)
 {
-	struct xen_sysctl_scheduler_op *s = &op->u.scheduler_op;
+	struct xen_sysctl_scheduler_op *s = c->arg;
 
 	if (s->cmd > XEN_SYSCTL_SCHEDOP_getinfo)
 		return -EINVAL;
@@ -75,12 +75,13 @@ long sysctl_scheduler_op(struct xen_sysctl *op)
 	return sched_policy->adjust_global ? sched_policy->adjust_global(s) : -EINVAL;
 }
 
-long sysctl_cpu_hotplug(struct xen_sysctl *op)
+long sysctl_cpu_hotplug(struct op_call *c)
 {
-	uint32_t cpu = op->u.cpu_hotplug.cpu;
-	bool online = op->u.cpu_hotplug.op == XEN_SYSCTL_CPU_HOTPLUG_ONLINE;
+	const struct xen_sysctl_cpu_hotplug *h = c->arg;
+	bool online = h->op == XEN_SYSCTL_CPU_HOTPLUG_ONLINE;
+	uint32_t cpu = h->cpu;
 
-	if (!online && op->u.cpu_hotplug.op != XEN_SYSCTL_CPU_HOTPLUG_OFFLINE)
+	if (!online && h->op != XEN_SYSCTL_CPU_HOTPLUG_OFFLINE)
 		return -EOPNOTSUPP; /* second threads alone: nobody here treats them apart */
 	if (cpu >= nr_cpus)
 		return -EINVAL;
@@ -93,9 +94,9 @@ long sysctl_cpu_hotplug(struct xen_sysctl *op)
 }
 
 /* CPUs idle in HLT and run as fast as the firmware left them. */
-long sysctl_pm_op(struct xen_sysctl *op)
+long sysctl_pm_op(struct op_call *c)
 {
-	struct xen_sysctl_pm_op *p = &op->u.pm_op;
+	struct xen_sysctl_pm_op *p = c->arg;
 
 	if ((p->cmd & PM_PARA_CATEGORY_MASK) == CPUFREQ_PARA)
 		return -EINVAL;
@@ -107,9 +108,9 @@ long sysctl_pm_op(struct xen_sysctl *op)
 
 /* ---- trace buffers ---- */
 
-long sysctl_tbuf_op(struct xen_sysctl *op)
+long sysctl_tbuf_op(struct op_call *c)
 {
-	struct xen_sysctl_tbuf_op *t = &op->u.tbuf_op;
+	struct xen_sysctl_tbuf_op *t = c->arg;
 	struct cpumask cpus;
 	long rc;
 
@@ -126,11 +127,7 @@ long sysctl_tbuf_op(struct xen_sysctl *op)
 		trace_set_mask(t->evt_mask);
 		return 0;
 	case XEN_SYSCTL_TBUFOP_set_size:
-		if (!spin_trylock(&control_lock))
-			return -ERESTART;
-		rc = trace_set_size(t->size);
-		spin_unlock(&control_lock);
-		return rc;
+		return trace_set_size(t->size);
 	case XEN_SYSCTL_TBUFOP_enable:
 	case XEN_SYSCTL_TBUFOP_disable:
 		return trace_enable(t->cmd == XEN_SYSCTL_TBUFOP_enable);

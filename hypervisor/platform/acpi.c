@@ -161,12 +161,19 @@ struct madt_entry {
 #define MADT_SIZE(member) (2 + sizeof(((struct madt_entry *)0)->member))
 #define CPU_ENABLED 1u
 
-/* Some firmware lists a CPU both as local APIC and as x2APIC. */
-static void add_cpu(uint32_t apic_id, uint32_t acpi_id, uint32_t flags)
+struct acpi_cpu *acpi_cpu_of_apic(uint32_t apic_id)
 {
 	for (unsigned int i = 0; i < acpi.nr_cpus; i++)
 		if (acpi.cpu[i].apic_id == apic_id)
-			return;
+			return &acpi.cpu[i];
+	return NULL;
+}
+
+/* Some firmware lists a CPU both as local APIC and as x2APIC. */
+static void add_cpu(uint32_t apic_id, uint32_t acpi_id, uint32_t flags)
+{
+	if (acpi_cpu_of_apic(apic_id))
+		return;
 	acpi.cpu[acpi.nr_cpus++] = (struct acpi_cpu){
 		.apic_id = apic_id, .acpi_id = acpi_id, .enabled = flags & CPU_ENABLED};
 }
@@ -332,9 +339,10 @@ struct srat_x2apic {
 
 static void set_node(uint32_t apic_id, uint32_t node)
 {
-	for (unsigned int i = 0; i < acpi.nr_cpus; i++)
-		if (acpi.cpu[i].apic_id == apic_id)
-			acpi.cpu[i].node = node;
+	struct acpi_cpu *cpu = acpi_cpu_of_apic(apic_id);
+
+	if (cpu)
+		cpu->node = node;
 }
 
 /* Which node a CPU is in (memory's nodes are read by mm/ itself). */

@@ -16,7 +16,6 @@
 __thread struct cpu_info host_cpu_info;
 unsigned int nr_cpus = CPUS;
 struct cpumask cpu_online_map = {{(1u << CPUS) - 1}};
-struct spinlock control_lock = SPINLOCK(LOCK_DOMCTL);
 uint32_t cpu_khz = 2000000;
 static struct domain domain[DOMAINS_TRIED];
 static struct vcpu vcpu[DOMAINS_TRIED][2];
@@ -184,6 +183,36 @@ bool policy_msr(const struct cpu_policy *p, unsigned int n, xen_msr_entry_t *out
 	return n < POLICY_MAX_MSRS;
 }
 
+/* ---- the call itself ---- */
+
+#define CONTINUED 4711
+static enum access denied; /* ACCESS_ANYONE: nothing is */
+
+long hypercall_continue(unsigned int nr, unsigned int n, ...)
+{
+	CU_ASSERT_EQUAL(nr, __HYPERVISOR_domctl);
+	CU_ASSERT_EQUAL(n, 1);
+	return CONTINUED;
+}
+
+int access_check(enum access what, const struct domain *target)
+{
+	(void)target;
+	return denied && what == denied ? -EPERM : 0;
+}
+
+struct domain *domain_find(domid_t domid)
+{
+	return domid < DOMAINS_TRIED ? &domain[domid] : NULL;
+}
+
+static long call(op_fn *fn, struct domain *d, void *arg)
+{
+	struct op_call c = {.d = d, .arg = arg};
+
+	return fn(&c);
+}
+
 static uint64_t random64(void)
 {
 	static uint64_t x = 88172645463325252ull;
@@ -297,7 +326,7 @@ static void test_ports(void)
 		op.u.ioport_permission.first_port = first;
 		op.u.ioport_permission.nr_ports = n;
 		op.u.ioport_permission.allow_access = allow;
-		rc = domctl_ioport_permission(&domain[1], &op);
+		rc = call(domctl_ioport_permission, &domain[1], &op.u);
 		for (i = first; i < first + n; i++)
 			have &= i < 256 && mine[i];
 		bad += rc != (!n ? -EINVAL : have ? 0 : -EPERM);
@@ -309,19 +338,19 @@ static void test_ports(void)
 	CU_ASSERT_EQUAL(bad, 0);
 	op.u.ioport_permission.first_port = 0xffff;
 	op.u.ioport_permission.nr_ports = 2;
-	CU_ASSERT_EQUAL(domctl_ioport_permission(&domain[1], &op), -EINVAL);
+	CU_ASSERT_EQUAL(call(domctl_ioport_permission, &domain[1], &op.u), -EINVAL);
 	op.u.ioport_permission.first_port = 1;
 	op.u.ioport_permission.nr_ports = ~0u;
-	CU_ASSERT_EQUAL(domctl_ioport_permission(&domain[1], &op), -EINVAL);
+	CU_ASSERT_EQUAL(call(domctl_ioport_permission, &domain[1], &op.u), -EINVAL);
 	op.u.iomem_permission.first_mfn = 5;
 	op.u.iomem_permission.nr_mfns = ~0ull;
-	CU_ASSERT_EQUAL(domctl_iomem_permission(&domain[1], &op), -EINVAL);
+	CU_ASSERT_EQUAL(call(domctl_iomem_permission, &domain[1], &op.u), -EINVAL);
 	op.u.iomem_permission.nr_mfns = 1;
-	CU_ASSERT_EQUAL(domctl_iomem_permission(&domain[1], &op), -EPERM);
+	CU_ASSERT_EQUAL(call(domctl_iomem_permission, &domain[1], &op.u), -EPERM);
 	op.u.irq_permission.pirq = 24;
-	CU_ASSERT_EQUAL(domctl_irq_permission(&domain[1], &op), -EINVAL);
+	CU_ASSERT_EQUAL(call(domctl_irq_permission, &domain[1], &op.u), -EINVAL);
 	op.u.irq_permission.pirq = 23;
-	CU_ASSERT_EQUAL(domctl_irq_permission(&domain[1], &op), -EPERM);
+	CU_ASSERT_EQUAL(call(domctl_irq_permission, &domain[1], &op.u), -EPERM);
 	teardown();
 }
 
@@ -330,25 +359,125 @@ static void test_ports(void)
 static void test_leaves(void)
 {
 	xen_cpuid_leaf_t out[8];
-	uint32_t n;
+	uint32_t n, msrs = 0;
 
 	leaves = 5;
 	n = 0;
-	CU_ASSERT_EQUAL(policy_leaves_to_guest(NULL, 0, &n), 0);
+	CU_ASSERT_EQUAL(policy_to_guest(NULL, 0, &n, 0, &msrs), 0);
 	CU_ASSERT_EQUAL(n, POLICY_MAX_LEAVES);
+	CU_ASSERT_EQUAL(msrs, POLICY_MAX_MSRS);
 	memset(out, 0xee, sizeof(out));
 	n = 4;
-	CU_ASSERT_EQUAL(policy_leaves_to_guest(NULL, (uint64_t)out, &n), -ENOBUFS);
+	CU_ASSERT_EQUAL(policy_to_guest(NULL, (uint64_t)out, &n, 0, &msrs), -ENOBUFS);
 	CU_ASSERT_EQUAL(out[4].leaf, 0xeeeeeeee);
 	n = 5;
-	CU_ASSERT_EQUAL(policy_leaves_to_guest(NULL, (uint64_t)out, &n), 0);
+	CU_ASSERT_EQUAL(policy_to_guest(NULL, (uint64_t)out, &n, 0, &msrs), 0);
 	CU_ASSERT_EQUAL(n, 5);
 	CU_ASSERT_EQUAL(out[4].a, 12);
 	bad_address = (uint64_t)&out[2];
-	CU_ASSERT_EQUAL(policy_leaves_to_guest(NULL, (uint64_t)out, &n), -EFAULT);
+	CU_ASSERT_EQUAL(policy_to_guest(NULL, (uint64_t)out, &n, 0, &msrs), -EFAULT);
 	bad_address = 0;
-	n = 1;
-	CU_ASSERT_EQUAL(policy_msrs_to_guest(NULL, (uint64_t)out, &n), -ENOBUFS);
+	msrs = 1;
+	CU_ASSERT_EQUAL(policy_to_guest(NULL, 0, &n, (uint64_t)out, &msrs), -ENOBUFS);
+}
+
+/* ---- the call: its checks, in their order, and what is copied back ---- */
+
+static long result;
+static struct vcpu *seen_vcpu;
+
+static long result_fn(struct op_call *c)
+{
+	((struct xen_domctl_vcpucontext *)c->arg)->vcpu = 77;
+	seen_vcpu = c->v;
+	return result;
+}
+
+static const struct control_op ops[] = {
+	[1] = {result_fn},
+	[2] = {result_fn, .flags = CTL_RESULTS},
+	[3] = {result_fn, .flags = CTL_ALWAYS},
+	[4] = {result_fn, .flags = CTL_LOCKED | CTL_RESULTS},
+	[5] = {result_fn, .flags = CTL_OTHERS},
+	[6] = {result_fn, .flags = CTL_VCPU},
+	[7] = {result_fn, .flags = CTL_VCPU | CTL_OTHERS, .no_vcpu = ENODATA},
+	[8] = {.answer = -ENODEV},
+	[9] = {result_fn, .flags = CTL_XENSTORE | CTL_NO_DOMAIN},
+	[20] = {result_fn, .flags = CTL_RESULTS},
+};
+static const struct control_family family = {
+	ops, ARRAY_SIZE(ops), 20, 1000, 5, __HYPERVISOR_domctl, ACCESS_DOMCTL,
+	offsetof(struct xen_domctl, u), sizeof(struct xen_domctl),
+};
+
+/* @changed: the argument's copy came back. */
+static long domctl(uint32_t cmd, domid_t domid, uint32_t vcpu_id, bool *changed)
+{
+	struct xen_domctl op = {.cmd = cmd, .interface_version = 5, .domain = domid};
+	long rc;
+
+	op.u.vcpucontext.vcpu = vcpu_id;
+	rc = control_call(&family, (uint64_t)&op);
+	*changed = op.u.vcpucontext.vcpu == 77;
+	return rc;
+}
+
+static void test_call(void)
+{
+	struct xen_domctl op = {.cmd = 1, .interface_version = 4};
+	bool changed;
+
+	setup();
+	CU_ASSERT_EQUAL(control_call(&family, 0), -EFAULT);
+	CU_ASSERT_EQUAL(control_call(&family, (uint64_t)&op), -EACCES);
+	denied = ACCESS_DOMCTL;
+	CU_ASSERT_EQUAL(domctl(8, 99, 0, &changed), -ESRCH);
+	CU_ASSERT_EQUAL(domctl(8, 1, 0, &changed), -EPERM);
+	CU_ASSERT_EQUAL(domctl(3, 1, 0, &changed), -EPERM);
+	CU_ASSERT_FALSE(changed);
+	CU_ASSERT_EQUAL(domctl(9, 99, 0, &changed), 0); /* xenstored may */
+	denied = ACCESS_ANYONE;
+	CU_ASSERT_EQUAL(domctl(8, 1, 0, &changed), -ENODEV);
+	/* Not in the table: before the gap, in it, behind it. */
+	CU_ASSERT_EQUAL(domctl(0, 1, 0, &changed), -ENOSYS);
+	CU_ASSERT_EQUAL(domctl(20, 1, 0, &changed), -ENOSYS);
+	CU_ASSERT_EQUAL(domctl(999, 1, 0, &changed), -ENOSYS);
+	CU_ASSERT_EQUAL(domctl(1001, 1, 0, &changed), -ENOSYS);
+	CU_ASSERT_EQUAL(domctl(~0u, 1, 0, &changed), -ENOSYS);
+	CU_ASSERT_EQUAL(domctl(1000, 1, 0, &changed), 0);
+	CU_ASSERT_TRUE(changed);
+	CU_ASSERT_EQUAL(domctl(1, 1, 0, &changed), 0);
+	CU_ASSERT_FALSE(changed);
+	result = -EBUSY;
+	CU_ASSERT_EQUAL(domctl(2, 1, 0, &changed), -EBUSY);
+	CU_ASSERT_FALSE(changed);
+	CU_ASSERT_EQUAL(domctl(3, 1, 0, &changed), -EBUSY);
+	CU_ASSERT_TRUE(changed);
+	result = -ERESTART;
+	CU_ASSERT_EQUAL(domctl(2, 1, 0, &changed), CONTINUED);
+	CU_ASSERT_TRUE(changed);
+	result = 3;
+	CU_ASSERT_EQUAL(domctl(2, 1, 0, &changed), 3);
+	CU_ASSERT_TRUE(changed);
+	/* Who has the lock is not waited for. */
+	spin_lock(&control_lock);
+	CU_ASSERT_EQUAL(domctl(4, 1, 0, &changed), CONTINUED);
+	spin_unlock(&control_lock);
+	CU_ASSERT_EQUAL(domctl(4, 1, 0, &changed), 3);
+	/* Vcpus: there, none, one that cannot be; the caller's own. */
+	vcpus[1][1] = NULL;
+	CU_ASSERT_EQUAL(domctl(5, 0, 0, &changed), -EINVAL);
+	CU_ASSERT_EQUAL(domctl(5, 1, 0, &changed), 3);
+	CU_ASSERT_EQUAL(domctl(6, 1, 0, &changed), 3);
+	CU_ASSERT_PTR_EQUAL(seen_vcpu, &vcpu[1][0]);
+	CU_ASSERT_EQUAL(domctl(6, 0, 1, &changed), 3);
+	CU_ASSERT_EQUAL(domctl(6, 1, 1, &changed), -ESRCH);
+	CU_ASSERT_EQUAL(domctl(6, 1, 2, &changed), -EINVAL);
+	CU_ASSERT_EQUAL(domctl(7, 1, 0, &changed), 3);
+	CU_ASSERT_EQUAL(domctl(7, 0, 0, &changed), -ENODATA);
+	CU_ASSERT_EQUAL(domctl(7, 1, 1, &changed), -ENODATA);
+	result = 0;
+	teardown();
 }
 
 /* ---- time ---- */
@@ -358,22 +487,21 @@ static void test_tsc(void)
 	struct xen_domctl op = {0};
 
 	setup();
-	CU_ASSERT_EQUAL(domctl_settscinfo(&domain[0], &op), -EINVAL); /* its own */
 	op.u.tsc_info.tsc_mode = 3;
-	CU_ASSERT_EQUAL(domctl_settscinfo(&domain[1], &op), -EINVAL);
+	CU_ASSERT_EQUAL(call(domctl_settscinfo, &domain[1], &op.u), -EINVAL);
 	op.u.tsc_info = (struct xen_domctl_tsc_info){.gtsc_khz = cpu_khz + 100, .incarnation = 4};
-	CU_ASSERT_EQUAL(domctl_settscinfo(&domain[1], &op), 0);
+	CU_ASSERT_EQUAL(call(domctl_settscinfo, &domain[1], &op.u), 0);
 	CU_ASSERT_FALSE(domain[1].tsc.vtsc); /* near enough */
 	op.u.tsc_info.gtsc_khz = cpu_khz / 2;
 	op.u.tsc_info.elapsed_nsec = 12345;
-	CU_ASSERT_EQUAL(domctl_settscinfo(&domain[1], &op), 0);
+	CU_ASSERT_EQUAL(call(domctl_settscinfo, &domain[1], &op.u), 0);
 	CU_ASSERT_TRUE(domain[1].tsc.vtsc); /* comes from a slower machine */
-	CU_ASSERT_EQUAL(domctl_gettscinfo(&domain[1], &op), 0);
+	CU_ASSERT_EQUAL(call(domctl_gettscinfo, &domain[1], &op.u), 0);
 	CU_ASSERT_EQUAL(op.u.tsc_info.elapsed_nsec, 12345);
 	CU_ASSERT_EQUAL(op.u.tsc_info.gtsc_khz, cpu_khz / 2);
 	CU_ASSERT_EQUAL(op.u.tsc_info.incarnation, 5);
 	op.u.tsc_info.tsc_mode = 2; /* never */
-	CU_ASSERT_EQUAL(domctl_settscinfo(&domain[1], &op), 0);
+	CU_ASSERT_EQUAL(call(domctl_settscinfo, &domain[1], &op.u), 0);
 	CU_ASSERT_FALSE(domain[1].tsc.vtsc);
 	CU_ASSERT_EQUAL(domain[1].pause_count, 0);
 	teardown();
@@ -391,7 +519,7 @@ static long pool_op(uint32_t op, uint32_t id, uint32_t arg, uint64_t *cpus, uint
 					    .sched_id = arg};
 	p->cpumap.nr_bits = 64;
 	p->cpumap.bitmap.p = (void *)cpus;
-	rc = sysctl_cpupool_op(&s);
+	rc = call(sysctl_cpupool_op, NULL, &s.u);
 	if (n_dom)
 		*n_dom = p->n_dom;
 	return rc ? rc : (long)p->cpupool_id;
@@ -469,6 +597,7 @@ int main(void)
 	CU_TestInfo tests[] = {
 		{"bitmaps of every length", test_bitmaps},
 		{"bitmaps that are not there", test_bitmap_faults},
+		{"checks and copies of a call", test_call},
 		{"rights to ports, memory and lines", test_ports},
 		{"leaves into small buffers", test_leaves},
 		{"TSC modes", test_tsc},
