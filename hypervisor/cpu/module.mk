@@ -2,7 +2,7 @@
 include hypervisor/vars.mk
 
 $(eval $(call hv_test,timer,tests/unit/hv_timer.c $(addprefix hypervisor/,lib/spinlock.c \
-	sched/timer.c sched/softirq.c sched/tasklet.c)))
+	sched/timer.c sched/softirq.c)))
 $(eval $(call hv_test,time,tests/unit/hv_time.c hypervisor/cpu/time.c hypervisor/lib/spinlock.c \
 	hypervisor/lib/bits.c))
 $(eval $(call hv_test,pirq,tests/unit/hv_pirq.c hypervisor/lib/spinlock.c \

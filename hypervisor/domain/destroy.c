@@ -3,7 +3,6 @@
  * (mapped frames, references) keeps the struct, not the domain. */
 #include "hypervisor/cpu/irq.h"
 #include "hypervisor/domain/domain.h"
-#include "hypervisor/domain/internal.h"
 #include "hypervisor/mm/mm.h"
 #include "hypervisor/sched/softirq.h"
 
@@ -34,7 +33,7 @@ static void stop(struct domain *d)
 
 /* The owner's reference of each frame goes. A frame stays in the list while it has any
  * reference, ours too: so it is the place to go on from. */
-int domain_pages_relinquish(struct domain *d)
+static int pages_relinquish(struct domain *d)
 {
 	struct frame *at = d->relinquish, *f;
 	uint32_t n;
@@ -86,7 +85,7 @@ static int relinquish(struct domain *d)
 			rc = d->ops->domain_relinquish(d);
 			break;
 		case PAGES:
-			rc = domain_pages_relinquish(d);
+			rc = pages_relinquish(d);
 			break;
 		case DONE:
 			return 0;

@@ -4,7 +4,6 @@
 #include "hypervisor/cpu/irq.h"
 #include "hypervisor/cpu/policy.h"
 #include "hypervisor/domain/domain.h"
-#include "hypervisor/domain/internal.h"
 #include "hypervisor/hypercall/hypercall.h"
 #include "hypervisor/lib/rangeset.h"
 #include "hypervisor/mm/mm.h"

@@ -98,7 +98,9 @@ struct vcpu {
 	uint64_t pause_flags;         /* enum vcpu_pause_flag */
 	int32_t pause_count;
 	struct cpumask hard_affinity, soft_affinity;
-	void *sched_data;
+	void *sched_data;             /* its policy's */
+	struct list queue;            /* of the policy, while it is queued: waits for a CPU */
+	bool queued;
 
 	struct vcpu_info *info;       /* in shared info, or where the guest registered it */
 	struct vcpu_info own_info;    /* from LEGACY_VCPUS on, before that */
@@ -191,7 +193,13 @@ void vcpu_nmi(struct vcpu *v);  /* one is pending, if it was not */
 long domain_watchdog(struct domain *d, uint32_t id, uint32_t timeout); /* SCHEDOP_watchdog */
 int vcpu_reset(struct vcpu *v);
 
-int domain_pages_relinquish(struct domain *d); /* stage of domain_kill(); -ERESTART */
+/* ---- between the files of domain/ ---- */
+bool domain_list_add(struct domain *d); /* false: the number is taken */
+void domain_list_remove(struct domain *d);
+void domain_free(void *d); /* after the last reference: everything that it still has */
+void vcpu_free(struct vcpu *v);
+void domain_watchdogs_init(struct domain *d);
+void domain_watchdogs_kill(struct domain *d);
 
 static inline bool is_idle_vcpu(const struct vcpu *v)
 {

@@ -2,7 +2,6 @@
 /* Finding domains, and their references. The list and the hash are under list_lock; a
  * domain stays in both until its last reference is gone, so `xl list` shows what lingers. */
 #include "hypervisor/domain/domain.h"
-#include "hypervisor/domain/internal.h"
 #include "hypervisor/sched/softirq.h"
 
 #define BUCKETS 256

@@ -2,7 +2,6 @@
 /* Shutdown, suspend and crash: the domain stops where it is, and the toolstack is told. */
 #include "hypervisor/boot/boot.h"
 #include "hypervisor/domain/domain.h"
-#include "hypervisor/domain/internal.h"
 #include "hypervisor/sched/sched.h"
 
 #define NO_CODE 0xff

@@ -2,7 +2,6 @@
 /* Creation, reset and end of a vcpu. */
 #include "hypervisor/cpu/fpu.h"
 #include "hypervisor/domain/domain.h"
-#include "hypervisor/domain/internal.h"
 #include "hypervisor/mm/mm.h"
 #include "hypervisor/pv/pv.h"
 

@@ -38,9 +38,10 @@ struct event_abi_ops {
 	void (*unmask)(struct domain *d, struct evtchn *c);
 	bool (*is_pending)(const struct domain *d, uint32_t port);
 	bool (*is_masked)(const struct domain *d, uint32_t port);
-	/* A closed port that the guest has not taken off its queue is not given out again. */
+	/* A closed port that the guest has not taken off its queue is not given out again.
+	 * NULL: there are no queues, nor priorities. */
 	bool (*is_busy)(const struct domain *d, uint32_t port);
-	int (*set_priority)(struct domain *d, struct evtchn *c, uint32_t priority);
+	int (*set_priority)(struct evtchn *c, uint32_t priority);
 };
 extern const struct event_abi_ops event_2level_ops, event_fifo_ops;
 

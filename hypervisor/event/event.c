@@ -65,7 +65,7 @@ struct evtchn *event_port_alloc(struct domain *d, int *err)
 		c = event_channel(d, port);
 		if (c->state != ECS_FREE)
 			continue;
-		if (e->ops->is_busy(d, port)) {
+		if (e->ops->is_busy && e->ops->is_busy(d, port)) {
 			hint = hint ? hint : port;
 			continue;
 		}

@@ -40,27 +40,10 @@ static bool l2_is_masked(const struct domain *d, uint32_t port)
 	return port >= EVTCHN_2L_NR_CHANNELS || test_bit(port, d->shared_info->evtchn_mask);
 }
 
-static bool l2_is_busy(const struct domain *d, uint32_t port)
-{
-	(void)d;
-	(void)port;
-	return false;
-}
-
-static int l2_set_priority(struct domain *d, struct evtchn *c, uint32_t priority)
-{
-	(void)d;
-	(void)c;
-	(void)priority;
-	return -ENOSYS;
-}
-
 const struct event_abi_ops event_2level_ops = {
 	.set_pending = l2_set_pending,
 	.clear_pending = l2_clear_pending,
 	.unmask = l2_unmask,
 	.is_pending = l2_is_pending,
 	.is_masked = l2_is_masked,
-	.is_busy = l2_is_busy,
-	.set_priority = l2_set_priority,
 };

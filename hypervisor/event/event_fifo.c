@@ -199,9 +199,8 @@ static bool fifo_is_busy(const struct domain *d, uint32_t port)
 	return fifo_has(d, port, LINKED);
 }
 
-static int fifo_set_priority(struct domain *d, struct evtchn *c, uint32_t priority)
+static int fifo_set_priority(struct evtchn *c, uint32_t priority)
 {
-	(void)d;
 	if (priority > EVTCHN_FIFO_PRIORITY_MIN)
 		return -EINVAL;
 	/* Takes effect when the port is linked next. */

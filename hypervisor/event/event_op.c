@@ -333,6 +333,7 @@ static long op_change(struct op_call *call)
 	const struct evtchn_set_priority *op = call->arg;
 	struct domain *d = call->d;
 	struct evtchn *c = event_channel(d, op->port);
+	const struct event_abi_ops *ops;
 	unsigned long flags;
 	long rc = 0;
 
@@ -341,12 +342,13 @@ static long op_change(struct op_call *call)
 	if (!c)
 		return -EINVAL;
 	flags = spin_lock_irqsave(&c->lock);
+	ops = d->event.ops;
 	if (c->state <= ECS_RESERVED)
 		rc = -EINVAL;
 	else if (call->cmd == EVTCHNOP_set_priority)
-		rc = d->event.ops->set_priority(d, c, op->priority);
+		rc = ops->set_priority ? ops->set_priority(c, op->priority) : -ENOSYS;
 	else
-		d->event.ops->unmask(d, c);
+		ops->unmask(d, c);
 	spin_unlock_irqrestore(&c->lock, flags);
 	return rc;
 }
@@ -358,7 +360,7 @@ static long op_reset(struct op_call *call)
 
 /* ---- the call ---- */
 
-static const struct op_def ops[] = {
+static const struct op_def event_ops[] = {
 	[EVTCHNOP_bind_interdomain] = {op_bind_interdomain, OP_IN(struct evtchn_bind_interdomain),
 		OP_DOMAIN(struct evtchn_bind_interdomain, remote_dom, ACCESS_ANYONE), .dying = true},
 	[EVTCHNOP_bind_virq] = {op_bind_virq, OP_IN(struct evtchn_bind_virq)},
@@ -382,7 +384,7 @@ static const struct op_def ops[] = {
 long do_event_channel_op(unsigned int cmd, uint64_t arg)
 {
 	struct op_call call = {.cmd = cmd, .gva = arg};
-	long rc = op_run(ops, ARRAY_SIZE(ops), &call);
+	long rc = op_run(event_ops, ARRAY_SIZE(event_ops), &call);
 
 	if (rc == -ERESTART)
 		return hypercall_continue(__HYPERVISOR_event_channel_op, 2, (uint64_t)cmd, arg);

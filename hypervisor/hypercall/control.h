@@ -80,6 +80,13 @@ struct cpu_policy;
 long policy_to_guest(const struct cpu_policy *p, uint64_t leaves, uint32_t *nr_leaves,
 		     uint64_t msrs, uint32_t *nr_msrs);
 
+/* ---- platform.c: what CPUID says of this CPU's kind; all of a machine are of one ---- */
+struct cpu_names {
+	char vendor[12];
+	uint32_t max_leaf, family, model, stepping, ecx, edx;
+};
+void cpu_names(struct cpu_names *n);
+
 /* ---- sysctl_info.c, sysctl_misc.c ---- */
 op_fn sysctl_physinfo, sysctl_cputopoinfo, sysctl_numainfo, sysctl_pcitopoinfo;
 op_fn sysctl_page_offline_op;

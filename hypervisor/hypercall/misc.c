@@ -3,7 +3,7 @@
  * stock Xen does when it is built or booted without them. */
 #include "hypervisor/cpu/irq.h"
 #include "hypervisor/cpu/privileged.h"
-#include "hypervisor/hypercall/hypercall.h"
+#include "hypervisor/hypercall/control.h"
 
 #include <xen/arch-x86/xen-mca.h>
 #include <xen/hvm/hvm_op.h>
@@ -25,25 +25,6 @@ long do_vm_assist(unsigned int cmd, unsigned int type)
 	default:
 		return -ENOSYS;
 	}
-}
-
-/* No security module. */
-long do_xsm_op(uint64_t op)
-{
-	(void)op;
-	return -ENOSYS;
-}
-
-long do_hypfs_op(unsigned int cmd, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
-{
-	(void)cmd, (void)a1, (void)a2, (void)a3, (void)a4;
-	return -ENOSYS;
-}
-
-long do_argo_op(unsigned int cmd, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
-{
-	(void)cmd, (void)a1, (void)a2, (void)a3, (void)a4;
-	return -ENOSYS;
 }
 
 /* vpmu=off, which is stock's default. */
@@ -71,27 +52,22 @@ long do_kexec_op(unsigned long op, uint64_t arg)
 	return put_guest(arg, &range) ? 0 : -EFAULT;
 }
 
-/* Signature and names as CPUID of this CPU has them: all are of one kind. */
 static void describe_cpu(struct mcinfo_logical_cpu *c, unsigned int cpu)
 {
-	uint32_t leaf0[4], leaf1[4];
+	struct cpu_names n;
 
 	memset(c, 0, sizeof(*c));
-	cpuid(0, 0, leaf0);
-	cpuid(1, 0, leaf1);
+	cpu_names(&n);
 	c->mc_cpunr = cpu;
 	c->mc_apicid = c->mc_clusterid = cpu_to_apicid[cpu];
 	c->mc_ncores = c->mc_ncores_active = c->mc_nthreads = 1;
-	c->mc_cpuid_level = (int32_t)leaf0[0];
-	memcpy(c->mc_vendorid, &leaf0[1], 4);
-	memcpy(c->mc_vendorid + 4, &leaf0[3], 4);
-	memcpy(c->mc_vendorid + 8, &leaf0[2], 4);
-	c->mc_family = leaf1[0] >> 8 & 15;
-	c->mc_family += c->mc_family == 15 ? leaf1[0] >> 20 & 0xff : 0;
-	c->mc_model = (leaf1[0] >> 4 & 15) | (leaf1[0] >> 12 & 0xf0);
-	c->mc_step = leaf1[0] & 15;
-	c->mc_cpu_caps[0] = leaf1[3];
-	c->mc_cpu_caps[4] = leaf1[2];
+	c->mc_cpuid_level = (int32_t)n.max_leaf;
+	memcpy(c->mc_vendorid, n.vendor, sizeof(n.vendor));
+	c->mc_family = n.family;
+	c->mc_model = n.model;
+	c->mc_step = n.stepping;
+	c->mc_cpu_caps[0] = n.edx;
+	c->mc_cpu_caps[4] = n.ecx;
 }
 
 /* With no room given it only counts. */

@@ -200,31 +200,40 @@ static long op_get_cpuinfo(struct op_call *call)
 	return 0;
 }
 
+/* SDM, CPUID leaf 1: the family's extension counts for 15, the model's from 6 on. */
+void cpu_names(struct cpu_names *n)
+{
+	uint32_t r[4];
+
+	cpuid(0, 0, r);
+	n->max_leaf = r[0];
+	memcpy(n->vendor, &r[1], 4);
+	memcpy(n->vendor + 4, &r[3], 4);
+	memcpy(n->vendor + 8, &r[2], 4);
+	cpuid(1, 0, r);
+	n->family = r[0] >> 8 & 15;
+	if (n->family == 15)
+		n->family += r[0] >> 20 & 0xff;
+	n->model = r[0] >> 4 & 15;
+	if (n->family >= 6)
+		n->model |= r[0] >> 12 & 0xf0;
+	n->stepping = r[0] & 15;
+	n->ecx = r[2];
+	n->edx = r[3];
+}
+
 static long op_get_cpu_version(struct op_call *call)
 {
 	struct xenpf_pcpu_version *c = call->arg;
-	uint32_t leaf0[4], leaf1[4], family, model;
+	struct cpu_names n = {0};
 
 	c->max_present = max_present_cpu();
-	memset(c->vendor_id, 0, sizeof(c->vendor_id));
-	c->family = c->model = c->stepping = 0;
-	if (!cpu_present(c->xen_cpuid) || !cpu_online(c->xen_cpuid))
-		return 0;
-	/* All CPUs of a machine are of one kind. */
-	cpuid(0, 0, leaf0);
-	cpuid(1, 0, leaf1);
-	memcpy(c->vendor_id, &leaf0[1], 4);
-	memcpy(c->vendor_id + 4, &leaf0[3], 4);
-	memcpy(c->vendor_id + 8, &leaf0[2], 4);
-	family = leaf1[0] >> 8 & 15;
-	model = leaf1[0] >> 4 & 15;
-	if (family == 15)
-		family += leaf1[0] >> 20 & 0xff;
-	if (family >= 6)
-		model |= (leaf1[0] >> 16 & 15) << 4;
-	c->family = family;
-	c->model = model;
-	c->stepping = leaf1[0] & 15;
+	if (cpu_present(c->xen_cpuid) && cpu_online(c->xen_cpuid))
+		cpu_names(&n);
+	memcpy(c->vendor_id, n.vendor, sizeof(n.vendor));
+	c->family = n.family;
+	c->model = n.model;
+	c->stepping = n.stepping;
 	return 0;
 }
 

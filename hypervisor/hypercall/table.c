@@ -1,33 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The table of calls. A family whose file is not in the image has an empty entry, which
- * entry code answers with -ENOSYS: the references are weak. */
+/* The table of calls. Entry code answers an empty entry with -ENOSYS; among them are those
+ * that stock Xen has and that are off here: a security module, argo, hypfs. */
 #include "hypervisor/event/event.h"
 #include "hypervisor/grant/grant.h"
 #include "hypervisor/hypercall/hypercall.h"
 #include "hypervisor/pv/pv.h"
-
-#pragma weak do_set_trap_table
-#pragma weak do_mmu_update
-#pragma weak do_set_gdt
-#pragma weak do_stack_switch
-#pragma weak do_set_callbacks
-#pragma weak do_fpu_taskswitch
-#pragma weak do_platform_op
-#pragma weak do_set_debugreg
-#pragma weak do_get_debugreg
-#pragma weak do_update_descriptor
-#pragma weak do_memory_op
-#pragma weak do_update_va_mapping
-#pragma weak do_grant_table_op
-#pragma weak do_update_va_mapping_otherdomain
-#pragma weak pv_iret
-#pragma weak do_set_segment_base
-#pragma weak do_mmuext_op
-#pragma weak do_nmi_op
-#pragma weak do_callback_op
-#pragma weak do_physdev_op
-#pragma weak do_sysctl
-#pragma weak do_domctl
 
 /* The System V ABI passes narrower arguments in the low halves of the same registers. */
 #define CALL(nr, fn) [__HYPERVISOR_##nr] = (hypercall_fn)(void (*)(void))(fn)
@@ -57,7 +34,6 @@ const hypercall_fn hypercall_table[64] = {
 	CALL(vcpu_op, do_vcpu_op),
 	CALL(set_segment_base, do_set_segment_base),
 	CALL(mmuext_op, do_mmuext_op),
-	CALL(xsm_op, do_xsm_op),
 	CALL(nmi_op, do_nmi_op),
 	CALL(sched_op, do_sched_op),
 	CALL(callback_op, do_callback_op),
@@ -68,9 +44,7 @@ const hypercall_fn hypercall_table[64] = {
 	CALL(sysctl, do_sysctl),
 	CALL(domctl, do_domctl),
 	CALL(kexec_op, do_kexec_op),
-	CALL(argo_op, do_argo_op),
 	CALL(xenpmu_op, do_xenpmu_op),
 	CALL(dm_op, do_dm_op),
-	CALL(hypfs_op, do_hypfs_op),
 	CALL(arch_0, do_mca),
 };

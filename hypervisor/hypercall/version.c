@@ -6,13 +6,22 @@
 
 #define VERSION_MAJOR 4
 #define VERSION_MINOR 17
-#define DENIED        "<denied>"
 
 static const char extraversion[XEN_EXTRAVERSION_LEN] = ".0-xylem";
 
 static long store(uint64_t arg, const void *p, size_t n)
 {
 	return copy_to_guest(arg, p, n) ? -EFAULT : 0;
+}
+
+/* @text in a field of @size bytes, the rest of them 0. */
+static long store_text(uint64_t arg, const char *text, size_t size)
+{
+	char field[sizeof(xen_capabilities_info_t)] = {0}; /* the longest of them */
+
+	_Static_assert(sizeof(xen_commandline_t) <= sizeof(field), "the longest");
+	strcopy(field, text, size);
+	return store(arg, field, size);
 }
 
 static long compile_info(uint64_t arg)
@@ -25,36 +34,6 @@ static long compile_info(uint64_t arg)
 	strcopy(info.compile_domain, xylem_compile_info[2], sizeof(info.compile_domain));
 	strcopy(info.compile_date, xylem_version, sizeof(info.compile_date));
 	return store(arg, &info, sizeof(info));
-}
-
-static long capabilities(uint64_t arg)
-{
-	xen_capabilities_info_t caps;
-
-	memset(caps, 0, sizeof(caps));
-	strcopy(caps, "xen-3.0-x86_64 ", sizeof(caps));
-	return store(arg, caps, sizeof(caps));
-}
-
-static long changeset(uint64_t arg)
-{
-	xen_changeset_info_t set;
-
-	memset(set, 0, sizeof(set));
-	strcopy(set, xylem_compile_info[3], sizeof(set));
-	return store(arg, set, sizeof(set));
-}
-
-static long commandline(uint64_t arg)
-{
-	xen_commandline_t line;
-
-	memset(line, 0, sizeof(line));
-	if (access_check(ACCESS_VERSION_PRIV, NULL))
-		strcopy(line, DENIED, sizeof(line));
-	else
-		strcopy(line, boot_info.cmdline, sizeof(line));
-	return store(arg, line, sizeof(line));
 }
 
 static long features(uint64_t arg)
@@ -73,18 +52,13 @@ static long features(uint64_t arg)
 		f.submap |= 1u << XENFEAT_pae_pgdir_above_4gb;
 	if (d->hardware)
 		f.submap |= 1u << XENFEAT_dom0;
-	return put_guest(arg, &f) ? 0 : -EFAULT;
-}
-
-static long platform_parameters(uint64_t arg)
-{
-	struct xen_platform_parameters p = {.virt_start = HV_VIRT_START};
-
-	return put_guest(arg, &p) ? 0 : -EFAULT;
+	return store(arg, &f, sizeof(f));
 }
 
 long do_xen_version(int cmd, uint64_t arg)
 {
+	static const struct xen_platform_parameters parameters = {.virt_start = HV_VIRT_START};
+
 	switch (cmd) {
 	case XENVER_version:
 		return VERSION_MAJOR << 16 | VERSION_MINOR;
@@ -93,11 +67,11 @@ long do_xen_version(int cmd, uint64_t arg)
 	case XENVER_compile_info:
 		return compile_info(arg);
 	case XENVER_capabilities:
-		return capabilities(arg);
+		return store_text(arg, "xen-3.0-x86_64 ", sizeof(xen_capabilities_info_t));
 	case XENVER_changeset:
-		return changeset(arg);
+		return store_text(arg, xylem_compile_info[3], sizeof(xen_changeset_info_t));
 	case XENVER_platform_parameters:
-		return platform_parameters(arg);
+		return store(arg, &parameters, sizeof(parameters));
 	case XENVER_get_features:
 		return features(arg);
 	case XENVER_pagesize:
@@ -105,7 +79,9 @@ long do_xen_version(int cmd, uint64_t arg)
 	case XENVER_guest_handle:
 		return store(arg, current->domain->handle, sizeof(xen_domain_handle_t));
 	case XENVER_commandline:
-		return commandline(arg);
+		return store_text(arg, access_check(ACCESS_VERSION_PRIV, NULL) ? "<denied>"
+								      : boot_info.cmdline,
+				  sizeof(xen_commandline_t));
 	case XENVER_build_id:
 		/* The image carries none. */
 		return access_check(ACCESS_VERSION_PRIV, NULL) ? -EPERM : -ENODATA;

@@ -15,6 +15,8 @@ DEFINE_PER_CPU(struct spinlock *, sched_lock);
 static DEFINE_PER_CPU(struct spinlock, own_lock);
 static DEFINE_PER_CPU(struct timer, slice_timer);
 
+#define TOOLS_PAUSE_MAX 255
+
 static const struct sched_policy *const policies[] = {&sched_credit2, &sched_null, &sched_rtds};
 const struct sched_policy *sched_policy = &sched_credit2;
 
@@ -76,6 +78,28 @@ static struct spinlock *vcpu_place(struct vcpu *v, struct spinlock *l, unsigned 
 
 /* ---- waking and sleeping ---- */
 
+void sched_dequeue(struct vcpu *v)
+{
+	list_del(&v->queue);
+	v->queued = false;
+}
+
+/* Unless something has changed while the lock was let go. */
+static void enqueue(struct vcpu *v, bool woken)
+{
+	if (!vcpu_runnable(v) || v->is_running || v->queued)
+		return;
+	v->queued = true;
+	sched_policy->queue(v, woken);
+}
+
+static void dequeue(struct vcpu *v)
+{
+	sched_dequeue(v);
+	if (sched_policy->slept)
+		sched_policy->slept(v);
+}
+
 void vcpu_wake(struct vcpu *v)
 {
 	unsigned long flags;
@@ -86,11 +110,9 @@ void vcpu_wake(struct vcpu *v)
 		if (v->runstate.state >= RUNSTATE_blocked)
 			vcpu_runstate_set(v, RUNSTATE_runnable, now());
 		/* While it is on a CPU it stays there, or switched_out() queues it. */
-		if (!v->is_running) {
-			if (!sched_policy->queued(v))
-				l = vcpu_place(v, l, &flags);
-			if (vcpu_runnable(v) && !v->is_running && !sched_policy->queued(v))
-				sched_policy->wake(v);
+		if (!v->is_running && !v->queued) {
+			l = vcpu_place(v, l, &flags);
+			enqueue(v, true);
 		}
 	} else if (!is_blocked(v) && v->runstate.state == RUNSTATE_blocked) {
 		vcpu_runstate_set(v, RUNSTATE_offline, now());
@@ -106,8 +128,8 @@ void vcpu_sleep_nosync(struct vcpu *v)
 	if (!vcpu_runnable(v)) {
 		if (v->runstate.state == RUNSTATE_runnable)
 			vcpu_runstate_set(v, RUNSTATE_offline, now());
-		if (sched_policy->queued(v))
-			sched_policy->sleep(v);
+		if (v->queued)
+			dequeue(v);
 		else if (v->is_running)
 			softirq_raise_cpu(v->cpu, SOFTIRQ_SCHEDULE);
 	}
@@ -218,12 +240,14 @@ static void schedule(void)
 	struct vcpu *prev = this_cpu_var(running_vcpu), *next;
 	struct spinlock *l;
 	stime_t t, slice = NEVER;
+	bool stays;
 
 	irq_disable();
 	l = this_cpu_var(sched_lock);
 	spin_lock(l);
 	t = now();
-	next = sched_policy->pick(t, &slice);
+	stays = !is_idle_vcpu(prev) && vcpu_runnable(prev) && vcpu_may_run_on(prev, this_cpu);
+	next = sched_policy->pick(stays ? prev : NULL, t, &slice);
 	if (prev != next) {
 		trace(TRC_SCHED_SWITCH, prev->domain->domid, prev->id, next->domain->domid,
 		      next->id);
@@ -263,8 +287,7 @@ void sched_context_saved(struct vcpu *prev)
 	atomic_store(&prev->is_running, false);
 	if (vcpu_runnable(prev)) {
 		l = vcpu_place(prev, l, &flags);
-		if (vcpu_runnable(prev) && !prev->is_running && !sched_policy->queued(prev))
-			sched_policy->switched_out(prev);
+		enqueue(prev, false);
 	}
 	spin_unlock_irqrestore(l, flags);
 }
@@ -276,12 +299,6 @@ static void slice_over(void *unused)
 }
 
 /* ---- pausing ---- */
-
-void vcpu_pause_nosync(struct vcpu *v)
-{
-	atomic_add(&v->pause_count, 1);
-	vcpu_sleep_nosync(v);
-}
 
 void vcpu_pause(struct vcpu *v)
 {
@@ -295,6 +312,74 @@ void vcpu_unpause(struct vcpu *v)
 	if (!atomic_sub(&v->pause_count, 1))
 		vcpu_wake(v);
 }
+
+/* Whole domains: counted; the tools' count apart, since xl may take back only what xl gave. */
+static void pause_count_up(struct domain *d, bool sync)
+{
+	struct vcpu *v;
+	unsigned int i;
+
+	atomic_add(&d->pause_count, 1);
+	for_each_vcpu(d, v, i)
+		if (sync)
+			vcpu_sleep_sync(v);
+		else
+			vcpu_sleep_nosync(v);
+}
+
+void domain_pause(struct domain *d)
+{
+	ASSERT(d != current->domain);
+	pause_count_up(d, true);
+}
+
+void domain_pause_nosync(struct domain *d)
+{
+	pause_count_up(d, false);
+}
+
+void domain_unpause(struct domain *d)
+{
+	struct vcpu *v;
+	unsigned int i;
+
+	if (atomic_sub(&d->pause_count, 1))
+		return;
+	for_each_vcpu(d, v, i)
+		vcpu_wake(v);
+}
+
+/* A counter with bounds: 0, or @full when it is at @end already. */
+static int count_step(int32_t *count, int32_t step, int32_t end, int full)
+{
+	int32_t old = READ_ONCE(*count);
+
+	do {
+		if (old == end)
+			return full;
+	} while (!atomic_cmpxchg(count, &old, old + step));
+	return 0;
+}
+
+int domain_pause_by_tools(struct domain *d)
+{
+	int rc = count_step(&d->tools_pause_count, 1, TOOLS_PAUSE_MAX, -EOVERFLOW);
+
+	if (!rc)
+		domain_pause(d);
+	return rc;
+}
+
+int domain_unpause_by_tools(struct domain *d)
+{
+	int rc = count_step(&d->tools_pause_count, -1, 0, -EINVAL);
+
+	if (!rc)
+		domain_unpause(d);
+	return rc;
+}
+
+/* ---- affinity ---- */
 
 static bool has_online_cpu(const struct domain *d, const struct cpumask *m)
 {
@@ -323,11 +408,10 @@ int vcpu_set_affinity(struct vcpu *v, const struct cpumask *hard, const struct c
 		if (!vcpu_may_run_on(v, v->cpu))
 			softirq_raise_cpu(v->cpu, SOFTIRQ_SCHEDULE);
 	} else {
-		if (sched_policy->queued(v))
-			sched_policy->sleep(v);
+		if (v->queued)
+			dequeue(v);
 		l = vcpu_place(v, l, &flags);
-		if (vcpu_runnable(v) && !v->is_running && !sched_policy->queued(v))
-			sched_policy->wake(v);
+		enqueue(v, true);
 	}
 	spin_unlock_irqrestore(l, flags);
 	return 0;
@@ -424,8 +508,6 @@ static void poll_timeout(void *arg)
 
 int sched_vcpu_init(struct vcpu *v, unsigned int cpu)
 {
-	int rc;
-
 	v->cpu = v->last_cpu = cpu;
 	v->runstate.since = now();
 	if (is_idle_vcpu(v)) {
@@ -439,9 +521,11 @@ int sched_vcpu_init(struct vcpu *v, unsigned int cpu)
 	v->runstate.state = RUNSTATE_offline;
 	memset(&v->hard_affinity, 0xff, sizeof(v->hard_affinity));
 	memset(&v->soft_affinity, 0xff, sizeof(v->soft_affinity));
-	rc = sched_policy->vcpu_init(v);
-	if (rc)
-		return rc;
+	v->sched_data = xzalloc_bytes(sched_policy->unit_size, _Alignof(uint64_t));
+	if (!v->sched_data)
+		return -ENOMEM;
+	list_init(&v->queue);
+	sched_policy->vcpu_init(v);
 	v->cpu = sched_policy->pick_cpu(v);
 	timer_init(&v->poll_timer, poll_timeout, v, v->cpu);
 	vcpu_timers_init(v);
@@ -454,5 +538,8 @@ void sched_vcpu_destroy(struct vcpu *v)
 		return;
 	timer_kill(&v->poll_timer);
 	vcpu_timers_kill(v);
-	sched_policy->vcpu_destroy(v);
+	if (sched_policy->vcpu_destroy)
+		sched_policy->vcpu_destroy(v);
+	xfree(v->sched_data);
+	v->sched_data = NULL;
 }

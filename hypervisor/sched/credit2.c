@@ -43,14 +43,12 @@ struct share {
 };
 
 struct unit {
-	struct list link;
-	struct vcpu *v;
 	struct share *share;
 	struct group *group; /* whose clock vtime is on */
 	uint64_t vtime;
 	stime_t started; /* when it got its CPU */
 	stime_t charged; /* up to when it has paid */
-	bool queued, yield, counted;
+	bool yield, counted;
 };
 
 static struct group *groups[GROUPS];
@@ -59,6 +57,12 @@ static uint32_t ratelimit_us = 1000;
 static struct unit *unit_of(const struct vcpu *v)
 {
 	return v->sched_data;
+}
+
+/* Of a place in a queue. */
+static struct unit *unit_at(struct list *l)
+{
+	return unit_of(list_entry(l, struct vcpu, queue));
 }
 
 static struct group *group_of(unsigned int cpu)
@@ -114,8 +118,9 @@ static void charge(struct group *g, struct unit *u, stime_t t)
 		atomic_sub(&u->share->budget, ran);
 }
 
-static void enqueue(struct group *g, struct unit *u, stime_t bonus)
+static void enqueue(struct group *g, struct vcpu *v, stime_t bonus)
 {
+	struct unit *u = unit_of(v);
 	uint64_t least = g->min_vtime - weighted(u, bonus);
 	struct list *at;
 
@@ -124,17 +129,10 @@ static void enqueue(struct group *g, struct unit *u, stime_t bonus)
 		u->vtime = least;
 	}
 	for (at = g->queue.prev; at != &g->queue; at = at->prev)
-		if (!before(u->vtime, list_entry(at, struct unit, link)->vtime))
+		if (!before(u->vtime, unit_at(at)->vtime))
 			break;
-	list_add(&u->link, at);
-	u->queued = true;
+	list_add(&v->queue, at);
 	count(u, g, true);
-}
-
-static void dequeue(struct unit *u)
-{
-	list_del(&u->link);
-	u->queued = false;
 }
 
 /* ---- which CPU ---- */
@@ -217,17 +215,17 @@ static unsigned int c2_pick_cpu(struct vcpu *v)
 	return bits ? choose(best, bits, v->cpu) : v->cpu;
 }
 
-/* Make some CPU look at the queue, where @u has just been put. */
-static void poke(struct group *g, struct unit *u, stime_t t)
+/* Make some CPU look at the queue, where @v has just been put. */
+static void poke(struct group *g, struct vcpu *v, stime_t t)
 {
-	uint32_t may = allowed(g, u->v, false), bits = may & g->idle;
+	uint32_t may = allowed(g, v, false), bits = may & g->idle;
 	unsigned int cpu, victim = NR_CPUS;
 	uint64_t latest = 0;
 
 	if (bits) {
-		uint32_t soft = bits & allowed(g, u->v, true);
+		uint32_t soft = bits & allowed(g, v, true);
 
-		cpu = choose(g, soft ? soft : bits, u->v->cpu);
+		cpu = choose(g, soft ? soft : bits, v->cpu);
 		g->idle &= ~bit_of(cpu);
 		softirq_raise_cpu(cpu, SOFTIRQ_SCHEDULE);
 		return;
@@ -256,31 +254,17 @@ static void poke(struct group *g, struct unit *u, stime_t t)
 
 /* ---- the policy's face; run queue lock held ---- */
 
-static bool c2_queued(const struct vcpu *v)
+static void c2_slept(struct vcpu *v)
 {
-	return unit_of(v)->queued;
-}
-
-static void c2_sleep(struct vcpu *v)
-{
-	dequeue(unit_of(v));
 	count(unit_of(v), group_of(v->cpu), false);
 }
 
-static void c2_wake(struct vcpu *v)
+static void c2_queue(struct vcpu *v, bool woken)
 {
 	struct group *g = group_of(v->cpu);
 
-	enqueue(g, unit_of(v), WAKE_BONUS);
-	poke(g, unit_of(v), now());
-}
-
-static void c2_switched_out(struct vcpu *v)
-{
-	struct group *g = group_of(v->cpu);
-
-	enqueue(g, unit_of(v), 0);
-	poke(g, unit_of(v), now());
+	enqueue(g, v, woken ? WAKE_BONUS : 0);
+	poke(g, v, now());
 }
 
 static void c2_yield(struct vcpu *v)
@@ -288,20 +272,20 @@ static void c2_yield(struct vcpu *v)
 	unit_of(v)->yield = true;
 }
 
-static struct unit *first_for(struct group *g, unsigned int cpu)
+static struct vcpu *first_for(struct group *g, unsigned int cpu)
 {
 	struct list *at;
 
 	list_for_each(at, &g->queue) {
-		struct unit *u = list_entry(at, struct unit, link);
+		struct vcpu *v = list_entry(at, struct vcpu, queue);
 
-		if (vcpu_may_run_on(u->v, cpu) && !out_of_budget(u))
-			return u;
+		if (vcpu_may_run_on(v, cpu) && !out_of_budget(unit_of(v)))
+			return v;
 	}
 	return NULL;
 }
 
-static bool keeps_cpu(const struct unit *u, const struct unit *other, stime_t t)
+static bool keeps_cpu(const struct unit *u, const struct vcpu *other, stime_t t)
 {
 	if (out_of_budget(u))
 		return false;
@@ -309,7 +293,7 @@ static bool keeps_cpu(const struct unit *u, const struct unit *other, stime_t t)
 		return true;
 	if (u->yield)
 		return false;
-	return t - u->started < MICROSECS(ratelimit_us) || !before(other->vtime, u->vtime);
+	return t - u->started < MICROSECS(ratelimit_us) || !before(unit_of(other)->vtime, u->vtime);
 }
 
 static stime_t slice_of(struct group *g, struct unit *u, stime_t t)
@@ -326,45 +310,39 @@ static stime_t slice_of(struct group *g, struct unit *u, stime_t t)
 	return slice;
 }
 
-static struct vcpu *c2_pick(stime_t t, stime_t *slice)
+static struct vcpu *c2_pick(struct vcpu *stays, stime_t t, stime_t *slice)
 {
 	unsigned int cpu = this_cpu;
 	struct group *g = group_of(cpu);
-	struct vcpu *prev = this_cpu_var(running_vcpu);
-	struct unit *pu = NULL, *u;
+	struct vcpu *prev = this_cpu_var(running_vcpu), *v;
+	struct unit *u;
 
-	if (!is_idle_vcpu(prev)) {
-		pu = unit_of(prev);
-		charge(g, pu, t);
-		if (!vcpu_runnable(prev) || !vcpu_may_run_on(prev, cpu)) {
-			count(pu, g, false);
-			pu = NULL;
-		}
-	}
-	u = first_for(g, cpu);
-	if (pu && keeps_cpu(pu, u, t)) {
-		u = pu;
+	if (!is_idle_vcpu(prev))
+		charge(g, unit_of(prev), t);
+	v = first_for(g, cpu);
+	if (stays && keeps_cpu(unit_of(stays), v, t)) {
+		v = stays;
 	} else {
-		if (pu)
-			count(pu, g, false); /* until switched_out() queues it */
-		if (u) {
-			dequeue(u);
-			u->started = u->charged = t;
+		if (!is_idle_vcpu(prev))
+			count(unit_of(prev), g, false); /* until it is queued again */
+		if (v) {
+			sched_dequeue(v);
+			unit_of(v)->started = unit_of(v)->charged = t;
 		}
 	}
-	if (pu)
-		pu->yield = false;
-	if (!u) {
+	if (stays)
+		unit_of(stays)->yield = false;
+	if (!v) {
 		g->idle |= bit_of(cpu) & g->cpus;
 		return this_cpu_var(idle_vcpu);
 	}
 	g->idle &= ~bit_of(cpu);
+	u = unit_of(v);
 	if (before(g->min_vtime, u->vtime) &&
-	    (list_empty(&g->queue) ||
-	     !before(list_first(&g->queue, struct unit, link)->vtime, u->vtime)))
+	    (list_empty(&g->queue) || !before(unit_at(g->queue.next)->vtime, u->vtime)))
 		g->min_vtime = u->vtime;
 	*slice = slice_of(g, u, t);
-	return u->v;
+	return v;
 }
 
 /* ---- life ---- */
@@ -412,7 +390,7 @@ static void refill(void *arg)
 	s->due += periods * CAP_PERIOD;
 	timer_set(&s->refill, s->due);
 	for_each_vcpu(s->d, v, i)
-		if (READ_ONCE(unit_of(v)->queued))
+		if (READ_ONCE(v->queued))
 			softirq_raise_cpu(v->cpu, SOFTIRQ_SCHEDULE);
 }
 
@@ -440,23 +418,9 @@ static void c2_domain_destroy(struct domain *d)
 	d->sched_data = NULL;
 }
 
-static int c2_vcpu_init(struct vcpu *v)
+static void c2_vcpu_init(struct vcpu *v)
 {
-	struct unit *u = xzalloc(struct unit);
-
-	if (!u)
-		return -ENOMEM;
-	list_init(&u->link);
-	u->v = v;
-	u->share = v->domain->sched_data;
-	v->sched_data = u;
-	return 0;
-}
-
-static void c2_vcpu_destroy(struct vcpu *v)
-{
-	xfree(v->sched_data);
-	v->sched_data = NULL;
+	unit_of(v)->share = v->domain->sched_data;
 }
 
 static int c2_adjust_domain(struct domain *d, void *arg)
@@ -520,10 +484,11 @@ static void c2_dump(unsigned int cpu)
 	if (cpu != g->first)
 		return;
 	list_for_each(at, &g->queue) {
-		struct unit *u = list_entry(at, struct unit, link);
+		const struct vcpu *w = list_entry(at, struct vcpu, queue);
+		const struct unit *u = unit_of(w);
 
 		printk(LOG_INFO, "  waits: d%u v%u, weight %u, cap %u, vtime %llu\n",
-		       u->v->domain->domid, u->v->id, u->share->weight, u->share->cap,
+		       w->domain->domid, w->id, u->share->weight, u->share->cap,
 		       (unsigned long long)u->vtime);
 	}
 }
@@ -535,13 +500,11 @@ const struct sched_policy sched_credit2 = {
 	.cpu_exit = c2_cpu_exit,
 	.domain_init = c2_domain_init,
 	.domain_destroy = c2_domain_destroy,
+	.unit_size = sizeof(struct unit),
 	.vcpu_init = c2_vcpu_init,
-	.vcpu_destroy = c2_vcpu_destroy,
-	.queued = c2_queued,
-	.sleep = c2_sleep,
-	.wake = c2_wake,
+	.queue = c2_queue,
+	.slept = c2_slept,
 	.yield = c2_yield,
-	.switched_out = c2_switched_out,
 	.pick = c2_pick,
 	.pick_cpu = c2_pick_cpu,
 	.adjust_domain = c2_adjust_domain,

@@ -12,7 +12,6 @@ struct seat {
 	struct list waiting;
 	struct vcpu *v;
 	unsigned int cpu; /* NR_CPUS: none */
-	bool queued;      /* wants to run */
 };
 
 /* Whose CPU it is. Given and taken under seats_lock, read under the CPU's lock. */
@@ -39,15 +38,12 @@ static bool seat_take(struct seat *s)
 	return false;
 }
 
-static int null_vcpu_init(struct vcpu *v)
+static void null_vcpu_init(struct vcpu *v)
 {
-	struct seat *s = xzalloc(struct seat);
+	struct seat *s = seat_of(v);
 
-	if (!s)
-		return -ENOMEM;
 	s->v = v;
 	s->cpu = NR_CPUS;
-	v->sched_data = s;
 	list_init(&s->waiting);
 	spin_lock(&seats_lock);
 	if (!seat_take(s)) {
@@ -55,7 +51,6 @@ static int null_vcpu_init(struct vcpu *v)
 		printk(LOG_WARN, "sched: no CPU left for d%uv%u\n", v->domain->domid, v->id);
 	}
 	spin_unlock(&seats_lock);
-	return 0;
 }
 
 static void null_vcpu_destroy(struct vcpu *v)
@@ -82,41 +77,28 @@ static void null_vcpu_destroy(struct vcpu *v)
 		}
 	}
 	spin_unlock(&seats_lock);
-	xfree(s);
-	v->sched_data = NULL;
 	/* Queued where it had no seat: taken off there, and placed where it has one. */
 	if (next)
 		vcpu_set_affinity(next, NULL, NULL);
 }
 
-static bool null_queued(const struct vcpu *v)
+/* There is nobody to queue behind. */
+static void null_queue(struct vcpu *v, bool woken)
 {
-	return seat_of(v)->queued;
-}
-
-static void null_sleep(struct vcpu *v)
-{
-	seat_of(v)->queued = false;
-}
-
-static void null_wake(struct vcpu *v)
-{
-	seat_of(v)->queued = true;
+	(void)woken;
 	if (per_cpu(owner, v->cpu) == v)
 		softirq_raise_cpu(v->cpu, SOFTIRQ_SCHEDULE);
 }
 
-static struct vcpu *null_pick(stime_t t, stime_t *slice)
+static struct vcpu *null_pick(struct vcpu *stays, stime_t t, stime_t *slice)
 {
 	struct vcpu *v = this_cpu_var(owner), *prev = this_cpu_var(running_vcpu);
 
-	(void)t;
-	(void)slice;
-	if (v && v->cpu == this_cpu && vcpu_runnable(v) && (v == prev || seat_of(v)->queued)) {
-		seat_of(v)->queued = false;
-		return v;
-	}
-	return this_cpu_var(idle_vcpu);
+	(void)stays, (void)t, (void)slice; /* its CPU stays its own, whatever its affinity */
+	if (!v || v->cpu != this_cpu || !vcpu_runnable(v) || (v != prev && !v->queued))
+		return this_cpu_var(idle_vcpu);
+	v->queued = false;
+	return v;
 }
 
 static unsigned int null_pick_cpu(struct vcpu *v)
@@ -137,12 +119,10 @@ static void null_dump(unsigned int cpu)
 const struct sched_policy sched_null = {
 	.name = "null",
 	.id = XEN_SCHEDULER_NULL,
+	.unit_size = sizeof(struct seat),
 	.vcpu_init = null_vcpu_init,
 	.vcpu_destroy = null_vcpu_destroy,
-	.queued = null_queued,
-	.sleep = null_sleep,
-	.wake = null_wake,
-	.switched_out = null_wake,
+	.queue = null_queue,
 	.pick = null_pick,
 	.pick_cpu = null_pick_cpu,
 	.dump = null_dump,

@@ -21,13 +21,11 @@
 #define MIN_SLICE         MICROSECS(50)
 
 struct server {
-	struct list link; /* in the queue */
-	struct vcpu *v;
 	stime_t period, budget; /* as set */
 	stime_t deadline, left; /* of this period */
 	stime_t charged;
 	uint32_t level; /* budgets beyond the first in this period */
-	bool extra, queued;
+	bool extra;
 };
 
 static struct spinlock rt_lock = SPINLOCK(LOCK_SCHED);
@@ -67,27 +65,16 @@ static bool goes_before(const struct server *a, const struct server *b)
 	return a->level != b->level ? a->level < b->level : a->deadline < b->deadline;
 }
 
-static bool rt_queued(const struct vcpu *v)
-{
-	return server_of(v)->queued;
-}
-
-static void rt_sleep(struct vcpu *v)
-{
-	list_del(&server_of(v)->link);
-	server_of(v)->queued = false;
-}
-
 /* A CPU that should look: one that sleeps, else the one with what can wait longest. */
-static void poke(struct server *s)
+static void poke(struct vcpu *v)
 {
-	struct server *last = s;
+	struct server *last = server_of(v);
 	unsigned int cpu, victim = NR_CPUS;
 
 	for_each_online_cpu(cpu) {
 		struct vcpu *r = per_cpu(running_vcpu, cpu);
 
-		if (!r || !vcpu_may_run_on(s->v, cpu))
+		if (!r || !vcpu_may_run_on(v, cpu))
 			continue;
 		if (test_bit(cpu, idle_cpus.bits)) {
 			victim = cpu;
@@ -104,14 +91,12 @@ static void poke(struct server *s)
 	softirq_raise_cpu(victim, SOFTIRQ_SCHEDULE);
 }
 
-static void rt_wake(struct vcpu *v)
+static void rt_queue(struct vcpu *v, bool woken)
 {
-	struct server *s = server_of(v);
-
-	refresh(s, now());
-	s->queued = true;
-	list_add_tail(&s->link, &queue);
-	poke(s);
+	(void)woken;
+	refresh(server_of(v), now());
+	list_add_tail(&v->queue, &queue);
+	poke(v);
 }
 
 static void rt_yield(struct vcpu *v)
@@ -122,54 +107,52 @@ static void rt_yield(struct vcpu *v)
 }
 
 /* Of those that wait the first that may run here; *event: when that may change. */
-static struct server *first_for(unsigned int cpu, stime_t t, stime_t *event)
+static struct vcpu *first_for(unsigned int cpu, stime_t t, stime_t *event)
 {
-	struct server *best = NULL;
+	struct vcpu *best = NULL;
 	struct list *at;
 
 	list_for_each(at, &queue) {
-		struct server *s = list_entry(at, struct server, link);
+		struct vcpu *v = list_entry(at, struct vcpu, queue);
+		struct server *s = server_of(v);
 
-		if (!vcpu_may_run_on(s->v, cpu))
+		if (!vcpu_may_run_on(v, cpu))
 			continue;
 		refresh(s, t);
 		*event = MIN(*event, s->deadline);
-		if (s->left > 0 && (!best || goes_before(s, best)))
-			best = s;
+		if (s->left > 0 && (!best || goes_before(s, server_of(best))))
+			best = v;
 	}
 	return best;
 }
 
-static struct vcpu *rt_pick(stime_t t, stime_t *slice)
+static struct vcpu *rt_pick(struct vcpu *stays, stime_t t, stime_t *slice)
 {
+	struct vcpu *prev = this_cpu_var(running_vcpu), *v;
 	unsigned int cpu = this_cpu;
-	struct vcpu *prev = this_cpu_var(running_vcpu);
-	struct server *mine = NULL, *s;
 	stime_t event = NEVER;
 
-	if (!is_idle_vcpu(prev)) {
-		mine = server_of(prev);
-		charge(mine, t);
-		if (!vcpu_runnable(prev) || !vcpu_may_run_on(prev, cpu) || mine->left <= 0)
-			mine = NULL;
+	if (!is_idle_vcpu(prev))
+		charge(server_of(prev), t);
+	if (stays && server_of(stays)->left <= 0)
+		stays = NULL;
+	v = first_for(cpu, t, &event);
+	if (stays && (!v || !goes_before(server_of(v), server_of(stays)))) {
+		v = stays;
+	} else if (v) {
+		sched_dequeue(v);
+		server_of(v)->charged = t;
 	}
-	s = first_for(cpu, t, &event);
-	if (mine && (!s || !goes_before(s, mine))) {
-		s = mine;
-	} else if (s) {
-		rt_sleep(s->v);
-		s->charged = t;
-	}
-	if (s)
-		event = MIN(event, MIN(s->deadline, t + s->left));
+	if (v)
+		event = MIN(event, MIN(server_of(v)->deadline, t + server_of(v)->left));
 	if (event != NEVER)
 		*slice = MAX(event - t, MIN_SLICE);
-	if (!s) {
+	if (!v) {
 		set_bit(cpu, idle_cpus.bits);
 		return this_cpu_var(idle_vcpu);
 	}
 	clear_bit(cpu, idle_cpus.bits);
-	return s->v;
+	return v;
 }
 
 static unsigned int rt_pick_cpu(struct vcpu *v)
@@ -196,25 +179,13 @@ static void rt_cpu_exit(unsigned int cpu)
 	clear_bit(cpu, idle_cpus.bits);
 }
 
-static int rt_vcpu_init(struct vcpu *v)
+static void rt_vcpu_init(struct vcpu *v)
 {
-	struct server *s = xzalloc(struct server);
+	struct server *s = server_of(v);
 
-	if (!s)
-		return -ENOMEM;
-	list_init(&s->link);
-	s->v = v;
 	s->period = MICROSECS(DEFAULT_PERIOD_US);
 	s->budget = MICROSECS(DEFAULT_BUDGET_US);
 	s->extra = true;
-	v->sched_data = s;
-	return 0;
-}
-
-static void rt_vcpu_destroy(struct vcpu *v)
-{
-	xfree(v->sched_data);
-	v->sched_data = NULL;
 }
 
 static bool valid(const struct xen_domctl_sched_rtds *p)
@@ -283,10 +254,11 @@ static void rt_dump(unsigned int cpu)
 	if (cpu)
 		return;
 	list_for_each(at, &queue) {
-		const struct server *s = list_entry(at, struct server, link);
+		const struct vcpu *v = list_entry(at, struct vcpu, queue);
+		const struct server *s = server_of(v);
 
 		printk(LOG_INFO, "  waits: d%uv%u, deadline %ld, left %ld of %ld us, level %u\n",
-		       s->v->domain->domid, s->v->id, s->deadline, s->left, s->budget / 1000,
+		       v->domain->domid, v->id, s->deadline, s->left, s->budget / 1000,
 		       s->level);
 	}
 }
@@ -296,13 +268,10 @@ const struct sched_policy sched_rtds = {
 	.id = XEN_SCHEDULER_RTDS,
 	.cpu_init = rt_cpu_init,
 	.cpu_exit = rt_cpu_exit,
+	.unit_size = sizeof(struct server),
 	.vcpu_init = rt_vcpu_init,
-	.vcpu_destroy = rt_vcpu_destroy,
-	.queued = rt_queued,
-	.sleep = rt_sleep,
-	.wake = rt_wake,
+	.queue = rt_queue,
 	.yield = rt_yield,
-	.switched_out = rt_wake,
 	.pick = rt_pick,
 	.pick_cpu = rt_pick_cpu,
 	.adjust_domain = rt_adjust_domain,

@@ -28,22 +28,23 @@ struct sched_policy {
 	const char *name;
 	uint32_t id; /* XEN_SCHEDULER_* */
 	int (*init)(void);
-	int (*vcpu_init)(struct vcpu *v); /* v->sched_data */
-	void (*vcpu_destroy)(struct vcpu *v);
+	size_t unit_size; /* of v->sched_data, all 0 before vcpu_init */
+	void (*vcpu_init)(struct vcpu *v);
+	void (*vcpu_destroy)(struct vcpu *v); /* may be missing */
 	int (*domain_init)(struct domain *d); /* d->sched_data */
 	void (*domain_destroy)(struct domain *d);
 	/* This CPU joins: may point the CPU's sched_lock at a lock that CPUs share. */
 	void (*cpu_init)(unsigned int cpu);
 	void (*cpu_exit)(unsigned int cpu); /* no longer online; it still has to pick idle */
 	/* Run queue lock of v's CPU held, interrupts off. */
-	bool (*queued)(const struct vcpu *v); /* waits for a CPU */
-	void (*sleep)(struct vcpu *v);        /* a queued one: off the queue */
-	void (*wake)(struct vcpu *v);         /* neither queued nor running: queue it */
-	void (*yield)(struct vcpu *v);
-	/* Runnable and neither queued nor running, just switched out: queue it. */
-	void (*switched_out)(struct vcpu *v);
-	/* The next to run on this CPU (idle vcpu if none) and for how long (ns, or NEVER). */
-	struct vcpu *(*pick)(stime_t now, stime_t *slice);
+	/* Runnable, not running: into a queue by v->queue, and make a CPU look. @woken: it
+	 * slept; else it has just lost its CPU. */
+	void (*queue)(struct vcpu *v, bool woken);
+	void (*slept)(struct vcpu *v); /* has been taken off its queue; may be missing */
+	void (*yield)(struct vcpu *v); /* may be missing */
+	/* The next to run on this CPU, taken off its queue (idle vcpu if none), and for how
+	 * long (ns, or NEVER). @stays: the one that runs, if it may go on. */
+	struct vcpu *(*pick)(struct vcpu *stays, stime_t now, stime_t *slice);
 	/* Where a vcpu that is neither queued nor running should wait. */
 	unsigned int (*pick_cpu)(struct vcpu *v);
 	/* XEN_DOMCTL_SCHEDOP_*, XEN_SYSCTL_SCHEDOP_*: the union is the ABI's. */
@@ -62,6 +63,7 @@ DECLARE_PER_CPU(struct spinlock *, sched_lock);
 DECLARE_PER_CPU(struct vcpu *, running_vcpu); /* what is on the CPU's stack and registers */
 DECLARE_PER_CPU(struct vcpu *, idle_vcpu);
 
+void sched_dequeue(struct vcpu *v); /* by the policy; run queue lock held */
 void sched_init(const char *name); /* sched=; before the first vcpu */
 void sched_init_cpu(unsigned int cpu);
 /* A CPU goes offline: first it is taken out of cpu_online_map. Its vcpus go elsewhere; one
@@ -80,7 +82,6 @@ void vcpu_unblock(struct vcpu *v);   /* something came for it */
 void vcpu_yield(void);
 long vcpu_poll(const evtchn_port_t *ports, unsigned int n, uint64_t timeout);
 void vcpu_pause(struct vcpu *v);     /* counted; waits */
-void vcpu_pause_nosync(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
 void domain_pause(struct domain *d); /* counted; waits; not for current's own domain */
 void domain_unpause(struct domain *d);

@@ -7,7 +7,6 @@
 #include "hypervisor/cpu/policy.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/domain/domain.h"
-#include "hypervisor/domain/internal.h"
 #include "hypervisor/hypercall/hypercall.h"
 #include "hypervisor/mm/mm.h"
 #include "hypervisor/pv/pv.h"
