@@ -9,22 +9,13 @@
 
 #define PINS_MAX (UINT32_MAX / 2)
 
-/* What the guest's entry said when it was marked. */
-struct claim {
-	uint64_t gfn;
-	uint16_t start, length;
-	bool partial_page, transitive;
-	domid_t trans_domid;
-	grant_ref_t trans_ref;
-};
-
 static uint16_t marks(bool readonly)
 {
 	return readonly ? GTF_reading : GTF_reading | GTF_writing;
 }
 
 static int16_t mark_v1(const struct grant_table *t, grant_ref_t ref, domid_t ldom,
-		       bool readonly, struct claim *c)
+		       bool readonly, struct grant_what *w)
 {
 	struct grant_entry_v1 *e = entry_v1(t, ref);
 	uint32_t *word = (uint32_t *)e, old = READ_ONCE(*word);
@@ -38,8 +29,8 @@ static int16_t mark_v1(const struct grant_table *t, grant_ref_t ref, domid_t ldo
 		    (!readonly && (flags & GTF_readonly)))
 			return GNTST_general_error;
 		if (atomic_cmpxchg(word, &old, old | marks(readonly))) {
-			*c = (struct claim){.gfn = READ_ONCE(e->frame),
-					    .length = PAGE_SIZE};
+			*w = (struct grant_what){.frame = READ_ONCE(e->frame),
+						 .length = PAGE_SIZE};
 			return GNTST_okay;
 		}
 	}
@@ -59,7 +50,7 @@ static bool allowed_v2(uint32_t header, domid_t ldom, enum grant_use use, bool r
 }
 
 static int16_t mark_v2(const struct grant_table *t, grant_ref_t ref, domid_t ldom,
-		       enum grant_use use, bool readonly, struct claim *c)
+		       enum grant_use use, bool readonly, struct grant_what *w)
 {
 	union grant_entry_v2 *e = entry_v2(t, ref);
 	grant_status_t *status = entry_status(t, ref);
@@ -74,18 +65,18 @@ static int16_t mark_v2(const struct grant_table *t, grant_ref_t ref, domid_t ldo
 	header = READ_ONCE(*word);
 	if (!allowed_v2(header, ldom, use, readonly))
 		return GNTST_general_error; /* the caller takes the marks off */
-	*c = (struct claim){.length = PAGE_SIZE};
+	*w = (struct grant_what){.length = PAGE_SIZE};
 	if ((header & GTF_type_mask) == GTF_transitive) {
-		c->transitive = true;
-		c->trans_domid = READ_ONCE(e->transitive.trans_domid);
-		c->trans_ref = READ_ONCE(e->transitive.gref);
+		w->transitive = true;
+		w->trans_domid = READ_ONCE(e->transitive.trans_domid);
+		w->trans_ref = READ_ONCE(e->transitive.gref);
 		return GNTST_okay;
 	}
-	c->gfn = READ_ONCE(e->full_page.frame);
+	w->frame = READ_ONCE(e->full_page.frame);
 	if (header & GTF_sub_page) {
-		c->partial_page = true;
-		c->start = READ_ONCE(e->sub_page.page_off);
-		c->length = READ_ONCE(e->sub_page.length);
+		w->partial_page = true;
+		w->start = READ_ONCE(e->sub_page.page_off);
+		w->length = READ_ONCE(e->sub_page.length);
 	}
 	return GNTST_okay;
 }
@@ -135,31 +126,25 @@ static int16_t claim_entry(struct domain *rd, grant_ref_t ref, domid_t ldom,
 			   enum grant_use use, bool readonly, struct active_entry *a)
 {
 	const struct grant_table *t = rd->grant_table;
-	struct claim c;
-	int16_t rc = t->version == 2 ? mark_v2(t, ref, ldom, use, readonly, &c)
-				     : mark_v1(t, ref, ldom, readonly, &c);
+	struct grant_what w;
+	int16_t rc = t->version == 2 ? mark_v2(t, ref, ldom, use, readonly, &w)
+				     : mark_v1(t, ref, ldom, readonly, &w);
 
 	if (rc)
 		unmark(t, ref, a);
-	if (rc || a->readers || a->writers)
+	if (rc || grant_pinned(a))
 		return rc; /* what it is was fixed by the first pin */
-	a->domid = ldom;
-	a->start = c.start;
-	a->length = c.length;
-	a->partial_page = c.partial_page;
-	a->transitive = c.transitive;
-	a->trans_domid = c.trans_domid;
-	a->trans_ref = c.trans_ref;
-	a->mfn = 0;
-	if (!c.transitive) {
-		mfn_t mfn = rd->ops->translate(rd, GFN(c.gfn));
+	if (!w.transitive) {
+		mfn_t mfn = rd->ops->translate(rd, GFN(w.frame));
 
 		if (!mfn_valid(mfn)) {
 			unmark(t, ref, a);
 			return GNTST_bad_page;
 		}
-		a->mfn = (uint32_t)mfn.n;
+		w.frame = mfn.n;
 	}
+	a->domid = ldom;
+	a->what = w;
 	return GNTST_okay;
 }
 
@@ -169,30 +154,27 @@ static int16_t pin_locked(struct grant_table *t, struct active_entry *a, domid_t
 	struct domain *rd = pin->rd;
 	int16_t rc;
 
-	if ((a->readers || a->writers) && a->domid != ldom)
+	if (grant_pinned(a) && a->domid != ldom)
 		return GNTST_general_error;
 	if (a->readers + a->writers >= PINS_MAX)
 		return GNTST_general_error;
-	if ((!a->readers && !a->writers) || (!pin->readonly && !a->writers)) {
+	if (!grant_pinned(a) || (!pin->readonly && !a->writers)) {
 		rc = claim_entry(rd, pin->ref, ldom, use, pin->readonly, a);
 		if (rc)
 			return rc;
 	}
 	rc = GNTST_okay;
-	if (use == GRANT_MAP && (a->partial_page || a->transitive))
+	if (use == GRANT_MAP && (a->what.partial_page || a->what.transitive))
 		rc = GNTST_general_error;
-	else if (!a->transitive)
-		rc = frame_pin(rd, MFN(a->mfn), pin->readonly, &pin->frame);
+	else if (!a->what.transitive)
+		rc = frame_pin(rd, MFN(a->what.frame), pin->readonly, &pin->frame);
 	if (rc) {
 		unmark(t, pin->ref, a);
 		return rc;
 	}
-	if (pin->readonly)
-		a->readers++;
-	else
-		a->writers++;
-	pin->start = a->start;
-	pin->length = a->length;
+	++*(pin->readonly ? &a->readers : &a->writers);
+	pin->start = a->what.start;
+	pin->length = a->what.length;
 	return GNTST_okay;
 }
 
@@ -205,12 +187,9 @@ void grant_unpin_ref(struct domain *rd, grant_ref_t ref, bool readonly)
 	read_lock(&t->lock);
 	a = active_entry(t, ref);
 	spin_lock(&a->lock);
-	if (readonly)
-		a->readers--;
-	else
-		a->writers--;
-	if (!a->transitive)
-		frame_unpin(mfn_to_frame(MFN(a->mfn)), readonly);
+	--*(readonly ? &a->readers : &a->writers);
+	if (!a->what.transitive)
+		frame_unpin(mfn_to_frame(MFN(a->what.frame)), readonly);
 	unmark(t, ref, a);
 	spin_unlock(&a->lock);
 	read_unlock(&t->lock);
@@ -222,15 +201,15 @@ mfn_t grant_pinned_mfn(struct domain *rd, grant_ref_t ref)
 	mfn_t mfn;
 
 	read_lock(&t->lock);
-	mfn = MFN(active_entry(t, ref)->mfn); /* does not change while it is pinned */
+	mfn = MFN(active_entry(t, ref)->what.frame); /* does not change while it is pinned */
 	read_unlock(&t->lock);
 	return mfn;
 }
 
-/* Pin without following a transitive entry; *trans says where it leads. */
+/* Pin without following a transitive entry; *what says where it leads. */
 static int16_t pin_direct(struct domain *rd, grant_ref_t ref, domid_t ldom,
 			  enum grant_use use, bool readonly, struct grant_pin *pin,
-			  struct active_entry *trans)
+			  struct grant_what *what)
 {
 	struct grant_table *t = rd->grant_table;
 	struct active_entry *a;
@@ -245,9 +224,7 @@ static int16_t pin_direct(struct domain *rd, grant_ref_t ref, domid_t ldom,
 		a = active_entry(t, pin->ref);
 		spin_lock(&a->lock);
 		rc = pin_locked(t, a, ldom, use, pin);
-		trans->transitive = a->transitive;
-		trans->trans_domid = a->trans_domid;
-		trans->trans_ref = a->trans_ref;
+		*what = a->what;
 		spin_unlock(&a->lock);
 	}
 	read_unlock(&t->lock);
@@ -255,12 +232,12 @@ static int16_t pin_direct(struct domain *rd, grant_ref_t ref, domid_t ldom,
 }
 
 /* @pin is of a transitive entry: pin what it leads to, as @pin->rd may use it. */
-static int16_t pin_through(struct grant_pin *pin, const struct active_entry *trans)
+static int16_t pin_through(struct grant_pin *pin, const struct grant_what *trans)
 {
 	struct domain *td = trans->trans_domid == pin->rd->domid
 				    ? NULL
 				    : domain_get(trans->trans_domid);
-	struct active_entry next;
+	struct grant_what next;
 	struct grant_pin through;
 	int16_t rc = td ? GNTST_okay : GNTST_general_error;
 
@@ -291,12 +268,12 @@ static int16_t pin_through(struct grant_pin *pin, const struct active_entry *tra
 int16_t grant_pin(struct domain *rd, grant_ref_t ref, domid_t ldom, enum grant_use use,
 		  bool readonly, struct grant_pin *pin)
 {
-	struct active_entry trans;
-	int16_t rc = pin_direct(rd, ref, ldom, use, readonly, pin, &trans);
+	struct grant_what what;
+	int16_t rc = pin_direct(rd, ref, ldom, use, readonly, pin, &what);
 
-	if (rc || likely(!trans.transitive))
+	if (rc || likely(!what.transitive))
 		return rc;
-	return pin_through(pin, &trans);
+	return pin_through(pin, &what);
 }
 
 void grant_unpin(const struct grant_pin *pin)

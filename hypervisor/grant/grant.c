@@ -104,12 +104,9 @@ static void restore_reserved(struct grant_table *t, const struct reserved_entrie
 /* Entries above the reserved ones must not be in use. */
 static bool in_use(const struct grant_table *t)
 {
-	for (uint32_t i = GNTTAB_NR_RESERVED_ENTRIES; i < nr_entries(t); i++) {
-		const struct active_entry *a = active_entry(t, i);
-
-		if (a->readers || a->writers)
+	for (uint32_t i = GNTTAB_NR_RESERVED_ENTRIES; i < nr_entries(t); i++)
+		if (grant_pinned(active_entry(t, i)))
 			return true;
-	}
 	return false;
 }
 
@@ -297,12 +294,12 @@ void grant_table_dump(struct domain *d)
 	for (uint32_t i = 0; i < nr_entries(t); i++) {
 		const struct active_entry *a = active_entry(t, i);
 
-		if (a->readers || a->writers)
+		if (grant_pinned(a))
 			printk(LOG_INFO,
-			       "  ref %u for d%u: mfn %x, %u readers, %u writers%s%s\n",
-			       i, a->domid, a->mfn, a->readers, a->writers,
-			       a->partial_page ? ", part of the page" : "",
-			       a->transitive ? ", transitive" : "");
+			       "  ref %u for d%u: mfn %lx, %u readers, %u writers%s%s\n",
+			       i, a->domid, a->what.frame, a->readers, a->writers,
+			       a->what.partial_page ? ", part of the page" : "",
+			       a->what.transitive ? ", transitive" : "");
 	}
 	read_unlock(&t->lock);
 }

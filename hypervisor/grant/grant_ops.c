@@ -160,21 +160,16 @@ static void swap_entries(struct grant_table *t, grant_ref_t a, grant_ref_t b)
 
 static int16_t swap_refs(struct grant_table *t, grant_ref_t a, grant_ref_t b)
 {
-	struct active_entry *first, *second;
 	int16_t rc = GNTST_bad_gntref;
 
 	write_lock(&t->lock); /* nobody pins or unpins meanwhile */
 	if (a < nr_entries(t) && b < nr_entries(t)) {
 		a = (grant_ref_t)index_nospec(a, nr_entries(t));
 		b = (grant_ref_t)index_nospec(b, nr_entries(t));
-		first = active_entry(t, a);
-		second = active_entry(t, b);
 		rc = GNTST_eagain;
-		if (!first->readers && !first->writers && !second->readers &&
-		    !second->writers) {
+		if (!grant_pinned(active_entry(t, a)) && !grant_pinned(active_entry(t, b))) {
 			rc = GNTST_okay;
-			if (a != b)
-				swap_entries(t, a, b);
+			swap_entries(t, a, b);
 		}
 	}
 	write_unlock(&t->lock);
@@ -202,8 +197,7 @@ static bool is_mapped(const struct domain *ld, struct domain *rd, mfn_t mfn)
 	for (uint32_t i = 0; i < nr_entries(t) && !found; i++) {
 		const struct active_entry *a = active_entry(t, i);
 
-		found = (READ_ONCE(a->readers) || READ_ONCE(a->writers)) &&
-			a->mfn == mfn.n && a->domid == ld->domid;
+		found = grant_pinned(a) && a->what.frame == mfn.n && a->domid == ld->domid;
 	}
 	read_unlock(&t->lock);
 	return found;

@@ -20,13 +20,19 @@
 struct active_entry {
 	struct spinlock lock; /* LOCK_GRANT_ENTRY */
 	uint32_t readers, writers;
-	uint32_t mfn;           /* frames' numbers fit */
-	uint16_t start, length; /* of the page, that may be accessed */
 	domid_t domid;          /* to whom */
-	bool partial_page, transitive;
-	domid_t trans_domid;
-	grant_ref_t trans_ref;
+	struct grant_what {     /* fixed by the first pin */
+		uint64_t frame; /* as the guest numbers it; once pinned, the machine's */
+		uint16_t start, length; /* of the page, that may be accessed */
+		bool partial_page, transitive;
+		domid_t trans_domid;
+		grant_ref_t trans_ref;
+	} what;
 };
+static inline bool grant_pinned(const struct active_entry *a)
+{
+	return READ_ONCE(a->readers) || READ_ONCE(a->writers);
+}
 
 /* A mapping that this domain made; its handle is the index. It has one pin, however it is
  * mapped. */
