@@ -266,14 +266,17 @@ static const struct list_def {
 	uint8_t size;
 	bool silent; /* no status in the operations: the first error ends the call */
 } list_ops[] = {
-	[GNTTABOP_map_grant_ref] = {grant_map_batch, sizeof(struct gnttab_map_grant_ref)},
-	[GNTTABOP_unmap_grant_ref] = {grant_unmap_batch, sizeof(struct gnttab_unmap_grant_ref)},
-	[GNTTABOP_transfer] = {transfer_batch, sizeof(struct gnttab_transfer)},
-	[GNTTABOP_copy] = {grant_copy_batch, sizeof(struct gnttab_copy)},
-	[GNTTABOP_unmap_and_replace] = {grant_unmap_batch,
-		sizeof(struct gnttab_unmap_and_replace)},
-	[GNTTABOP_swap_grant_ref] = {swap_batch, sizeof(struct gnttab_swap_grant_ref)},
-	[GNTTABOP_cache_flush] = {cache_flush_batch, sizeof(struct gnttab_cache_flush), true},
+#define LIST(name, batch, type)                                                          \
+	[GNTTABOP_##name] = {.fn = (batch), .size = sizeof(struct gnttab_##type)}
+	LIST(map_grant_ref, grant_map_batch, map_grant_ref),
+	LIST(unmap_grant_ref, grant_unmap_batch, unmap_grant_ref),
+	LIST(unmap_and_replace, grant_unmap_batch, unmap_and_replace),
+	LIST(copy, grant_copy_batch, copy),
+	LIST(swap_grant_ref, swap_batch, swap_grant_ref),
+	LIST(transfer, transfer_batch, transfer),
+	[GNTTABOP_cache_flush] = {.fn = cache_flush_batch, .silent = true,
+		.size = sizeof(struct gnttab_cache_flush)},
+#undef LIST
 };
 
 /* As many as can be done at a time; *done counts. -ERESTART: go on later. */

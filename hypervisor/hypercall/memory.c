@@ -154,12 +154,12 @@ static long acquire_resource(struct op_call *c)
 /* Not there: paging_op and sharing_op, as stock built without them; the M2P of 32-bit PV
  * guests, of which there are none. */
 static const struct op_def ops[] = {
-	[XENMEM_increase_reservation] = {memory_reservation_op},
-	[XENMEM_decrease_reservation] = {memory_reservation_op},
-	[XENMEM_populate_physmap] = {memory_reservation_op},
+	[XENMEM_increase_reservation] = {.fn = memory_reservation_op},
+	[XENMEM_decrease_reservation] = {.fn = memory_reservation_op},
+	[XENMEM_populate_physmap] = {.fn = memory_reservation_op},
 	[XENMEM_exchange] = {memory_exchange, OP_IN(struct xen_memory_exchange)},
 	[XENMEM_claim_pages] = {memory_claim, OP_IN(struct xen_memory_reservation)},
-	[XENMEM_maximum_ram_page] = {max_ram_page},
+	[XENMEM_maximum_ram_page] = {.fn = max_ram_page},
 #define QUERY OP_IN(struct xen_memory_domain), \
 	OP_DOMAIN(struct xen_memory_domain, domid, ACCESS_MEMORY)
 	[XENMEM_current_reservation] = {query, QUERY},
@@ -192,8 +192,8 @@ static const struct op_def ops[] = {
 	/* Of HVM guests: stock's answer for a PV domain. */
 	[XENMEM_access_op] = {.answer = -EOPNOTSUPP, OP_IN(struct xen_mem_access_op),
 		OP_DOMAIN(struct xen_mem_access_op, domid, ACCESS_DOMCTL)},
-	[XENMEM_get_sharing_freed_pages] = {op_nothing},
-	[XENMEM_get_sharing_shared_pages] = {op_nothing},
+	[XENMEM_get_sharing_freed_pages] = {.fn = op_nothing},
+	[XENMEM_get_sharing_shared_pages] = {.fn = op_nothing},
 	[XENMEM_acquire_resource] = {acquire_resource, OP_INOUT(struct xen_mem_acquire_resource),
 		OP_DOMAIN(struct xen_mem_acquire_resource, domid, ACCESS_MAP_FOREIGN)},
 };

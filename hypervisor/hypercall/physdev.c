@@ -173,7 +173,7 @@ static long op_mmcfg_reserved(struct op_call *c)
 /* Not there: pirq_eoi_gmfn_v1, whose EOI unmasks the event channel too: no client since
  * Linux 3.3 uses it. */
 static const struct op_def ops[] = {
-	[PHYSDEVOP_IRQ_UNMASK_NOTIFY] = {op_eoi_all},
+	[PHYSDEVOP_IRQ_UNMASK_NOTIFY] = {.fn = op_eoi_all},
 	[PHYSDEVOP_irq_status_query] = {op_irq_status, OP_INOUT(struct physdev_irq_status_query)},
 	[PHYSDEVOP_set_iopl] = {op_set_iopl, OP_IN(struct physdev_set_iopl)},
 	[PHYSDEVOP_set_iobitmap] = {op_set_iobitmap, OP_IN(struct physdev_set_iobitmap)},

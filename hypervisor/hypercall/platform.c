@@ -432,20 +432,20 @@ static const struct control_op ops[] = {
 	[XENPF_get_cpu_version] = {op_get_cpu_version, .flags = CTL_RESULTS},
 	[XENPF_core_parking] = {op_core_parking, .flags = CTL_RESULTS},
 	[XENPF_get_symbol] = {op_get_symbol, .flags = CTL_RESULTS},
-	[XENPF_settime32] = {op_settime32},
-	[XENPF_settime64] = {op_settime64},
-	[XENPF_set_processor_pminfo] = {op_set_pminfo},
-	[XENPF_cpu_hotadd] = {op_cpu_hotadd},
-	[XENPF_mem_hotadd] = {op_mem_hotadd},
+	[XENPF_settime32] = {.fn = op_settime32},
+	[XENPF_settime64] = {.fn = op_settime64},
+	[XENPF_set_processor_pminfo] = {.fn = op_set_pminfo},
+	[XENPF_cpu_hotadd] = {.fn = op_cpu_hotadd},
+	[XENPF_mem_hotadd] = {.fn = op_mem_hotadd},
 	/* Guests' memory types are set by PAT, MTRRs stay as they are. */
 	[XENPF_add_memtype] = {.answer = -EOPNOTSUPP},
 	[XENPF_del_memtype] = {.answer = -EOPNOTSUPP},
-	[XENPF_platform_quirk] = {op_quirk},
+	[XENPF_platform_quirk] = {.fn = op_quirk},
 	[XENPF_microcode_update] = {.answer = -EINVAL}, /* the boot loader's and the firmware's */
-	[XENPF_enter_acpi_sleep] = {op_enter_sleep},
-	[XENPF_cpu_online] = {op_cpu_hotplug},
-	[XENPF_cpu_offline] = {op_cpu_hotplug},
-	[XENPF_resource_op] = {op_resource},
+	[XENPF_enter_acpi_sleep] = {.fn = op_enter_sleep},
+	[XENPF_cpu_online] = {.fn = op_cpu_hotplug},
+	[XENPF_cpu_offline] = {.fn = op_cpu_hotplug},
+	[XENPF_resource_op] = {.fn = op_resource},
 };
 
 long do_platform_op(uint64_t uop)

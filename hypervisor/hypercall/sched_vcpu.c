@@ -68,8 +68,8 @@ static long op_pin_override(struct op_call *c)
 }
 
 static const struct op_def sched_ops[] = {
-	[SCHEDOP_yield] = {op_yield},
-	[SCHEDOP_block] = {op_block},
+	[SCHEDOP_yield] = {.fn = op_yield},
+	[SCHEDOP_block] = {.fn = op_block},
 	[SCHEDOP_shutdown] = {op_shutdown, OP_IN(struct sched_shutdown)},
 	[SCHEDOP_poll] = {op_poll, OP_IN(struct sched_poll)},
 	[SCHEDOP_remote_shutdown] = {op_remote_shutdown, OP_IN(struct sched_remote_shutdown),
@@ -249,22 +249,22 @@ static long op_send_nmi(struct op_call *c)
 }
 
 static const struct op_def vcpu_ops[] = {
-	[VCPUOP_initialise] = {op_initialise},
-	[VCPUOP_up] = {op_up},
-	[VCPUOP_down] = {op_down},
-	[VCPUOP_is_up] = {op_is_up},
+	[VCPUOP_initialise] = {.fn = op_initialise},
+	[VCPUOP_up] = {.fn = op_up},
+	[VCPUOP_down] = {.fn = op_down},
+	[VCPUOP_is_up] = {.fn = op_is_up},
 	[VCPUOP_get_runstate_info] = {op_get_runstate, OP_OUT(struct vcpu_runstate_info)},
 	[VCPUOP_register_runstate_memory_area] = {op_register_runstate,
 		OP_IN(struct vcpu_register_runstate_memory_area)},
 	[VCPUOP_set_periodic_timer] = {op_set_periodic, OP_IN(struct vcpu_set_periodic_timer)},
-	[VCPUOP_stop_periodic_timer] = {op_stop_periodic},
+	[VCPUOP_stop_periodic_timer] = {.fn = op_stop_periodic},
 	[VCPUOP_set_singleshot_timer] = {op_set_singleshot,
 		OP_IN(struct vcpu_set_singleshot_timer)},
-	[VCPUOP_stop_singleshot_timer] = {op_stop_singleshot},
+	[VCPUOP_stop_singleshot_timer] = {.fn = op_stop_singleshot},
 	[VCPUOP_register_vcpu_info] = {op_register_info, OP_IN(struct vcpu_register_vcpu_info)},
 	[VCPUOP_register_vcpu_time_memory_area] = {op_register_time,
 		OP_IN(struct vcpu_register_time_memory_area)},
-	[VCPUOP_send_nmi] = {op_send_nmi},
+	[VCPUOP_send_nmi] = {.fn = op_send_nmi},
 	[VCPUOP_get_physid] = {.answer = -EINVAL}, /* for vcpus pinned for good (dom0_vcpus_pin) */
 };
 
