@@ -183,12 +183,12 @@ static void eoi_map_update(struct pirq_table *t, const struct pirq *p)
 {
 	unsigned int bit = (unsigned int)(p - t->pirq);
 
-	if (!t->eoi_map)
+	if (!t->eoi_map.map)
 		return;
 	if (p->bound && irq_needs_eoi(p->irq))
-		set_bit(bit, t->eoi_map);
+		set_bit(bit, t->eoi_map.map);
 	else
-		clear_bit(bit, t->eoi_map);
+		clear_bit(bit, t->eoi_map.map);
 }
 
 int pirq_bind(struct vcpu *v, unsigned int pirq, bool share)
@@ -325,37 +325,24 @@ int pirq_status(struct domain *d, unsigned int pirq, uint32_t *flags)
 
 int pirq_set_eoi_map(struct domain *d, gfn_t gfn)
 {
-	mfn_t mfn = d->ops->translate(d, gfn);
 	struct pirq_table *t = d->pirqs;
-	struct frame *f;
+	struct guest_page map;
 	unsigned int i;
-	uint64_t *map;
-	int err = 0;
+	int err = t ? guest_page_map(d, gfn, &map) : -EINVAL;
 
-	if (!t || !mfn_valid(mfn))
-		return -EINVAL;
-	f = mfn_to_frame(mfn);
-	if (!frame_get_and_type(f, d, FRAME_WRITABLE))
-		return -EINVAL;
-	map = vmap(&mfn, 1);
-	if (!map) {
-		frame_put_and_type(f);
-		return -ENOMEM;
-	}
+	if (err)
+		return err;
 	spin_lock(&t->lock);
-	if (t->eoi_map) {
+	if (t->eoi_map.map) {
 		err = -EBUSY;
 	} else {
 		t->eoi_map = map;
-		t->eoi_frame = f;
 		for (i = 0; i < t->n; i++)
 			eoi_map_update(t, &t->pirq[i]);
 	}
 	spin_unlock(&t->lock);
-	if (err) {
-		vunmap(map, 1);
-		frame_put_and_type(f);
-	}
+	if (err)
+		guest_page_unmap(&map);
 	return err;
 }
 
@@ -364,7 +351,7 @@ int pirq_set_eoi_map(struct domain *d, gfn_t gfn)
 void pirq_domain_relinquish(struct domain *d)
 {
 	struct pirq_table *t = d->pirqs;
-	uint64_t *map;
+	struct guest_page map;
 	unsigned int i;
 
 	if (!t)
@@ -374,12 +361,9 @@ void pirq_domain_relinquish(struct domain *d)
 		if (t->pirq[i].irq)
 			pirq_unmap_locked(d, &t->pirq[i]);
 	map = t->eoi_map;
-	t->eoi_map = NULL;
+	t->eoi_map.map = NULL;
 	spin_unlock(&t->lock);
-	if (map) {
-		vunmap(map, 1);
-		frame_put_and_type(t->eoi_frame);
-	}
+	guest_page_unmap(&map);
 }
 
 void pirq_domain_destroy(struct domain *d)

@@ -7,6 +7,7 @@
 #define HV_PIRQ_H
 
 #include "hypervisor/cpu/irq_desc.h"
+#include "hypervisor/mm/frame.h"
 
 struct pirq {
 	struct irq_desc *irq; /* NULL: not mapped */
@@ -19,8 +20,7 @@ struct pirq_table {
 	unsigned int n;
 	struct pirq *pirq;
 	/* PHYSDEVOP_pirq_eoi_gmfn_v2: the guest's page with a bit for each that needs EOI. */
-	uint64_t *eoi_map;
-	struct frame *eoi_frame;
+	struct guest_page eoi_map;
 };
 
 int pirq_get_free(struct domain *d, bool msi); /* a number, or -ENOSPC */

@@ -104,8 +104,7 @@ struct vcpu {
 
 	struct vcpu_info *info;       /* in shared info, or where the guest registered it */
 	struct vcpu_info own_info;    /* from LEGACY_VCPUS on, before that */
-	struct frame *info_frame;     /* of the registered one, with a writable type */
-	const void *info_mapping;
+	struct guest_page info_page;  /* the registered one's */
 
 	struct {
 		int state; /* RUNSTATE_* */

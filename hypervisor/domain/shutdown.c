@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Shutdown, suspend and crash: the domain stops where it is, and the toolstack is told. */
 #include "hypervisor/boot/boot.h"
+#include "hypervisor/cpu/setup.h"
 #include "hypervisor/domain/domain.h"
 #include "hypervisor/sched/sched.h"
 
@@ -58,18 +59,9 @@ void domain_crash(struct domain *d, const char *why)
 	if (READ_ONCE(d->is_shutting_down))
 		return;
 	if (d == current->domain) {
-		const struct cpu_user_regs *r = guest_regs();
-
 		printk(LOG_ERR, "d%uv%u crashed on CPU %u: %s\n", d->domid, current->id, this_cpu,
 		       why);
-		printk(LOG_ERR, " rip %04x:%016lx rsp %04x:%016lx flags %08lx\n", r->cs, r->rip,
-		       r->ss, r->rsp, r->rflags);
-		printk(LOG_ERR, " rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax, r->rbx,
-		       r->rcx, r->rdx);
-		printk(LOG_ERR, " rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", r->rsi, r->rdi,
-		       r->rbp, r->r8);
-		printk(LOG_ERR, " r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", r->r9, r->r10,
-		       r->r11, r->r12);
+		show_registers(guest_regs());
 	} else {
 		printk(LOG_ERR, "d%u crashed by d%uv%u: %s\n", d->domid, current->domain->domid,
 		       current->id, why);

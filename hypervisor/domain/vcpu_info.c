@@ -7,28 +7,19 @@
 /* Hypercalls that register (domain->lock held): current's own, or of a vcpu that is down. */
 int vcpu_map_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
 {
-	struct domain *d = v->domain;
 	struct vcpu_info *to;
-	const char *page;
-	mfn_t mfn;
+	int rc;
 
 	if (offset > PAGE_SIZE - sizeof(struct vcpu_info) ||
 	    offset % _Alignof(struct vcpu_info))
 		return -EINVAL;
-	if (v->info_mapping || (v != current && !test_bit(VCPU_DOWN, &v->pause_flags)))
+	if (v->info_page.map || (v != current && !test_bit(VCPU_DOWN, &v->pause_flags)))
 		return -EINVAL;
-	mfn = d->ops->translate(d, gfn);
-	if (!mfn_valid(mfn) || !frame_get_and_type(mfn_to_frame(mfn), d, FRAME_WRITABLE))
-		return -EINVAL;
-	page = vmap(&mfn, 1);
-	if (!page) {
-		frame_put_and_type(mfn_to_frame(mfn));
-		return -ENOMEM;
-	}
-	to = (struct vcpu_info *)(page + offset);
+	rc = guest_page_map(v->domain, gfn, &v->info_page);
+	if (rc)
+		return rc;
+	to = (struct vcpu_info *)((char *)v->info_page.map + offset);
 	memcpy(to, v->info, sizeof(*to));
-	v->info_frame = mfn_to_frame(mfn);
-	v->info_mapping = page;
 	/* Senders that still see the old place come before the look that follows. */
 	atomic_store(&v->info, to);
 	smp_mb();
@@ -39,15 +30,9 @@ int vcpu_map_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
 /* The domain is dying and its ports are closed: nobody sends. */
 void vcpu_unmap_info(struct vcpu *v)
 {
-	const void *page = v->info_mapping;
-
-	if (!page)
-		return;
-	v->info = &v->own_info;
-	v->info_mapping = NULL;
-	vunmap(page, 1);
-	frame_put_and_type(v->info_frame);
-	v->info_frame = NULL;
+	if (v->info_page.map)
+		v->info = &v->own_info;
+	guest_page_unmap(&v->info_page);
 }
 
 void vcpu_mark_events_pending(struct vcpu *v)

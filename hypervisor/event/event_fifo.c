@@ -21,8 +21,7 @@
 
 struct event_fifo {
 	uint32_t nr_pages; /* published last */
-	event_word_t *page[ARRAY_PAGES];
-	struct frame *frame[ARRAY_PAGES];
+	struct guest_page page[ARRAY_PAGES]; /* of event_word_t */
 };
 
 struct event_fifo_queue {
@@ -32,8 +31,7 @@ struct event_fifo_queue {
 
 struct event_fifo_vcpu {
 	struct evtchn_fifo_control_block *control;
-	const void *page;
-	struct frame *frame;
+	struct guest_page page;
 	struct event_fifo_queue queue[EVTCHN_FIFO_MAX_QUEUES];
 };
 
@@ -44,7 +42,7 @@ static event_word_t *word_of(const struct domain *d, uint32_t port)
 
 	if (page >= n)
 		return NULL;
-	return f->page[index_nospec(page, n)] + port % WORDS_PER_PAGE;
+	return (event_word_t *)f->page[index_nospec(page, n)].map + port % WORDS_PER_PAGE;
 }
 
 /*
@@ -220,26 +218,6 @@ const struct event_abi_ops event_fifo_ops = {
 
 /* ---- the guest's pages ---- */
 
-static int map_guest_page(struct domain *d, uint64_t gfn, void **page, struct frame **f)
-{
-	mfn_t mfn = d->ops->translate(d, GFN(gfn));
-
-	if (!mfn_valid(mfn) || !frame_get_and_type(mfn_to_frame(mfn), d, FRAME_WRITABLE))
-		return -EINVAL;
-	*f = mfn_to_frame(mfn);
-	*page = vmap(&mfn, 1);
-	if (*page)
-		return 0;
-	frame_put_and_type(*f);
-	return -ENOMEM;
-}
-
-static void unmap_guest_page(const void *page, struct frame *f)
-{
-	vunmap(page, 1);
-	frame_put_and_type(f);
-}
-
 /* Events that the 2-level ABI showed are shown again. Senders use the new one already. */
 static void take_over_pending(struct domain *d)
 {
@@ -258,7 +236,6 @@ static long init_control(struct domain *d, struct evtchn_init_control *op)
 	struct vcpu *v = domain_vcpu(d, op->vcpu);
 	struct event_fifo_vcpu *fv;
 	unsigned int i;
-	void *page;
 	int rc;
 
 	op->link_bits = EVTCHN_FIFO_LINK_BITS;
@@ -275,15 +252,14 @@ static long init_control(struct domain *d, struct evtchn_init_control *op)
 	fv = xzalloc(struct event_fifo_vcpu);
 	if (!fv)
 		return -ENOMEM;
-	rc = map_guest_page(d, op->control_gfn, &page, &fv->frame);
+	rc = guest_page_map(d, GFN(op->control_gfn), &fv->page);
 	if (rc) {
 		xfree(fv);
 		return rc;
 	}
 	for (i = 0; i < EVTCHN_FIFO_MAX_QUEUES; i++)
 		spin_lock_init(&fv->queue[i].lock, LOCK_EVENT_QUEUE);
-	fv->page = page;
-	fv->control = (struct evtchn_fifo_control_block *)((char *)page + op->offset);
+	fv->control = (struct evtchn_fifo_control_block *)((char *)fv->page.map + op->offset);
 	atomic_store(&v->event.fifo, fv);
 	if (d->event.ops != &event_fifo_ops) {
 		d->event.max_ports = EVTCHN_FIFO_NR_CHANNELS;
@@ -298,7 +274,6 @@ static long expand_array(struct domain *d, uint64_t gfn)
 {
 	struct event_fifo *f = d->event.fifo;
 	uint32_t n, port;
-	void *page;
 	int rc;
 
 	if (d->event.ops != &event_fifo_ops)
@@ -306,10 +281,9 @@ static long expand_array(struct domain *d, uint64_t gfn)
 	n = f->nr_pages;
 	if (n >= ARRAY_PAGES)
 		return -ENOSPC;
-	rc = map_guest_page(d, gfn, &page, &f->frame[n]);
+	rc = guest_page_map(d, GFN(gfn), &f->page[n]);
 	if (rc)
 		return rc;
-	f->page[n] = page;
 	atomic_store(&f->nr_pages, n + 1);
 	smp_mb();
 	for (port = (uint32_t)(n * WORDS_PER_PAGE); port < (n + 1) * WORDS_PER_PAGE; port++) {
@@ -361,11 +335,11 @@ void event_fifo_destroy(struct domain *d)
 		if (!fv)
 			continue;
 		v->event.fifo = NULL;
-		unmap_guest_page(fv->page, fv->frame);
+		guest_page_unmap(&fv->page);
 		xfree(fv);
 	}
 	for (i = 0; i < f->nr_pages; i++)
-		unmap_guest_page(f->page[i], f->frame[i]);
+		guest_page_unmap(&f->page[i]);
 	d->event.fifo = NULL;
 	xfree(f);
 }

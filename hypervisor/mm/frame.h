@@ -201,4 +201,10 @@ static inline gfn_t m2p_get(mfn_t mfn)
 	return GFN(m2p[mfn.n]);
 }
 
+/* A guest's page in our address space, with a writable reference: mm/guest_page.c. */
+struct guest_page {
+	void *map; /* NULL: none */
+	struct frame *frame;
+};
+
 #endif

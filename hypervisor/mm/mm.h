@@ -105,6 +105,9 @@ static inline void unmap_frame(const void *p)
 #endif
 /* Lasting, in the vmap area: any frames in order. NULL: no room. */
 void *vmap(const mfn_t *mfn, unsigned int n);
+/* -EINVAL: not a writable page of @d's; -ENOMEM. Unmapping what is not mapped is nothing. */
+int guest_page_map(struct domain *d, gfn_t gfn, struct guest_page *p); /* mm/guest_page.c */
+void guest_page_unmap(struct guest_page *p);
 void vunmap(const void *p, unsigned int n);
 void *map_device(uint64_t maddr, size_t bytes); /* uncached registers */
 void *map_device_cached(uint64_t maddr, size_t bytes);

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A guest's page that we read and write for as long as the guest wants it. */
+#include "hypervisor/domain/domain.h"
+#include "hypervisor/mm/mm.h"
+
+int guest_page_map(struct domain *d, gfn_t gfn, struct guest_page *p)
+{
+	mfn_t mfn = d->ops->translate(d, gfn);
+
+	p->map = NULL;
+	if (!mfn_valid(mfn) || !frame_get_and_type(mfn_to_frame(mfn), d, FRAME_WRITABLE))
+		return -EINVAL;
+	p->frame = mfn_to_frame(mfn);
+	p->map = vmap(&mfn, 1);
+	if (p->map)
+		return 0;
+	frame_put_and_type(p->frame);
+	return -ENOMEM;
+}
+
+void guest_page_unmap(struct guest_page *p)
+{
+	if (!p->map)
+		return;
+	vunmap(p->map, 1);
+	frame_put_and_type(p->frame);
+	p->map = NULL;
+}
