@@ -120,19 +120,25 @@ bool queue_work(struct queue *q)
 
 void queue_sleep(struct queue *q, uint64_t max_ns)
 {
-	uint64_t timeout = rx_timeout(q);
+	struct coalesce *c = &q->rx.coalesce;
+	uint64_t timeout = rx_timeout(q), later = 0;
 	unsigned int want = 0, ready;
 
 	if (tx_arm(q) || rx_arm(q) || ctrl_arm(q) || q->broken)
 		return;
-	if (rx_wants_port(q))
-		want |= WAIT_READABLE;
+	if (rx_wants_port(q)) {
+		later = coalesce_sleep(c, queue_now);
+		if (!later)
+			want |= WAIT_READABLE;
+		else if (later < timeout)
+			timeout = later;
+	}
 	if (q->tx.blocked)
 		want |= WAIT_WRITABLE;
 	if (q->tx.wait_ns && q->tx.wait_ns < timeout)
 		timeout = q->tx.wait_ns;
 	ready = waiter_wait(q->waiter, want, timeout < max_ns ? timeout : max_ns);
-	if (ready & WAIT_READABLE)
+	if (ready & WAIT_READABLE || (later && queue_now() >= c->until))
 		q->rx.ready = true;
 }
 

@@ -98,6 +98,7 @@ static int rx_receive(struct queue *q, uint32_t headroom, bool *steered)
 	metric_add(q->metrics, METRIC_SYSCALLS, 1);
 	if (len >= 0) {
 		rx->errors = 0;
+		coalesce_packet(&rx->coalesce, (uint32_t)len);
 		return len - (int)sizeof(rx->hdr);
 	}
 	rx->ready = len != -EAGAIN;

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "backends/common/transport.h"
+#include "backends/netback/coalesce.h"
 #include "backends/netback/packet.h"
 #include "ring/netif.h"
 
@@ -53,6 +54,7 @@ struct rx {
 	bool throttled; /* a limit holds held back for wait_ns */
 	uint64_t wait_ns, held_since;
 	uint32_t bursts, errors;
+	struct coalesce coalesce;
 	struct virtio_net_hdr_v1 hdr; /* of the packet being read */
 	struct rx_packet held;
 	struct rx_packet packet[RX_SLOTS];
