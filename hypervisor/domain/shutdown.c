@@ -96,36 +96,27 @@ void domain_watchdogs_kill(struct domain *d)
 /* @id 0: a new one, its number is returned. @timeout in seconds; 0 ends it. */
 long domain_watchdog(struct domain *d, uint32_t id, uint32_t timeout)
 {
-	uint32_t i = id - 1;
+	uint32_t n = ARRAY_SIZE(d->watchdog), i = id - 1;
+	long rc;
 
-	if (id > ARRAY_SIZE(d->watchdog))
+	if (id > n || (!id && !timeout))
 		return -EINVAL;
-	if (!id) {
-		if (!timeout)
-			return -EINVAL;
-		spin_lock(&d->lock);
-		for (i = 0; i < ARRAY_SIZE(d->watchdog) && (d->watchdog_inuse & 1u << i); i++)
-			;
-		if (i < ARRAY_SIZE(d->watchdog))
-			d->watchdog_inuse |= 1u << i;
-		spin_unlock(&d->lock);
-		if (i == ARRAY_SIZE(d->watchdog))
-			return -ENOSPC;
-		timer_set(&d->watchdog[i], now() + SECONDS(timeout));
-		return (long)i + 1;
-	}
-	i = (uint32_t)index_nospec(i, ARRAY_SIZE(d->watchdog));
 	spin_lock(&d->lock);
-	if (!(d->watchdog_inuse & 1u << i)) {
-		spin_unlock(&d->lock);
-		return -EINVAL;
-	}
-	if (timeout) {
-		timer_set(&d->watchdog[i], now() + SECONDS(timeout));
+	if (!id) {
+		for (i = 0; i < n && d->watchdog_inuse & 1u << i; i++)
+			;
+		rc = i < n ? (long)i + 1 : -ENOSPC;
 	} else {
-		timer_stop(&d->watchdog[i]);
+		i = (uint32_t)index_nospec(i, n);
+		rc = d->watchdog_inuse & 1u << i ? 0 : -EINVAL;
+	}
+	if (rc >= 0 && timeout) {
+		d->watchdog_inuse |= 1u << i;
+		timer_set(&d->watchdog[i], now() + SECONDS(timeout));
+	} else if (rc >= 0) {
 		d->watchdog_inuse &= ~(1u << i);
+		timer_stop(&d->watchdog[i]);
 	}
 	spin_unlock(&d->lock);
-	return 0;
+	return rc;
 }

@@ -60,10 +60,9 @@ uint32_t *event_pirq_slot(struct domain *d, unsigned int pirq, bool make);
 /* event_op.c */
 int event_close(struct domain *d, uint32_t port);
 
-/* event_fifo.c: two operations; destroy with the event lock held. */
+/* event_fifo.c; destroy with the event lock held. */
 struct op_call;
-long event_fifo_init_control(struct op_call *call);
-long event_fifo_expand_array(struct op_call *call);
+long event_fifo_op(struct op_call *call); /* EVTCHNOP_init_control, _expand_array */
 void event_fifo_destroy(struct domain *d);
 
 #endif

@@ -299,23 +299,15 @@ static long expand_array(struct domain *d, uint64_t gfn)
 	return 0;
 }
 
-long event_fifo_init_control(struct op_call *call)
+long event_fifo_op(struct op_call *call)
 {
 	long rc;
 
 	spin_lock(&call->d->event.lock);
-	rc = init_control(call->d, call->arg);
-	spin_unlock(&call->d->event.lock);
-	return rc;
-}
-
-long event_fifo_expand_array(struct op_call *call)
-{
-	const struct evtchn_expand_array *op = call->arg;
-	long rc;
-
-	spin_lock(&call->d->event.lock);
-	rc = expand_array(call->d, op->array_gfn);
+	if (call->cmd == EVTCHNOP_init_control)
+		rc = init_control(call->d, call->arg);
+	else
+		rc = expand_array(call->d, ((struct evtchn_expand_array *)call->arg)->array_gfn);
 	spin_unlock(&call->d->event.lock);
 	return rc;
 }

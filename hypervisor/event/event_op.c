@@ -376,8 +376,8 @@ static const struct op_def event_ops[] = {
 	[EVTCHNOP_unmask] = {op_change, OP_IN(struct evtchn_unmask)},
 	[EVTCHNOP_reset] = {op_reset, OP_IN(struct evtchn_reset),
 		OP_DOMAIN(struct evtchn_reset, dom, ACCESS_EVENT_FOR), .dying = true},
-	[EVTCHNOP_init_control] = {event_fifo_init_control, OP_INOUT(struct evtchn_init_control)},
-	[EVTCHNOP_expand_array] = {event_fifo_expand_array, OP_IN(struct evtchn_expand_array)},
+	[EVTCHNOP_init_control] = {event_fifo_op, OP_INOUT(struct evtchn_init_control)},
+	[EVTCHNOP_expand_array] = {event_fifo_op, OP_IN(struct evtchn_expand_array)},
 	[EVTCHNOP_set_priority] = {op_change, OP_IN(struct evtchn_set_priority)},
 };
 
