@@ -11,7 +11,7 @@ $(eval $(call program,blkback,backends/blkback/blkback.c $(VBD_BACKEND_SRCS) $(B
 	$(COMMON_SRCS) $(PROCESS_SRCS),$(COMMON_LIBS)))
 $(eval $(call unit_test,image,tests/unit/image.c backends/blkback/image.c \
 	backends/common/log.c,))
-$(eval $(call unit_test,vbd_backend,tests/unit/vbd_backend.c $(VBD_BACKEND_SRCS) \
+$(eval $(call unit_test,vbd_backend,tests/unit/vbd_backend.c tests/unit/class_rig.c $(VBD_BACKEND_SRCS) \
 	$(STORE_MEM_SRCS) $(addprefix backends/common/,conf.c limit.c log.c),-linih))
 
 MAN_PAGES += docs/man/blkback.8

@@ -12,7 +12,7 @@ $(eval $(call program,netback,backends/netback/netback.c $(VIF_BACKEND_SRCS) \
 	backends/netback/tap.c $(NETBACK_DATA_SRCS) $(COMMON_SRCS) $(PROCESS_SRCS),$(COMMON_LIBS)))
 $(eval $(call unit_test,net_coalesce,tests/unit/net_coalesce.c,))
 $(eval $(call unit_test,tap,tests/unit/tap.c backends/netback/tap.c,))
-$(eval $(call unit_test,vif_backend,tests/unit/vif_backend.c $(VIF_BACKEND_SRCS) \
+$(eval $(call unit_test,vif_backend,tests/unit/vif_backend.c tests/unit/class_rig.c $(VIF_BACKEND_SRCS) \
 	$(STORE_MEM_SRCS) $(addprefix backends/common/,conf.c limit.c log.c),-linih))
 
 MAN_PAGES += docs/man/netback.8

@@ -3,7 +3,6 @@
  * The xenstore side of a disk, over the in-memory store: what is offered, what is
  * accepted of a frontend, what is handed to the worker and what the guest is told.
  */
-#include <CUnit/Basic.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,38 +17,21 @@
 
 #include "backends/blkback/vbd_backend.h"
 #include "backends/blkback/vbd_medium.h"
-#include "backends/common/log.h"
-#include "backends/common/store_mem.h"
-#include "backends/common/transport.h"
 #include "ring/blkif.h"
+#include "tests/unit/class_rig.h"
 
 #define BACK  "/local/domain/0/backend/vbd/3/51712"
 #define FRONT "/local/domain/3/device/vbd/51712"
 
 /* ---- what the supervisor and the transport would be ---- */
 
-static char last_error[512];
-static unsigned int errors, updates;
 static struct vbd_update last_update;
 static ino_t last_inode; /* of the image that came with it */
-static unsigned int events_fail_at;
 
-void backend_error(struct backend *be, int err, const char *fmt, ...)
-{
-	va_list ap;
-
-	(void)be;
-	CU_ASSERT(err <= 0);
-	va_start(ap, fmt);
-	vsnprintf(last_error, sizeof(last_error), fmt, ap);
-	va_end(ap);
-	errors++;
-}
-
-int backend_update(struct backend *be, const void *payload, size_t size, const int *fds,
+int backend_update(struct backend *b, const void *payload, size_t size, const int *fds,
 		   unsigned int nfds)
 {
-	(void)be;
+	(void)b;
 	CU_ASSERT_EQUAL_FATAL(size, sizeof(last_update));
 	CU_ASSERT(nfds <= 1);
 	last_inode = 0;
@@ -64,147 +46,42 @@ int backend_update(struct backend *be, const void *payload, size_t size, const i
 	return 0;
 }
 
-int events_open_restricted_fd(uint32_t domid)
-{
-	CU_ASSERT_EQUAL(domid, 3);
-	if (events_fail_at && !--events_fail_at) {
-		errno = EMFILE;
-		return -1;
-	}
-	return open("/dev/null", O_RDWR | O_CLOEXEC);
-}
-
 /* ---- a device ---- */
 
-static char dir[64], image_path[96], conf_path[96];
-static struct store *store;
-static struct backend be;
-static struct state_head state;
-static struct backend_attach out;
-static size_t state_size;
+const struct class_under_test under_test = {&vbd_backend_class, "vbd_backend", BACK, FRONT, 51712};
+static char image_path[96];
 
-static void put(const char *path, const char *node, const char *value)
-{
-	CU_ASSERT_TRUE(store_write(store, 0, value, "%s/%s", path, node));
-}
-
-static void gone(const char *path, const char *node)
-{
-	char full[256];
-
-	snprintf(full, sizeof(full), "%s/%s", path, node);
-	store->ops->rm(store, 0, full);
-}
-
-static bool has(const char *node, const char *value)
-{
-	char *text = store_read(store, 0, BACK "/%s", node);
-	bool same = text && !strcmp(text, value);
-
-	if (!same)
-		printf("\n    %s is '%s', not '%s'\n", node, text ? text : "(missing)",
-		       value);
-	free(text);
-	return same;
-}
-
-static bool missing(const char *node)
-{
-	char *text = store_read(store, 0, BACK "/%s", node);
-
-	free(text);
-	return !text;
-}
-
-static void write_file(const char *path, const char *text, off_t size)
+static void write_file(const char *path, off_t size)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	CU_ASSERT_FATAL(fd >= 0);
-	if (text) {
-		CU_ASSERT_EQUAL(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	} else {
-		CU_ASSERT_EQUAL(ftruncate(fd, size), 0);
-	}
+	CU_ASSERT_EQUAL(ftruncate(fd, size), 0);
 	close(fd);
-}
-
-static void configure(const char *text)
-{
-	conf_free((struct conf *)be.conf);
-	write_file(conf_path, text, 0);
-	be.conf = conf_load(conf_path, vbd_backend_class.conf_keys);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(be.conf);
-}
-
-static void close_fds(void)
-{
-	while (out.nfds)
-		close(out.fds[--out.nfds]);
 }
 
 static void begin(const char *configuration)
 {
-	store = store_open_mem();
-	CU_ASSERT_PTR_NOT_NULL_FATAL(store);
-	write_file(image_path, NULL, 1 << 20);
-	put(BACK, "frontend", FRONT);
-	put(BACK, "online", "1");
-	put(BACK, "state", "1");
+	class_begin(configuration);
+	snprintf(image_path, sizeof(image_path), "%s/disk", dir);
+	write_file(image_path, 1 << 20);
 	put(BACK, "mode", "w");
 	put(BACK, "device-type", "disk");
 	put(BACK, "type", "phy");
 	put(BACK, "dev", "xvda");
 	put(BACK, "removable", "0");
 	put(BACK, "params", image_path);
-	put(FRONT, "state", "1");
 	put(FRONT, "ring-ref", "8");
-	put(FRONT, "event-channel", "17");
-	memset(&be, 0, sizeof(be));
-	be.class = &vbd_backend_class;
-	be.store = store;
-	be.domid = 3;
-	be.devid = 51712;
-	be.path = strdup(BACK);
-	be.frontend = strdup(FRONT);
-	be.guest = strdup("web1");
-	memset(&out, 0, sizeof(out));
-	memset(&state, 0, sizeof(state));
-	errors = updates = events_fail_at = 0;
-	last_error[0] = '\0';
-	configure(configuration);
 }
 
 static void end(void)
 {
-	close_fds();
-	vbd_backend_class.remove(&be);
-	CU_ASSERT_PTR_NULL(be.priv);
-	vbd_backend_class.remove(&be);
-	CU_ASSERT_EQUAL(store_mem_transactions(store), 0);
-	conf_free((struct conf *)be.conf);
-	free(be.path);
-	free(be.frontend);
-	free(be.guest);
-	store->ops->close(store);
+	class_end();
 }
 
-/* Everything up to Connected; 0, or the first error. */
 static int up(void)
 {
-	int err = vbd_backend_class.probe(&be);
-
-	if (!err)
-		err = vbd_backend_class.ready(&be);
-	if (!err)
-		err = vbd_backend_class.connect(&be, &out, &state_size);
-	if (err)
-		return err;
-	be.state = &state;
-	be.state_size = sizeof(state);
-	vbd_backend_class.prepare(&be);
-	CU_ASSERT_EQUAL(state_size, sizeof(state) + state.nr_queues * state.queue_size);
-	return vbd_backend_class.publish(&be);
+	return class_up(NULL);
 }
 
 static const struct vbd_attach *attach(void)
@@ -255,30 +132,11 @@ static void test_offer(void)
 
 /* ---- connections ---- */
 
-static void count_line(enum log_level level, const char *text, void *arg)
-{
-	(void)level;
-	(void)text;
-	++*(unsigned int *)arg;
-}
-
-/* A frontend that connects again and again does not fill the log. */
 static void test_log(void)
 {
-	unsigned int lines = 0, i;
-
 	begin("");
 	CU_ASSERT_EQUAL(up(), 0);
-	log_init("vbd-test", LOG_LEVEL_INFO);
-	log_set_sink(count_line, &lines);
-	for (i = 0; i < 200; i++) {
-		close_fds();
-		vbd_backend_class.disconnected(&be);
-		CU_ASSERT_EQUAL(vbd_backend_class.connect(&be, &out, &state_size), 0);
-	}
-	log_set_sink(NULL, NULL);
-	log_init("vbd-test", LOG_LEVEL_ERROR - 1);
-	CU_ASSERT_TRUE(lines > 0 && lines < 100);
+	class_log();
 	end();
 }
 
@@ -386,17 +244,6 @@ static void test_ring_pages(void)
 
 /* ---- nonsense from the frontend ---- */
 
-static unsigned int open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
 static void test_hostile(void)
 {
 	static const struct {
@@ -478,7 +325,7 @@ static void test_raw_bytes(void)
 static void test_sector_size(void)
 {
 	begin("[default]\nsector-size = 4096\n");
-	write_file(image_path, NULL, (1 << 20) + 1536);
+	write_file(image_path, (1 << 20) + 1536);
 	CU_ASSERT_EQUAL(up(), 0);
 	CU_ASSERT_EQUAL(attach()->sector_size, 4096);
 	CU_ASSERT_EQUAL(attach()->sector_unit, 512);
@@ -496,7 +343,7 @@ static void test_sector_size(void)
 
 	begin("");
 	put(FRONT, "feature-large-sector-size", "1");
-	write_file(image_path, NULL, (1 << 20) + 512 + 3);
+	write_file(image_path, (1 << 20) + 512 + 3);
 	CU_ASSERT_EQUAL(up(), 0);
 	CU_ASSERT_EQUAL(attach()->sector_unit, 512);
 	CU_ASSERT(has("sectors", "2049"));
@@ -508,7 +355,7 @@ static void test_sector_size(void)
 static void test_large(void)
 {
 	begin("");
-	write_file(image_path, NULL, 3ll << 40);
+	write_file(image_path, 3ll << 40);
 	CU_ASSERT_EQUAL(up(), 0);
 	CU_ASSERT_EQUAL(attach()->size, 3ull << 40);
 	CU_ASSERT(has("sectors", "6442450944"));
@@ -574,7 +421,7 @@ static void test_bad_media(void)
 		end();
 	}
 	begin("");
-	write_file(image_path, NULL, 0);
+	write_file(image_path, 0);
 	CU_ASSERT_EQUAL(vbd_backend_class.probe(&be), 0);
 	CU_ASSERT_EQUAL(vbd_backend_class.ready(&be), -EINVAL);
 	CU_ASSERT_PTR_NOT_NULL(strstr(last_error, "empty"));
@@ -658,7 +505,7 @@ static void test_stock_script(void)
 	/* the loop device shows another file than params */
 	begin("");
 	snprintf(other, sizeof(other), "%s/other", dir);
-	write_file(other, NULL, 1 << 20);
+	write_file(other, 1 << 20);
 	put(BACK, "params", other);
 	put(BACK, "physical-device", number);
 	put(BACK, "physical-device-path", loop);
@@ -915,23 +762,6 @@ static void test_faults(void)
 	}
 }
 
-static int make_dir(void)
-{
-	snprintf(dir, sizeof(dir), "/tmp/xylem-vbd-XXXXXX");
-	if (!mkdtemp(dir))
-		return -1;
-	snprintf(image_path, sizeof(image_path), "%s/disk", dir);
-	snprintf(conf_path, sizeof(conf_path), "%s/conf", dir);
-	return 0;
-}
-
-static int drop_dir(void)
-{
-	unlink(image_path);
-	unlink(conf_path);
-	return rmdir(dir);
-}
-
 int main(void)
 {
 	static const CU_TestInfo tests[] = {
@@ -958,18 +788,6 @@ int main(void)
 		{"store faults", test_faults},
 		CU_TEST_INFO_NULL,
 	};
-	static const CU_SuiteInfo suites[] = {
-		{"vbd_backend", make_dir, drop_dir, NULL, NULL, (CU_TestInfo *)tests},
-		CU_SUITE_INFO_NULL,
-	};
-	unsigned int failures;
 
-	log_init("vbd-test", LOG_LEVEL_ERROR - 1);
-	if (CU_initialize_registry() || CU_register_suites((CU_SuiteInfo *)suites))
-		return 1;
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-	CU_cleanup_registry();
-	return failures != 0;
+	return class_main(tests);
 }

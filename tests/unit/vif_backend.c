@@ -4,7 +4,6 @@
  * make-believe tap: what is offered, what is accepted of a frontend, what is
  * handed to the worker and what changes while in use.
  */
-#include <CUnit/Basic.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,53 +13,27 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backends/common/log.h"
-#include "backends/common/store_mem.h"
-#include "backends/common/transport.h"
 #include "backends/netback/tap.h"
 #include "backends/netback/vif_backend.h"
+#include "tests/unit/class_rig.h"
 
 #define BACK  "/local/domain/0/backend/vif/3/1"
 #define FRONT "/local/domain/3/device/vif/1"
 
 /* ---- what the supervisor and the transport would be ---- */
 
-static char last_error[512];
-static unsigned int errors, updates, events_fail_at;
 static struct vif_update last_update;
 
-void backend_error(struct backend *be, int err, const char *fmt, ...)
-{
-	va_list ap;
-
-	(void)be;
-	CU_ASSERT(err <= 0);
-	va_start(ap, fmt);
-	vsnprintf(last_error, sizeof(last_error), fmt, ap);
-	va_end(ap);
-	errors++;
-}
-
-int backend_update(struct backend *be, const void *payload, size_t size, const int *fds,
+int backend_update(struct backend *b, const void *payload, size_t size, const int *fds,
 		   unsigned int nfds)
 {
-	(void)be;
+	(void)b;
 	(void)fds;
 	CU_ASSERT_EQUAL_FATAL(size, sizeof(last_update));
 	CU_ASSERT_EQUAL(nfds, 0);
 	memcpy(&last_update, payload, size);
 	updates++;
 	return 0;
-}
-
-int events_open_restricted_fd(uint32_t domid)
-{
-	CU_ASSERT_EQUAL(domid, 3);
-	if (events_fail_at && !--events_fail_at) {
-		errno = EMFILE;
-		return -1;
-	}
-	return open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
 /* ---- the interface ---- */
@@ -166,138 +139,36 @@ bool interface_is_up(const char *name)
 
 /* ---- a device ---- */
 
-static char dir[64], conf_path[96];
-static struct store *store;
-static struct backend be;
-static struct state_head state;
-static struct backend_attach out;
-static size_t state_size;
-
-static void put(const char *path, const char *node, const char *value)
-{
-	CU_ASSERT_TRUE(store_write(store, 0, value, "%s/%s", path, node));
-}
-
-static void gone(const char *path, const char *node)
-{
-	char full[256];
-
-	snprintf(full, sizeof(full), "%s/%s", path, node);
-	store->ops->rm(store, 0, full);
-}
-
-static bool has(const char *node, const char *value)
-{
-	char *text = store_read(store, 0, BACK "/%s", node);
-	bool same = text && !strcmp(text, value);
-
-	if (!same)
-		printf("\n    %s is '%s', not '%s'\n", node, text ? text : "(missing)", value);
-	free(text);
-	return same;
-}
-
-static bool missing(const char *node)
-{
-	char *text = store_read(store, 0, BACK "/%s", node);
-
-	free(text);
-	return !text;
-}
-
-static void configure(const char *text)
-{
-	FILE *f = fopen(conf_path, "we");
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-	fputs(text, f);
-	fclose(f);
-	conf_free((struct conf *)be.conf);
-	be.conf = conf_load(conf_path, vif_backend_class.conf_keys);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(be.conf);
-}
-
-static unsigned int open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
-static void close_fds(void)
-{
-	while (out.nfds)
-		close(out.fds[--out.nfds]);
-}
+const struct class_under_test under_test = {&vif_backend_class, "vif_backend", BACK, FRONT, 1};
 
 static void begin(const char *configuration)
 {
-	store = store_open_mem();
-	CU_ASSERT_PTR_NOT_NULL_FATAL(store);
-	put(BACK, "frontend", FRONT);
-	put(BACK, "online", "1");
-	put(BACK, "state", "1");
+	class_begin(configuration);
 	put(BACK, "handle", "1");
 	put(BACK, "mac", "00:16:3e:00:00:01");
 	put(BACK, "bridge", "xenbr0");
 	put(BACK, "script", "/etc/xen/scripts/vif-bridge");
-	put(FRONT, "state", "1");
 	put(FRONT, "request-rx-copy", "1");
 	put(FRONT, "tx-ring-ref", "8");
 	put(FRONT, "rx-ring-ref", "9");
-	put(FRONT, "event-channel", "17");
-	memset(&be, 0, sizeof(be));
-	be.class = &vif_backend_class;
-	be.store = store;
-	be.domid = 3;
-	be.devid = 1;
-	be.path = strdup(BACK);
-	be.frontend = strdup(FRONT);
-	be.guest = strdup("web1");
-	memset(&out, 0, sizeof(out));
-	memset(&state, 0, sizeof(state));
 	memset(&wire, 0, sizeof(wire));
-	errors = updates = events_fail_at = 0;
-	last_error[0] = '\0';
-	configure(configuration);
 }
 
 static void end(void)
 {
-	close_fds();
-	vif_backend_class.remove(&be);
-	CU_ASSERT_PTR_NULL(be.priv);
-	vif_backend_class.remove(&be);
+	class_end();
 	CU_ASSERT_EQUAL(wire.holders, 0);
 	CU_ASSERT_FALSE(wire.exists);
-	CU_ASSERT_EQUAL(store_mem_transactions(store), 0);
-	conf_free((struct conf *)be.conf);
-	free(be.path);
-	free(be.frontend);
-	free(be.guest);
-	store->ops->close(store);
+}
+
+static void script(void)
+{
+	wire.up = true;
 }
 
 static int up(void)
 {
-	int err = vif_backend_class.probe(&be);
-
-	wire.up = true; /* the script */
-	if (!err)
-		err = vif_backend_class.ready(&be);
-	if (!err)
-		err = vif_backend_class.connect(&be, &out, &state_size);
-	if (err)
-		return err;
-	be.state = &state;
-	be.state_size = sizeof(state);
-	vif_backend_class.prepare(&be);
-	CU_ASSERT_EQUAL(state_size, sizeof(state) + state.nr_queues * state.queue_size);
-	return vif_backend_class.publish(&be);
+	return class_up(script);
 }
 
 static const struct vif_attach *attach(void)
@@ -352,30 +223,11 @@ static void test_offer(void)
 	end();
 }
 
-static void count_line(enum log_level level, const char *text, void *arg)
-{
-	(void)level;
-	(void)text;
-	++*(unsigned int *)arg;
-}
-
-/* A frontend that connects again and again does not fill the log. */
 static void test_log(void)
 {
-	unsigned int lines = 0, i;
-
 	begin("");
 	CU_ASSERT_EQUAL(up(), 0);
-	log_init("vif-test", LOG_LEVEL_INFO);
-	log_set_sink(count_line, &lines);
-	for (i = 0; i < 200; i++) {
-		close_fds();
-		vif_backend_class.disconnected(&be);
-		CU_ASSERT_EQUAL(vif_backend_class.connect(&be, &out, &state_size), 0);
-	}
-	log_set_sink(NULL, NULL);
-	log_init("vif-test", LOG_LEVEL_ERROR - 1);
-	CU_ASSERT_TRUE(lines > 0 && lines < 100);
+	class_log();
 	end();
 }
 
@@ -734,21 +586,6 @@ static void test_faults(void)
 	}
 }
 
-static int make_dir(void)
-{
-	snprintf(dir, sizeof(dir), "/tmp/xylem-vif-XXXXXX");
-	if (!mkdtemp(dir))
-		return -1;
-	snprintf(conf_path, sizeof(conf_path), "%s/conf", dir);
-	return 0;
-}
-
-static int drop_dir(void)
-{
-	unlink(conf_path);
-	return rmdir(dir);
-}
-
 int main(void)
 {
 	static const CU_TestInfo tests[] = {
@@ -768,18 +605,6 @@ int main(void)
 		{"faults", test_faults},
 		CU_TEST_INFO_NULL,
 	};
-	static const CU_SuiteInfo suites[] = {
-		{"vif_backend", make_dir, drop_dir, NULL, NULL, (CU_TestInfo *)tests},
-		CU_SUITE_INFO_NULL,
-	};
-	unsigned int failures;
 
-	log_init("vif-test", LOG_LEVEL_ERROR - 1);
-	if (CU_initialize_registry() || CU_register_suites((CU_SuiteInfo *)suites))
-		return 1;
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-	CU_cleanup_registry();
-	return failures != 0;
+	return class_main(tests);
 }
