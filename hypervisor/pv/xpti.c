@@ -53,7 +53,7 @@ void xpti_init(void)
 	/* Global entries would stay in the TLB while the guest runs. */
 	if (xpti_enabled)
 		cr4_features &= ~CR4_PGE;
-	printk(LOG_INFO, "XPTI: %s\n", xpti_enabled ? "on" : "off");
+	printk(LOG_INFO, "XPTI: %s, CR4 %#lx\n", xpti_enabled ? "on" : "off", cr4_features);
 }
 
 /* One page of the hypervisor's, under the CPU's root. Tables are made as needed. */

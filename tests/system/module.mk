@@ -12,6 +12,6 @@ soak: rig stage
 # What QEMU's CPU lacks, on Bochs; packages: see tests/rig/bochs.
 check-bochs: rig stage build/bin/compat build/bin/registers
 	$(MAKE) --no-print-directory DEBUG=1 hypervisor
-	JOBS=1 tests/system/run-all intel:release intel:debug
+	JOBS=1 tests/system/run-all intel:release intel:debug intel:release:guest
 
 .PHONY: check-bochs
