@@ -76,10 +76,30 @@ extern struct frame *frame_table;
 #define frame_table ((struct frame *)FRAME_TABLE_START)
 #endif
 
-/* Whether @mfn is memory with an entry in the table. Check guests' numbers with this. */
+/* Whether @mfn is memory with an entry in the table: check guests' numbers with this. And its
+ * entry, bounded for speculation too; NULL: none. */
+#ifdef HOST_TEST
 bool mfn_valid(mfn_t mfn);
-/* Its entry, bounded for speculation too; NULL: none. */
 struct frame *frame_lookup(mfn_t mfn);
+#else
+/* The table is in pages of 2 MiB; a bit each: it exists. */
+#define CHUNK_FRAMES ((2ul << 20) / sizeof(struct frame))
+extern uint64_t chunk_valid[];
+
+static inline struct frame *frame_lookup(mfn_t mfn)
+{
+	uint64_t n = index_nospec(mfn.n, max_frame);
+
+	if (mfn.n >= max_frame || !test_bit(n / CHUNK_FRAMES, chunk_valid))
+		return NULL;
+	return &frame_table[n];
+}
+
+static inline bool mfn_valid(mfn_t mfn)
+{
+	return frame_lookup(mfn);
+}
+#endif
 
 static inline struct frame *mfn_to_frame(mfn_t mfn)
 {

@@ -8,7 +8,6 @@
 #include "hypervisor/mm/mm_internal.h"
 
 #define LARGE            (2ul << 20)
-#define CHUNK_FRAMES     (LARGE / sizeof(struct frame))
 #define M2P_CHUNK_FRAMES (LARGE / sizeof(uint64_t))
 #define MAX_FRAMES       (1ull << 32) /* 16 TiB: what struct frame's 32-bit links name */
 #define E820_RAM         1
@@ -16,20 +15,8 @@
 uint64_t max_frame;
 bool buddy_ready;
 static uint64_t machine_frames;
-static uint64_t chunk_valid[MAX_FRAMES / CHUNK_FRAMES / 64];
+uint64_t chunk_valid[MAX_FRAMES / CHUNK_FRAMES / 64];
 static uint32_t m2p_chunk[MAX_FRAMES / M2P_CHUNK_FRAMES]; /* first frame; 0: none */
-
-struct frame *frame_lookup(mfn_t mfn)
-{
-	return mfn_valid(mfn) ? &frame_table[index_nospec(mfn.n, max_frame)] : NULL;
-}
-
-bool mfn_valid(mfn_t mfn)
-{
-	if (mfn.n >= max_frame)
-		return false;
-	return test_bit(index_nospec(mfn.n, max_frame) / CHUNK_FRAMES, chunk_valid);
-}
 
 /* Frames of the @i-th entry of the memory map that are memory. */
 static bool ram_range(unsigned int i, uint64_t *start, uint64_t *end)

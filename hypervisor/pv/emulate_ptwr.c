@@ -99,9 +99,32 @@ static bool decode_op(struct write_insn *i)
 	}
 }
 
-static bool decode(const uint8_t *bytes, size_t n, struct write_insn *i)
+/* A kernel writes its tables in few places, and in runs: the last instruction that was
+ * decoded is kept. What it does depends on its bytes alone. */
+struct decoded {
+	uint64_t bytes[2];
+	struct write_insn insn;
+};
+static DEFINE_PER_CPU(struct decoded, last_decoded);
+
+/* The instruction at @rip, until the next call; NULL: none of ours. */
+static const struct write_insn *decode(uint64_t rip)
 {
-	return !insn_decode(bytes, n, true, &i->in) && i->in.memory && decode_op(i);
+	struct decoded *last = &this_cpu_var(last_decoded);
+	uint64_t bytes[2] = {0};
+	size_t n = INSN_MAX - copy_from_guest(bytes, rip, INSN_MAX);
+	struct write_insn *i = &last->insn;
+
+	if (likely(n == INSN_MAX && i->in.length && bytes[0] == last->bytes[0] &&
+		   bytes[1] == last->bytes[1]))
+		return i;
+	if (insn_decode((const uint8_t *)bytes, n, true, &i->in) || !i->in.memory || !decode_op(i)) {
+		i->in.length = 0; /* nothing is kept */
+		return NULL;
+	}
+	last->bytes[0] = bytes[0];
+	last->bytes[1] = bytes[1];
+	return i;
 }
 
 /* ---- flags ---- */
@@ -273,15 +296,12 @@ bool pv_emulate_pte_write(uint64_t address, struct cpu_user_regs *regs)
 {
 	struct vcpu *v = current;
 	uint64_t e = pv_read_l1e(address);
-	uint8_t bytes[INSN_MAX];
-	struct write_insn insn;
-	unsigned int n;
+	const struct write_insn *insn;
 
 	if (!emulated_page(e))
 		return false;
-	n = INSN_MAX - (unsigned int)copy_from_guest(bytes, regs->rip, INSN_MAX);
-	if (!decode(bytes, n, &insn) || (address & (insn.size - 1)) ||
-	    !emulate_write(e, address, &insn, regs))
+	insn = decode(regs->rip);
+	if (!insn || (address & (insn->size - 1)) || !emulate_write(e, address, insn, regs))
 		return false;
 	regs->rflags &= ~(uint64_t)X86_FLAGS_RF;
 	if (unlikely(regs->rflags & X86_FLAGS_TF)) {

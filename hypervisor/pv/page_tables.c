@@ -234,10 +234,11 @@ static mfn_t walk_to_l1(const struct vcpu *v, uint64_t va)
 		return MFN_INVALID;
 	for (unsigned int level = 4; level > 1; level--) {
 		unsigned int shift = PAGE_SHIFT + 9 * (level - 1);
+		const struct frame *f = frame_lookup(mfn);
 		const uint64_t *t;
 		uint64_t e;
 
-		if (!mfn_valid(mfn) || frame_owner(mfn_to_frame(mfn)) != v->domain)
+		if (!f || frame_owner(f) != v->domain)
 			return MFN_INVALID;
 		t = map_frame(mfn);
 		e = READ_ONCE(t[(va >> shift) % PTES_PER_TABLE]);
@@ -285,10 +286,11 @@ void pv_unmap_l1e(uint64_t *l1e, mfn_t l1mfn)
 uint64_t pv_read_l1e(uint64_t va)
 {
 	mfn_t mfn = walk_to_l1(current, va);
+	const struct frame *f = frame_lookup(mfn);
 	const uint64_t *l1;
 	uint64_t e;
 
-	if (!mfn_valid(mfn) || frame_owner(mfn_to_frame(mfn)) != current->domain)
+	if (!f || frame_owner(f) != current->domain)
 		return 0;
 	l1 = map_frame(mfn);
 	e = READ_ONCE(l1[(va >> PAGE_SHIFT) % PTES_PER_TABLE]);
