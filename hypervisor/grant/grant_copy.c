@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * GNTTABOP_copy. Both ends stay pinned and mapped from one operation to the next as long
- * as they name the same page, and until the call ends at the latest.
+ * as they name the same page, their domains as long as they name the same domain, and
+ * until the call ends at the latest.
  */
 #include "hypervisor/grant/internal.h"
 
@@ -16,8 +17,27 @@ static void end_release(struct copy_end *e)
 		frame_put_and_type(e->frame);
 	else
 		frame_put(e->frame);
-	domain_put(e->d);
 	e->held = false;
+}
+
+/* The domain that @e names, with a reference of the end's; false: there is none. */
+static bool end_domain(struct copy_end *e, domid_t domid)
+{
+	if (e->d && e->domid == domid)
+		return true;
+	if (e->d)
+		domain_put(e->d);
+	e->domid = domid;
+	e->d = domain_get(domid);
+	return e->d;
+}
+
+static void end_close(struct copy_end *e)
+{
+	end_release(e);
+	if (e->d)
+		domain_put(e->d);
+	e->d = NULL;
 }
 
 /* The caller's own page, by frame number. */
@@ -57,16 +77,12 @@ static int16_t end_hold(struct copy_end *e, const struct gnttab_copy_ptr *p, boo
 	if (!by_ref && p->domid != DOMID_SELF)
 		return GNTST_permission_denied;
 	e->by_ref = by_ref;
-	e->domid = p->domid;
 	e->name = name;
-	e->d = domain_get(p->domid);
-	if (!e->d)
+	if (!end_domain(e, p->domid))
 		return GNTST_bad_domain;
 	rc = by_ref ? end_granted_page(e) : end_own_page(e);
-	if (rc) {
-		domain_put(e->d);
+	if (rc)
 		return rc;
-	}
 	e->map = map_frame(frame_to_mfn(e->frame));
 	e->held = true;
 	return GNTST_okay;
@@ -111,6 +127,6 @@ long grant_copy_batch(struct grant_batch *b)
 
 void grant_copy_end(struct grant_batch *b)
 {
-	end_release(&b->to);
-	end_release(&b->from);
+	end_close(&b->to);
+	end_close(&b->from);
 }

@@ -322,6 +322,7 @@ long do_grant_table_op(unsigned int cmd, uint64_t uop, unsigned int count)
 	list = &list_ops[index_nospec(cmd, ARRAY_SIZE(list_ops))];
 	b.cmd = cmd;
 	b.from.held = b.to.held = false;
+	b.from.d = b.to.d = NULL;
 	rc = run_list(list, &b, uop, count, &done);
 	grant_copy_end(&b);
 	if (rc == -ERESTART)

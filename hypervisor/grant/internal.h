@@ -123,7 +123,7 @@ struct copy_end {
 	bool held, by_ref, write;
 	domid_t domid;
 	uint64_t name;        /* grant reference or frame number, as the caller gave it */
-	struct domain *d;     /* with a reference */
+	struct domain *d;     /* of domid, with a reference; or NULL */
 	struct grant_pin pin; /* by reference */
 	struct frame *frame;
 	uint16_t start, length;
