@@ -126,25 +126,25 @@ static int16_t claim_entry(struct domain *rd, grant_ref_t ref, domid_t ldom,
 			   enum grant_use use, bool readonly, struct active_entry *a)
 {
 	const struct grant_table *t = rd->grant_table;
-	struct grant_what w;
-	int16_t rc = t->version == 2 ? mark_v2(t, ref, ldom, use, readonly, &w)
-				     : mark_v1(t, ref, ldom, readonly, &w);
+	bool first = !grant_pinned(a); /* which fixes what it is */
+	struct grant_what again, *w = first ? &a->what : &again;
+	int16_t rc = t->version == 2 ? mark_v2(t, ref, ldom, use, readonly, w)
+				     : mark_v1(t, ref, ldom, readonly, w);
 
 	if (rc)
 		unmark(t, ref, a);
-	if (rc || grant_pinned(a))
-		return rc; /* what it is was fixed by the first pin */
-	if (!w.transitive) {
-		mfn_t mfn = rd->ops->translate(rd, GFN(w.frame));
+	if (rc || !first)
+		return rc;
+	if (!w->transitive) {
+		mfn_t mfn = rd->ops->translate(rd, GFN(w->frame));
 
 		if (!mfn_valid(mfn)) {
 			unmark(t, ref, a);
 			return GNTST_bad_page;
 		}
-		w.frame = mfn.n;
+		w->frame = mfn.n;
 	}
 	a->domid = ldom;
-	a->what = w;
 	return GNTST_okay;
 }
 
@@ -206,16 +206,19 @@ mfn_t grant_pinned_mfn(struct domain *rd, grant_ref_t ref)
 	return mfn;
 }
 
-/* Pin without following a transitive entry; *what says where it leads. */
+/* Pin without following a transitive entry; *trans is one, or says that it is not. */
 static int16_t pin_direct(struct domain *rd, grant_ref_t ref, domid_t ldom,
 			  enum grant_use use, bool readonly, struct grant_pin *pin,
-			  struct grant_what *what)
+			  struct grant_what *trans)
 {
 	struct grant_table *t = rd->grant_table;
 	struct active_entry *a;
 	int16_t rc = GNTST_bad_gntref;
 
-	*pin = (struct grant_pin){.rd = rd, .ref = ref, .readonly = readonly};
+	pin->rd = rd;
+	pin->ref = ref;
+	pin->readonly = readonly;
+	pin->trans_rd = NULL;
 	if (unlikely(!t))
 		return GNTST_bad_domain;
 	read_lock(&t->lock);
@@ -224,7 +227,9 @@ static int16_t pin_direct(struct domain *rd, grant_ref_t ref, domid_t ldom,
 		a = active_entry(t, pin->ref);
 		spin_lock(&a->lock);
 		rc = pin_locked(t, a, ldom, use, pin);
-		*what = a->what;
+		trans->transitive = a->what.transitive;
+		if (unlikely(trans->transitive))
+			*trans = a->what;
 		spin_unlock(&a->lock);
 	}
 	read_unlock(&t->lock);
