@@ -72,7 +72,7 @@ def kernel_symbols():
     if not kept.exists() or any(i.exists() and i.stat().st_mtime > kept.stat().st_mtime
                                 for i in images):
         say("bench: one boot for the kernel's symbols")
-        log, status = rig(f"bench-symbols-{os.getpid()}", "bench/symbols.sh", [], limit=120)
+        log, status = rig(f"bench-symbols-{os.getpid()}", "bench/symbols.sh", [], limit=300)
         if status:
             sys.exit(f"bench: no symbols: status {status}, see {log}")
         folder.mkdir(parents=True, exist_ok=True)

@@ -74,6 +74,9 @@ struct engine {
 	struct metrics_queue *metrics;
 	unsigned int inflight; /* submitted and not yet given back by reap() */
 	unsigned int depth;    /* I/Os it takes at a time */
+	/* What is in flight completes in wait() only, and soon: ask for no event, do not
+	 * sleep. */
+	bool polling;
 	bool moves_data; /* false: buffers are never looked at, so nothing need be copied
 			  */
 };
@@ -93,6 +96,7 @@ struct engine_setup {
 	 * nothing armed in it. NULL (tests, benchmarks): the engine makes one of its own.
 	 */
 	struct io_uring *ring;
+	struct io_uring *polled_ring; /* the same for polled I/O; NULL: none */
 	uint32_t piece;       /* for io_uring on a file: split what is larger; 0: no */
 	bool null_skips_data; /* for null: see engine.moves_data */
 	struct volatile_disk *disk; /* for volatile: engine_volatile.h */

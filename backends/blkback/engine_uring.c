@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <liburing.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "backends/blkback/engine_common.h"
+#include "backends/blkback/engine_polled.h"
 #include "backends/common/log.h"
 
 enum { FILE_IMAGE, FILE_EVENT, FILE_WAKE, FILES };
@@ -51,16 +53,21 @@ enum { URING_PIECES = ENGINE_PRIVATE, URING_ERROR };
 	(2 + UNMASKS) /* both reads and the unmasking writes of one wait()               \
 		       */
 
+/* What of the pool is registered; see register_pool(). */
+enum buffers { BUFFERS_NONE, BUFFERS_WHOLE, BUFFERS_PAGES };
+
 struct engine_uring {
 	struct engine base;
 	struct engine_setup setup;
 	struct io_uring *ring, own;
-	struct engine_done done;
-	uint32_t piece;                     /* bytes an I/O may have before it is split */
-	unsigned int room;                  /* completions of I/O there is place for */
-	unsigned int queued;                /* I/O since the kernel last took all */
-	unsigned int extra;                 /* pieces in flight beyond one an I/O */
-	bool pool_registered, page_buffers; /* see register_pool() */
+	struct polled polled;
+	struct engine_done done; /* nr_done of them, counted as in flight until reaped */
+	unsigned int nr_done;
+	uint32_t piece;      /* bytes an I/O may have before it is split */
+	unsigned int room;   /* completions of I/O there is place for */
+	unsigned int queued; /* I/O since the kernel last took all */
+	unsigned int extra;  /* pieces in flight beyond one an I/O */
+	enum buffers buffers;
 	bool plain_discard, ring_fd_registered;
 	bool event_armed, wake_armed;
 	bool woken; /* by wake_fd, and the caller has not been back from wait() since */
@@ -76,6 +83,12 @@ struct engine_uring {
 static struct engine_uring *uring_of(struct engine *e)
 {
 	return (struct engine_uring *)e;
+}
+
+static void done_add(struct engine_uring *u, struct engine_io *io, int64_t result)
+{
+	engine_done_add(&u->done, io, result);
+	u->nr_done++;
 }
 
 static void count_syscall(struct engine_uring *u)
@@ -107,7 +120,7 @@ static uint16_t buffer_of(const struct engine_uring *u, const struct iovec *iov)
 {
 	size_t at = (size_t)((char *)iov->iov_base - (char *)u->setup.pool);
 
-	if (!u->page_buffers || at % BUFFER + iov->iov_len > BUFFER)
+	if (u->buffers != BUFFERS_PAGES || at % BUFFER + iov->iov_len > BUFFER)
 		return 0;
 	return (uint16_t)(1 + at / BUFFER);
 }
@@ -117,7 +130,7 @@ static inline void prep_one(struct engine_uring *u, struct io_uring_sqe *sqe,
 			    const struct engine_io *io, const struct iovec *iov,
 			    uint64_t at)
 {
-	bool write = io->op == ENGINE_WRITE, fixed = io->pooled && u->pool_registered;
+	bool write = io->op == ENGINE_WRITE, fixed = io->pooled && u->buffers;
 	int plain = write ? IORING_OP_WRITE : IORING_OP_READ;
 
 	io_uring_prep_rw(!fixed  ? plain
@@ -243,10 +256,35 @@ static void uring_commit(struct engine *e)
 	struct engine_uring *u = uring_of(e);
 
 	u->queued = 0;
+	if (u->polled.inflight && io_uring_sq_ready(u->polled.ring)) {
+		count_syscall(u);
+		io_uring_submit(u->polled.ring);
+	}
 	if (!io_uring_sq_ready(u->ring))
 		return;
 	count_syscall(u);
 	io_uring_submit(u->ring);
+}
+
+/* Queue a request of one piece, out of the pool: what nearly every one is. */
+static inline int issue_plain(struct engine_uring *u, struct engine_io *io)
+{
+	struct io_uring_sqe *sqe = NULL;
+
+	if (!io->fua && polled_wanted(&u->polled)) {
+		sqe = io_uring_get_sqe(u->polled.ring);
+		if (sqe) {
+			u->polled.inflight++;
+			u->base.polling = true;
+		}
+	}
+	if (!sqe)
+		sqe = get_sqe(u);
+	if (!sqe)
+		return -EAGAIN;
+	prep_one(u, sqe, io, io->iov, io->offset);
+	u->base.inflight++;
+	return 0;
 }
 
 static int uring_submit(struct engine *e, struct engine_io *io)
@@ -260,20 +298,12 @@ static int uring_submit(struct engine *e, struct engine_io *io)
 		uring_commit(e);
 	u->queued++;
 	memset(io->private, 0, sizeof(io->private));
-	if (io->pooled && io->op <= ENGINE_WRITE && io->length <= u->piece) {
-		/* What nearly every request is. */
-		struct io_uring_sqe *sqe = get_sqe(u);
-
-		if (!sqe)
-			return -EAGAIN;
-		prep_one(u, sqe, io, io->iov, io->offset);
-		e->inflight++;
-		return 0;
-	}
+	if (io->pooled && io->op <= ENGINE_WRITE && io->length <= u->piece)
+		return issue_plain(u, io);
 	if (io->op ==
 	    ENGINE_SECURE_DISCARD) { /* only an ioctl can: rare, and it may block */
 		e->inflight++;
-		engine_done_add(&u->done, io, engine_discard_sync(&u->setup, io));
+		done_add(u, io, engine_discard_sync(&u->setup, io));
 		return 0;
 	}
 	if (issue(u, io))
@@ -314,7 +344,7 @@ static void io_completed(struct engine_uring *u, struct engine_io *io, int res)
 	int64_t result = res;
 
 	if (res > 0 && (uint64_t)res == io->length) { /* in one go: nearly always */
-		engine_done_add(&u->done, io, 0);
+		done_add(u, io, 0);
 		return;
 	}
 	if (io->op == ENGINE_DISCARD && (res == -EOPNOTSUPP || res == -EINVAL) &&
@@ -333,7 +363,7 @@ static void io_completed(struct engine_uring *u, struct engine_io *io, int res)
 			return;
 		result = -EIO;
 	}
-	engine_done_add(&u->done, io, result);
+	done_add(u, io, result);
 }
 
 static void event_completed(struct engine_uring *u, int res)
@@ -353,12 +383,35 @@ static void unmask_completed(struct engine_uring *u, int res)
 			  strerror(-res));
 }
 
+static void collect_polled(struct engine_uring *u)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head, n = 0;
+
+	io_uring_for_each_cqe(u->polled.ring, head, cqe)
+	{
+		int res = cqe->res;
+
+		n++;
+		polled_done(&u->polled);
+		if (res == -EOPNOTSUPP) { /* sysfs says otherwise: not this way again */
+			u->polled.rest = UINT_MAX;
+			res = -EAGAIN;
+		}
+		io_completed(u, (struct engine_io *)(uintptr_t)cqe->user_data, res);
+	}
+	io_uring_cq_advance(u->polled.ring, n);
+	u->base.polling = u->polled.inflight && !u->polled.slow;
+}
+
 /* Take all completions. No system call. */
 static void collect(struct engine_uring *u)
 {
 	struct io_uring_cqe *cqe;
 	unsigned int head, n = 0;
 
+	if (u->polled.inflight)
+		collect_polled(u);
 	io_uring_for_each_cqe(u->ring, head, cqe)
 	{
 		n++;
@@ -389,6 +442,7 @@ static struct engine_io *uring_reap(struct engine *e)
 	struct engine_uring *u = uring_of(e);
 
 	collect(u);
+	u->nr_done = 0;
 	return engine_done_take(e, &u->done);
 }
 
@@ -440,6 +494,23 @@ static unsigned int take_fired(struct engine_uring *u, int *ports, unsigned int 
 	return n;
 }
 
+/*
+ * For polled I/O: look for it. What @timeout_ns has become: nothing while it is worth
+ * while to look again at once.
+ */
+static uint64_t look(struct engine_uring *u, uint64_t timeout_ns)
+{
+	u->queued = 0;
+	count_syscall(u);
+	polled_look(&u->polled);
+	collect_polled(u);
+	if (u->base.polling || u->done.head)
+		return ENGINE_POLL;
+	if (u->polled.inflight && timeout_ns > POLLED_NAP_NS)
+		return POLLED_NAP_NS;
+	return timeout_ns;
+}
+
 static void enter(struct engine_uring *u, unsigned int want, uint64_t timeout_ns)
 {
 	struct __kernel_timespec ts = {(int64_t)(timeout_ns / 1000000000),
@@ -463,6 +534,8 @@ static unsigned int uring_wait(struct engine *e, const int *unmask,
 	struct engine_uring *u = uring_of(e);
 
 	collect(u);
+	if (u->polled.inflight)
+		timeout_ns = look(u, timeout_ns);
 	if (u->done.head || u->nr_fired || u->woken)
 		timeout_ns = ENGINE_POLL;
 	if (u->unmasking) /* the last ones are not through yet: do not reuse their slots
@@ -475,7 +548,8 @@ static unsigned int uring_wait(struct engine *e, const int *unmask,
 		unmask_port(u, unmask[--nr_unmask]);
 	/* An unmasking write completes at once, and must not count as a reason to wake.
 	 */
-	if (timeout_ns != ENGINE_POLL || io_uring_sq_ready(u->ring) || e->inflight)
+	if (timeout_ns != ENGINE_POLL || io_uring_sq_ready(u->ring) ||
+	    e->inflight > u->polled.inflight + u->nr_done)
 		enter(u, 1 + u->unmasking, timeout_ns);
 	collect(u);
 	u->woken = false;
@@ -485,16 +559,16 @@ static unsigned int uring_wait(struct engine *e, const int *unmask,
 static void uring_drain(struct engine *e)
 {
 	struct engine_uring *u = uring_of(e);
-	unsigned int done = 0;
 	int ret;
 
 	for (;;) {
 		collect(u);
-		done = 0;
-		for (struct engine_io *io = u->done.head; io; io = io->next)
-			done++;
-		if (done == e->inflight)
+		if (u->nr_done == e->inflight)
 			return;
+		if (u->polled.inflight) {
+			look(u, ENGINE_POLL);
+			continue;
+		}
 		count_syscall(u);
 		ret = io_uring_submit_and_wait(u->ring, 1);
 		if (ret < 0 && ret != -EINTR && ret != -EAGAIN && ret != -EBUSY)
@@ -532,6 +606,8 @@ static void uring_close(struct engine *e)
 
 	if (u->ring_fd_registered)
 		io_uring_unregister_ring_fd(u->ring);
+	if (u->polled.ring_fd_registered)
+		io_uring_unregister_ring_fd(u->polled.ring);
 	if (u->ring == &u->own)
 		io_uring_queue_exit(&u->own);
 	if (quiet)
@@ -595,23 +671,36 @@ static int enable(struct io_uring *ring)
  * are found to be too many. What cannot be had (locked memory is limited) is done
  * without: the pool alone, or plain reads and writes.
  */
-static void register_pool(struct engine_uring *u)
+static enum buffers register_pool(const struct engine_uring *u, struct io_uring *ring)
 {
 	char *pool = u->setup.pool;
 	size_t n = u->setup.pool_size / BUFFER;
 	struct iovec whole = {pool, u->setup.pool_size};
 	struct iovec *v = n < BUFFERS_MAX ? malloc((n + 1) * sizeof(*v)) : NULL;
+	int ret = -ENOMEM;
 
 	if (v) {
 		v[0] = whole;
 		for (size_t i = 0; i < n; i++)
 			v[i + 1] = (struct iovec){pool + i * BUFFER, BUFFER};
-		u->page_buffers =
-			!io_uring_register_buffers(u->ring, v, (unsigned int)n + 1);
+		ret = io_uring_register_buffers(ring, v, (unsigned int)n + 1);
 		free(v);
 	}
-	u->pool_registered =
-		u->page_buffers || !io_uring_register_buffers(u->ring, &whole, 1);
+	if (!ret)
+		return BUFFERS_PAGES;
+	return io_uring_register_buffers(ring, &whole, 1) ? BUFFERS_NONE : BUFFERS_WHOLE;
+}
+
+/* The image and the pool once more for polled I/O; without, it is not used. */
+static void bring_up_polled(struct engine_uring *u)
+{
+	struct io_uring *ring = u->setup.polled_ring;
+
+	if (!ring || !u->buffers || io_uring_register_files(ring, &u->setup.fd, 1) ||
+	    register_pool(u, ring) != u->buffers || enable(ring))
+		return;
+	u->polled.ring = ring;
+	u->polled.ring_fd_registered = io_uring_register_ring_fd(ring) == 1;
 }
 
 /* Register files and pool, and enable the ring. 0 or -errno. */
@@ -630,8 +719,9 @@ static int bring_up(struct engine_uring *u)
 	if (ret)
 		return ret;
 	if (s->pool)
-		register_pool(u);
+		u->buffers = register_pool(u, u->ring);
 	u->ring_fd_registered = io_uring_register_ring_fd(u->ring) == 1;
+	bring_up_polled(u);
 	return enable(u->ring);
 }
 

@@ -91,6 +91,7 @@ void image_limits_read(const char *dir, struct image_limits *out)
 	memset(out, 0, sizeof(*out));
 	out->physical = clip32(queue_number(dir, "physical_block_size"));
 	out->discard_max = queue_number(dir, "discard_max_bytes");
+	out->polled = queue_number(dir, "io_poll");
 	out->discard_granularity = clip32(queue_number(dir, "discard_granularity"));
 	if (read_number(dir, "discard_alignment", &alignment))
 		out->discard_alignment = clip32(alignment);
@@ -209,6 +210,7 @@ static int measure_device(struct image *img)
 	else if (!direct_align_statx(img))
 		img->offset_align = img->memory_align = logical;
 	limits_of(img->dev, &limits);
+	img->polled = img->direct && limits.polled;
 	if (!img->readonly && limits.discard_max) {
 		/* misaligned on purpose: support is checked before the range, nothing is
 		 * erased */
@@ -302,7 +304,8 @@ static int reopen(struct image *img, int pinned, const struct stat *pin, const c
 
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", pinned);
 	img->direct = direct;
-	/* Each read would look at the clock for the access time; root may leave that out. */
+	/* Each read would look at the clock for the access time; root may leave that out.
+	 */
 	img->fd = open(self, flags | O_NOATIME | (direct ? O_DIRECT : 0));
 	if (img->fd < 0 && errno == EPERM)
 		img->fd = open(self, flags | (direct ? O_DIRECT : 0));

@@ -26,6 +26,7 @@ struct image {
 	uint32_t physical; /* >= logical; up to IMAGE_PHYSICAL_MAX */
 	uint32_t offset_align,
 		memory_align; /* of I/O on fd: 1 unless direct, at most 4096 */
+	bool polled; /* the device has queues for polled I/O */
 	bool discard, discard_secure;
 	uint32_t discard_granularity, discard_alignment; /* bytes */
 	char error[IMAGE_ERROR_MAX]; /* why the last call failed, for log and error node
@@ -75,6 +76,7 @@ struct image_limits {
 	uint32_t physical;
 	uint64_t discard_max;
 	uint32_t discard_granularity, discard_alignment;
+	bool polled;
 };
 /* @dir: the device's directory, /sys/dev/block/MAJOR:MINOR; may be a partition's. */
 void image_limits_read(const char *dir, struct image_limits *out);

@@ -319,6 +319,10 @@ static void sleep_engine(struct vbd_queue *q)
 		wait_engine(q, false, limit_timeout(q));
 		return;
 	}
+	if (q->engine->polling) {
+		wait_engine(q, false, ENGINE_POLL);
+		return;
+	}
 	if (!q->engine->inflight && spin(q))
 		return;
 	n = ring_back_final_check(&q->ring, 1);

@@ -119,7 +119,7 @@ static int choose_engine(struct queue_thread *t)
 {
 	struct worker_device *dev = t->dev;
 
-	t->setup.engine.ring = NULL;
+	t->setup.engine.ring = t->setup.engine.polled_ring = NULL;
 	switch (dev->engine) {
 	case VBD_ENGINE_NULL:
 		t->setup.engine_open = engine_null_open;
@@ -127,6 +127,9 @@ static int choose_engine(struct queue_thread *t)
 	case VBD_ENGINE_URING:
 		t->setup.engine.ring = worker_get_uring(dev->worker);
 		if (t->setup.engine.ring) {
+			if (dev->disk.flags & VBD_POLLED)
+				t->setup.engine.polled_ring =
+					worker_get_polled_uring(dev->worker);
 			t->setup.engine_open = engine_uring_open;
 			return 0;
 		}
@@ -157,6 +160,8 @@ static void *queue_main(void *arg)
 	}
 	if (t->setup.engine.ring)
 		worker_put_uring(t->dev->worker, t->setup.engine.ring);
+	if (t->setup.engine.polled_ring)
+		worker_put_uring(t->dev->worker, t->setup.engine.polled_ring);
 	return NULL;
 }
 
@@ -341,6 +346,7 @@ static int vbd_update(struct worker_device *dev, const void *payload, size_t siz
 
 const struct worker_class vbd_worker_class = {
 	.type = "vbd",
+	.uring_polled = 4, /* the queues of a disk, by default */
 	.attach = vbd_attach,
 	.update = vbd_update,
 	.detach = vbd_detach,

@@ -34,6 +34,7 @@ static const struct conf_key vbd_conf_keys[] = {
 	{.name = "persistent-grants", .kind = CONF_BOOL},
 	{.name = "persistent-grants-max", .kind = CONF_NUMBER, .max = VBD_MAX_PERSISTENT},
 	{.name = "direct-min", .kind = CONF_SIZE, .max = UINT32_MAX},
+	{.name = "poll", .kind = CONF_BOOL},
 	{.name = "read-bytes", .kind = CONF_SIZE, .max = UINT64_MAX},
 	{.name = "read-bytes-burst", .kind = CONF_SIZE, .max = UINT64_MAX},
 	{.name = "read-ops", .kind = CONF_NUMBER, .max = UINT64_MAX},
@@ -49,6 +50,7 @@ struct vbd {
 	char dev[32], id[16];
 	const char *names[3]; /* what the configuration may call it */
 	bool readonly, cdrom, removable;
+	bool poll;    /* polled I/O where the device has queues for it */
 	bool discard; /* neither toolstack nor configuration forbids it */
 	struct vbd_offer offer;
 	uint32_t engine, max_persistent, direct_min;
@@ -123,6 +125,7 @@ static void read_conf(struct backend *be)
 	v->max_persistent =
 		(uint32_t)conf_u64(be, "persistent-grants-max", VBD_DEFAULT_PERSISTENT);
 	v->direct_min = (uint32_t)conf_u64(be, "direct-min", 0);
+	v->poll = conf_bool(be->conf, be->guest, v->names, "poll", false);
 	store_get_u64(be->store, 0, be->path, "discard-enable", 0, 1, &enable);
 	v->discard = enable && conf_bool(be->conf, be->guest, v->names, "discard", true);
 }
@@ -358,6 +361,8 @@ static uint32_t attach_flags(const struct vbd *v, const struct vbd_frontend *f)
 		flags |= VBD_READONLY;
 	if (v->medium.image.fd >= 0 && v->medium.image.block_device)
 		flags |= VBD_BLOCK_DEVICE;
+	if (v->medium.image.fd >= 0 && v->medium.image.polled && v->poll)
+		flags |= VBD_POLLED;
 	if (f->persistent)
 		flags |= VBD_PERSISTENT;
 	if (offers_discard(v))

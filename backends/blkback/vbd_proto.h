@@ -30,6 +30,7 @@ enum vbd_flags {
 	VBD_FLUSH = 1 << 4,        /* feature-flush-cache was offered */
 	VBD_DISCARD = 1 << 5,      /* feature-discard was offered */
 	VBD_SECURE = 1 << 6,       /* discard-secure was offered */
+	VBD_POLLED = 1 << 7,       /* the device has queues whose I/O is polled for */
 };
 
 /* One ring. */

@@ -22,6 +22,8 @@ struct worker_class {
 	/* io_urings made at start: how many (0: 16, negative: none), of how many entries
 	 * (0: 128), with which more IORING_SETUP flags */
 	int uring_pool;
+	/* How many more whose I/O completes only when it is asked for. */
+	unsigned int uring_polled;
 	unsigned int uring_entries, uring_flags;
 	/* Nice value of its threads, setpriority(2). */
 	int nice;
@@ -60,6 +62,8 @@ struct grants *worker_grants(struct worker *w);
  */
 struct io_uring;
 struct io_uring *worker_get_uring(struct worker *w);
+/* The same of those for polled I/O (IORING_SETUP_IOPOLL): only reads and writes. */
+struct io_uring *worker_get_polled_uring(struct worker *w);
 void worker_put_uring(struct worker *w, struct io_uring *ring);
 /* liburing 2.3 has no io_uring_enable_rings(). 0 (also when already enabled) or -errno.
  */

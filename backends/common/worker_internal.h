@@ -13,6 +13,7 @@ struct pool_ring {
 	struct io_uring ring; /* first: what worker_get_uring() hands out */
 	struct io_uring_params params;
 	int fd;
+	bool polled; /* IORING_SETUP_IOPOLL */
 	bool mapped, busy;
 };
 

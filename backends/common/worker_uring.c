@@ -17,16 +17,18 @@
 #define DEFAULT_POOL    16
 #define DEFAULT_ENTRIES 128
 
-static int make_ring(struct pool_ring *r, const struct worker_class *class)
+static int make_ring(struct pool_ring *r, const struct worker_class *class, bool polled)
 {
 	unsigned int entries =
 		class->uring_entries ? class->uring_entries : DEFAULT_ENTRIES;
 
 	/* Linux 5.19 and later do not interrupt a running thread for a completion it will
 	 * see at its next system call; ask for that where it is known. */
-	r->params.flags = class->uring_flags | IORING_SETUP_COOP_TASKRUN;
+	r->polled = polled;
+	r->params.flags = polled ? IORING_SETUP_IOPOLL
+				 : class->uring_flags | IORING_SETUP_COOP_TASKRUN;
 	r->fd = sandbox_uring(entries, &r->params);
-	if (r->fd == -EINVAL) {
+	if (r->fd == -EINVAL && !polled) {
 		memset(&r->params, 0, sizeof(r->params));
 		r->params.flags = class->uring_flags;
 		r->fd = sandbox_uring(entries, &r->params);
@@ -37,14 +39,15 @@ static int make_ring(struct pool_ring *r, const struct worker_class *class)
 void worker_uring_make(struct worker *w)
 {
 	int n = w->class->uring_pool ? w->class->uring_pool : DEFAULT_POOL, i, rc;
+	int all = n + (int)w->class->uring_polled;
 
 	if (n < 0)
 		return;
-	w->rings = calloc((size_t)n, sizeof(*w->rings));
+	w->rings = calloc((size_t)all, sizeof(*w->rings));
 	if (!w->rings)
 		return;
-	for (i = 0; i < n; i++) {
-		rc = make_ring(&w->rings[i], w->class);
+	for (i = 0; i < all; i++) {
+		rc = make_ring(&w->rings[i], w->class, i >= n);
 		if (rc) {
 			log_warn("no io_uring: %s", strerror(-rc));
 			break;
@@ -68,14 +71,14 @@ static int map_ring(struct pool_ring *r)
 	return 0;
 }
 
-struct io_uring *worker_get_uring(struct worker *w)
+static struct io_uring *get_ring(struct worker *w, bool polled)
 {
 	struct pool_ring *r = NULL;
 	unsigned int i;
 
 	pthread_mutex_lock(&w->uring_lock);
 	for (i = 0; i < w->nr_rings && !r; i++) {
-		if (w->rings[i].busy)
+		if (w->rings[i].busy || w->rings[i].polled != polled)
 			continue;
 		r = &w->rings[i];
 		if (!r->mapped && map_ring(r))
@@ -87,6 +90,16 @@ struct io_uring *worker_get_uring(struct worker *w)
 	return r ? &r->ring : NULL;
 }
 
+struct io_uring *worker_get_uring(struct worker *w)
+{
+	return get_ring(w, false);
+}
+
+struct io_uring *worker_get_polled_uring(struct worker *w)
+{
+	return get_ring(w, true);
+}
+
 /* The ring keeps its restrictions; files and buffers must not outlive the device. */
 void worker_put_uring(struct worker *w, struct io_uring *ring)
 {
@@ -95,7 +108,8 @@ void worker_put_uring(struct worker *w, struct io_uring *ring)
 	io_uring_unregister_files(ring);
 	io_uring_unregister_buffers(ring);
 	io_uring_cq_advance(ring, io_uring_cq_ready(ring));
-	/* A registered ring descriptor was the thread's that used it, and ended with it. */
+	/* A registered ring descriptor was the thread's that used it, and ended with it.
+	 */
 	ring->enter_ring_fd = ring->ring_fd;
 	ring->int_flags = 0;
 	pthread_mutex_lock(&w->uring_lock);

@@ -90,6 +90,12 @@ struct io_uring *worker_get_uring(struct worker *worker)
 	return NULL; /* libaio takes over */
 }
 
+struct io_uring *worker_get_polled_uring(struct worker *worker)
+{
+	(void)worker;
+	return NULL;
+}
+
 void worker_put_uring(struct worker *worker, struct io_uring *ring)
 {
 	(void)worker;

@@ -225,11 +225,14 @@ static void test_limits(void)
 	put_text(at("disk/discard_alignment"), "0\n");
 	put_text(at("disk/part/discard_alignment"), "3584\n");
 	image_limits_read(at("disk"), &l);
+	CU_ASSERT(!l.polled);
+	put_text(at("disk/queue/io_poll"), "1\n");
 	CU_ASSERT_EQUAL(l.physical, 4096);
 	CU_ASSERT_EQUAL(l.discard_max, 2199023255040ull);
 	CU_ASSERT_EQUAL(l.discard_granularity, 512);
 	CU_ASSERT_EQUAL(l.discard_alignment, 0);
 	image_limits_read(at("disk/part"), &l);
+	CU_ASSERT(l.polled);
 	CU_ASSERT_EQUAL(l.physical, 4096);
 	CU_ASSERT_EQUAL(l.discard_granularity, 512);
 	CU_ASSERT_EQUAL(l.discard_alignment, 3584);

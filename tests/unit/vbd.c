@@ -40,7 +40,7 @@ struct grants *worker_grants(struct worker *worker)
 	return loopback_grants(worker->lb);
 }
 
-struct io_uring *worker_get_uring(struct worker *worker)
+static struct io_uring *make_ring(struct worker *worker, unsigned int flags)
 {
 	struct io_uring *ring;
 
@@ -48,14 +48,22 @@ struct io_uring *worker_get_uring(struct worker *worker)
 		return NULL;
 	worker->rings_left--;
 	ring = calloc(1, sizeof(*ring));
-	if (ring &&
-	    io_uring_queue_init(64, ring,
-				IORING_SETUP_R_DISABLED | IORING_SETUP_COOP_TASKRUN)) {
+	if (ring && io_uring_queue_init(64, ring, IORING_SETUP_R_DISABLED | flags)) {
 		free(ring);
 		return NULL;
 	}
 	worker->rings_out++;
 	return ring;
+}
+
+struct io_uring *worker_get_uring(struct worker *worker)
+{
+	return make_ring(worker, IORING_SETUP_COOP_TASKRUN);
+}
+
+struct io_uring *worker_get_polled_uring(struct worker *worker)
+{
+	return make_ring(worker, IORING_SETUP_IOPOLL);
 }
 
 void worker_put_uring(struct worker *worker, struct io_uring *ring)
@@ -231,13 +239,17 @@ static int16_t ask(unsigned int q, uint8_t op, uint64_t sector, uint32_t frame)
 static void test_serves(void)
 {
 	static const uint32_t engine[] = {VBD_ENGINE_URING, VBD_ENGINE_AIO,
-					  VBD_ENGINE_NULL};
+					  VBD_ENGINE_NULL, VBD_ENGINE_URING};
 
-	for (unsigned int e = 0; e < 3; e++) {
+	for (unsigned int e = 0; e < 4; e++) {
 		struct worker_device *dev;
 
 		make_guest();
 		msg.engine = engine[e];
+		if (e == 3) { /* with a second ring each */
+			msg.flags |= VBD_POLLED;
+			w.rings_left = 2 * QUEUES;
+		}
 		CU_ASSERT_EQUAL_FATAL(attach(&dev), 0);
 		for (unsigned int q = 0; q < QUEUES; q++) {
 			memset(loopback_frame(w.lb, 20 + q), 0x30 + (int)q, 4096);
@@ -441,7 +453,7 @@ static void test_cycles(void)
 }
 
 static const struct vbd_test tests[] = {
-	{"three queues, each engine", test_serves},
+	{"three queues, each engine, polled or not", test_serves},
 	{"fewer io_urings than queues", test_no_uring_left},
 	{"attach messages that are wrong", test_bad_messages},
 	{"the size changes", test_update},

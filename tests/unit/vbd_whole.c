@@ -87,6 +87,12 @@ struct io_uring *worker_get_uring(struct worker *w)
 	return NULL; /* libaio takes over */
 }
 
+struct io_uring *worker_get_polled_uring(struct worker *w)
+{
+	(void)w;
+	return NULL;
+}
+
 void worker_put_uring(struct worker *w, struct io_uring *ring)
 {
 	(void)w;

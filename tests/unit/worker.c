@@ -75,7 +75,7 @@ static int read_through(struct io_uring *ring, int fd)
 /* All rings of the pool, twice over: each is usable again after it was given back. */
 static int use_rings(struct worker *w, int fd)
 {
-	struct io_uring *ring[POOL];
+	struct io_uring *ring[POOL + 1];
 	int i, round, rc = 0;
 
 	for (round = 0; round < 2 && !rc; round++) {
@@ -86,6 +86,10 @@ static int use_rings(struct worker *w, int fd)
 		}
 		if (worker_get_uring(w))
 			return -E2BIG;
+		ring[POOL] = worker_get_polled_uring(w);
+		if (!ring[POOL] || worker_get_polled_uring(w))
+			return -EDOM;
+		worker_put_uring(w, ring[POOL]);
 		for (i = 0; i < POOL && !rc; i++)
 			rc = read_through(ring[i], fd);
 		for (i = 0; i < POOL; i++)
@@ -108,8 +112,9 @@ static int t_attach(struct worker *w, uint32_t devid, const void *payload, size_
 	if (size == 5 && !memcmp(what, "rings", 5))
 		rc = nfds == 1 ? use_rings(w, fds[0]) : -EINVAL;
 	else if (size == 4 && !memcmp(what, "grow", 4))
-		rc = pwrite(fds[0], "x", 1, 4095) != 1 ? -EIO
-		     : pwrite(fds[0], "x", 1, 4096) < 0 ? -errno : 0;
+		rc = pwrite(fds[0], "x", 1, 4095) != 1  ? -EIO
+		     : pwrite(fds[0], "x", 1, 4096) < 0 ? -errno
+							: 0;
 	else if (size == 3 && !memcmp(what, "log", 3))
 		log_warn("a line for domain %u", worker_domid(w));
 	else if (size == 5 && !memcmp(what, "broke", 5))
@@ -159,6 +164,7 @@ static struct grants *t_grants(uint32_t domid)
 static const struct worker_class class = {
 	.type = "vbd",
 	.uring_pool = POOL,
+	.uring_polled = 1,
 	.uring_entries = 8,
 	.nice = 10,
 	.open_grants = t_grants,
