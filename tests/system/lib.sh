@@ -242,7 +242,8 @@ guest_create()
 		grep -v '^Parsing\|tsc mode' $RUN/$guest_name.create
 		return 1
 	}
-	guest_wait $guest_name @@ready ${GUEST_TIMEOUT:-60} || return 1
+	case $2 in hvm) guest_seconds=120 ;; *) guest_seconds=60 ;; esac
+	guest_wait $guest_name @@ready ${GUEST_TIMEOUT:-$guest_seconds} || return 1
 	[ "$2-${GUEST_TOOLS:-}" != hvm-io ] || guest_add_tools $guest_name
 }
 
