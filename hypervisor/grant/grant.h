@@ -31,6 +31,8 @@ int grant_table_acquire(struct domain *d, uint32_t id, uint32_t frame, uint32_t 
 			mfn_t *mfn);
 unsigned int grant_table_resource_frames(struct domain *d, uint32_t id);
 void grant_table_dump(struct domain *d);
+/* How many mappings @d has; exact while its vcpus stand still. */
+uint64_t grant_maps(const struct domain *d);
 
 /* ---- what a guest kind does for us (guest_ops) ---- */
 /* Put @mfn at a PV guest's host_addr: pv/grant_map.c. @flags are GNTMAP_*. GNTST_*. */

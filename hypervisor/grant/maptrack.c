@@ -60,3 +60,13 @@ struct maptrack *maptrack_entry(struct grant_table *t, grant_handle_t handle)
 
 	return handle < limit ? entry_at(t, (uint32_t)index_nospec(handle, limit)) : NULL;
 }
+
+uint64_t grant_maps(const struct domain *d)
+{
+	struct grant_table *t = d->grant_table;
+	uint64_t n = 0;
+
+	for (uint32_t h = 0; h < atomic_load(&t->nr_maptrack) * HANDLES_PER_PAGE; h++)
+		n += READ_ONCE(entry_at(t, h)->flags) != 0;
+	return n;
+}

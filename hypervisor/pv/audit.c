@@ -3,13 +3,17 @@
  * Debug key 'y': are the references there that page tables need? All other vcpus stand
  * still; every entry of every table in use is read, and what the frames' words must hold
  * at least is counted. Others hold references too (grants, vcpu_info, event queues): more
- * than was counted is no error here, less is one.
+ * than was counted is no error here, less is one. A domain owns as many frames as it is
+ * said to have, and maps others' by grants alone.
  */
 #include "hypervisor/pv/page_tables.h"
 #include "hypervisor/boot/boot.h"
+#include "hypervisor/grant/grant.h"
 
 #define REPORT_MAX 20
 
+/* Of a frame that a struct domain is in, nobody's to map: frames that this domain owns, and
+ * L1 entries that it has for others' frames. */
 struct tally {
 	uint32_t refs, uses;
 };
@@ -53,6 +57,11 @@ static void count_entry(struct frame *table, unsigned int level, uint64_t e)
 		return;
 	}
 	f = mfn_to_frame(pte_mfn(e));
+	if (f->count & FRAME_FREE ||
+	    (f->count & (FRAME_HEAP | FRAME_SHARED_HV)) == FRAME_HEAP)
+		complain(f, "mapped, and nobody's to map");
+	else if (frame_owner(f) != frame_owner(table) && !(f->count & FRAME_SHARED_HV))
+		audit.tally[table->owner].uses++;
 	if (level > 1) {
 		count_use(f, level_type(level - 1));
 		if (frame_owner(f) != frame_owner(table))
@@ -120,6 +129,26 @@ static void compare(void)
 	}
 }
 
+/* Others' frames are mapped by grants alone, unless by who may map anything. */
+static void compare_domain(const struct domain *d)
+{
+	struct tally *t = &audit.tally[virt_to_mfn(d).n];
+	uint64_t maps = grant_maps(d);
+
+	if (t->refs != d->tot_pages || (t->uses > maps && !d->control && !d->target)) {
+		audit.wrong++;
+		printk(LOG_ERR, "audit: d%u has %u pages, says %u; %u entries for %lu grants\n",
+		       d->domid, t->refs, d->tot_pages, t->uses, maps);
+	}
+	*t = (struct tally){0};
+}
+
+static void count_owned(const struct frame *f)
+{
+	if (f->owner && !(f->count & (FRAME_HEAP | FRAME_FREE)))
+		audit.tally[f->owner].refs++;
+}
+
 static void run_audit(void)
 {
 	unsigned int order = 0;
@@ -137,10 +166,14 @@ static void run_audit(void)
 	}
 	for_each_other_vcpu(vcpu_pause);
 	for (uint64_t n = 0; n < max_frame; n++)
-		if (mfn_valid(MFN(n)))
+		if (mfn_valid(MFN(n))) {
+			count_owned(mfn_to_frame(MFN(n)));
 			count_table(mfn_to_frame(MFN(n)));
-	while ((d = domain_next(d)))
+		}
+	while ((d = domain_next(d))) {
 		for_each_vcpu(d, v, i) count_roots(v);
+		compare_domain(d);
+	}
 	compare();
 	for_each_other_vcpu(vcpu_unpause);
 	heap_free(audit.tally, order);
