@@ -22,10 +22,38 @@ static uint64_t blank[512];
 static unsigned long own_mfn, foreign_mfn;
 static xen_pfn_t frame_list[4];
 
+/* Numbers that follow each other and end the same way share a line: NAME-3-17 EPERM. */
+static struct {
+	const char *name, *on, *error;
+	unsigned int first, last;
+} run;
+
+static void end_run(void)
+{
+	if (run.name && run.first == run.last)
+		print("%s-%u%s %s\n", run.name, run.first, run.on, run.error);
+	else if (run.name)
+		print("%s-%u-%u%s %s\n", run.name, run.first, run.last, run.on, run.error);
+	run.name = NULL;
+}
+
 static void result(const char *name, unsigned int nr, const char *on, long ret)
 {
-	print("%s-%u%s %s\n", name, nr, on, errno_name(ret));
+	const char *error = errno_name(ret);
+
+	if (run.name == name && run.on == on && run.error == error && run.last + 1 == nr) {
+		run.last = nr;
+		return;
+	}
+	end_run();
+	run.name = name;
+	run.on = on;
+	run.error = error;
+	run.first = run.last = nr;
 }
+
+/* A grant status, or an exception's vector (-1: none). */
+#define line(...) (end_run(), print(__VA_ARGS__))
 
 static void *cleared(void)
 {
@@ -75,16 +103,20 @@ static void control_calls(void)
 
 static void absent_calls(void)
 {
-	for (unsigned int cmd = 0; cmd <= 8; cmd++) {
-		result("kexec_op", cmd, "", hcall(kexec_op, cmd, cleared()));
-		result("xsm_op", cmd, "", hcall(xsm_op, cleared()));
-		result("argo_op", cmd, "", hcall(argo_op, cmd, cleared(), cleared()));
-		result("hypfs_op", cmd, "", hcall(hypfs_op, cmd, cleared(), 0, cleared(), 0));
-		result("tmem_op", cmd, "", hcall(tmem_op, cleared()));
-		result("xenpmu_op", cmd, "", hcall(xenpmu_op, cmd, cleared()));
-		result("xenoprof_op", cmd, "", hcall(xenoprof_op, cmd, cleared()));
-		result("nmi_op", cmd + 2, "", hcall(nmi_op, cmd + 2, cleared()));
-	}
+	static const struct {
+		const char *name;
+		unsigned int nr;
+	} calls[] = {{"kexec_op", __HYPERVISOR_kexec_op},   {"xsm_op", __HYPERVISOR_xsm_op},
+		     {"argo_op", __HYPERVISOR_argo_op},	    {"hypfs_op", __HYPERVISOR_hypfs_op},
+		     {"tmem_op", __HYPERVISOR_tmem_op},	    {"xenpmu_op", __HYPERVISOR_xenpmu_op},
+		     {"xenoprof_op", __HYPERVISOR_xenoprof_op}};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(calls); i++)
+		for (unsigned int cmd = 0; cmd <= 8; cmd++)
+			result(calls[i].name, cmd, "",
+			       hypercall(calls[i].nr, cmd, (long)cleared(), 0, (long)blank, 0));
+	for (unsigned int cmd = 2; cmd <= 8; cmd++)
+		result("nmi_op", cmd, "", hcall(nmi_op, cmd, cleared()));
 	for (unsigned int nr = 43; nr < 64; nr++)
 		if (nr != __HYPERVISOR_mca)
 			result("hypercall", nr, "", hypercall(nr, 0, 0, 0, 0, 0));
@@ -123,6 +155,9 @@ static void tables(const char *on, domid_t domain)
 	for (unsigned int type = 0; type < 4; type++) {
 		u.ptr = entry_address(e) | type;
 		result("mmu_update", type, on, hcall(mmu_update, &u, 1, NULL, domain));
+	}
+	for (unsigned int type = 0; type < 4; type++) {
+		u.ptr = entry_address(e) | type;
 		result("mmu_update_table", type, on,
 		       hcall(mmu_update, &u, 1, NULL, DOMID_SELF | (domain + 1) << 16));
 	}
@@ -141,8 +176,8 @@ static void frames(const char *what, unsigned long mfn)
 	struct gnttab_copy c = {.len = 8};
 	unsigned long gdt = mfn;
 
-	print("map-read%s %s\n", what, errno_name(map_at(va, mfn << 12 | PTE_RO)));
-	print("map-write%s %s\n", what, errno_name(map_at(va, mfn << 12 | PTE_DATA)));
+	line("map-read%s %s\n", what, errno_name(map_at(va, mfn << 12 | PTE_RO)));
+	line("map-write%s %s\n", what, errno_name(map_at(va, mfn << 12 | PTE_DATA)));
 	map_at(va, own_mfn << 12 | PTE_DATA);
 	for (unsigned int i = 0; i < ARRAY_SIZE(ops); i++) {
 		struct mmuext_op op = {.cmd = ops[i], .arg1.mfn = mfn, .arg2.src_mfn = mfn};
@@ -157,11 +192,11 @@ static void frames(const char *what, unsigned long mfn)
 	c.source.u.gmfn = mfn;
 	c.dest.u.gmfn = own_mfn;
 	hcall(grant_table_op, GNTTABOP_copy, &c, 1);
-	print("copy-from%s %d\n", what, c.status);
+	line("copy-from%s %d\n", what, c.status);
 	c.source.u.gmfn = own_mfn;
 	c.dest.u.gmfn = mfn;
 	hcall(grant_table_op, GNTTABOP_copy, &c, 1);
-	print("copy-to%s %d\n", what, c.status);
+	line("copy-to%s %d\n", what, c.status);
 }
 
 static void memory(const char *on, domid_t domain)
@@ -199,10 +234,13 @@ static void events(const char *on, domid_t domain)
 {
 	for (unsigned int port = 0; port < 8; port++) {
 		struct evtchn_bind_interdomain bind = {domain, port, 0};
-		struct evtchn_status status = {.dom = domain, .port = port};
 
 		result("bind_interdomain", port, on,
 		       hcall(event_channel_op, EVTCHNOP_bind_interdomain, &bind));
+	}
+	for (unsigned int port = 0; port < 8; port++) {
+		struct evtchn_status status = {.dom = domain, .port = port};
+
 		result("event_status", port, on,
 		       hcall(event_channel_op, EVTCHNOP_status, &status));
 	}
@@ -219,9 +257,12 @@ static void own_events(void)
 {
 	for (unsigned int virq = 0; virq < 25; virq++) {
 		struct evtchn_bind_virq bind = {virq, 0, 0};
-		struct evtchn_bind_pirq pirq = {.pirq = virq};
 
 		result("bind_virq", virq, "", hcall(event_channel_op, EVTCHNOP_bind_virq, &bind));
+	}
+	for (unsigned int virq = 0; virq < 25; virq++) {
+		struct evtchn_bind_pirq pirq = {.pirq = virq};
+
 		result("bind_pirq", virq, "", hcall(event_channel_op, EVTCHNOP_bind_pirq, &pirq));
 	}
 }
@@ -242,24 +283,24 @@ static void grants(const char *on, domid_t domain)
 		struct gnttab_copy c = {.len = 8, .flags = GNTCOPY_source_gref};
 
 		hcall(grant_table_op, GNTTABOP_map_grant_ref, &map, 1);
-		print("grant_map-%u%s %d\n", ref, on, map.status);
+		line("grant_map-%u%s %d\n", ref, on, map.status);
 		c.source.u.ref = ref;
 		c.source.domid = domain;
 		c.dest.domid = DOMID_SELF;
 		c.dest.u.gmfn = own_mfn;
 		hcall(grant_table_op, GNTTABOP_copy, &c, 1);
-		print("grant_copy-%u%s %d\n", ref, on, c.status);
+		line("grant_copy-%u%s %d\n", ref, on, c.status);
 	}
 	set_xen_guest_handle(setup.frame_list, frame_list);
 	hcall(grant_table_op, GNTTABOP_setup_table, &setup, 1);
 	hcall(grant_table_op, GNTTABOP_query_size, &size, 1);
 	hcall(grant_table_op, GNTTABOP_dump_table, &dump, 1);
-	print("grant_setup%s %d\n", on, setup.status);
-	print("grant_query%s %d\n", on, size.status);
-	print("grant_dump%s %d\n", on, dump.status);
+	line("grant_setup%s %d\n", on, setup.status);
+	line("grant_query%s %d\n", on, size.status);
+	line("grant_dump%s %d\n", on, dump.status);
 	result("grant_version", 0, on, hcall(grant_table_op, GNTTABOP_get_version, &version, 1));
 	hcall(grant_table_op, GNTTABOP_get_status_frames, &status, 1);
-	print("grant_status%s %d\n", on, status.status);
+	line("grant_status%s %d\n", on, status.status);
 }
 
 static void others(const char *on, domid_t domain)
@@ -369,16 +410,16 @@ static void instructions(void)
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(msrs); i++) {
 		msr_index = msrs[i];
-		print("rdmsr-%x %d\n", msr_index, guarded(do_rdmsr, NULL));
-		print("wrmsr-%x %d\n", msr_index, guarded(do_wrmsr, NULL));
+		line("rdmsr-%x %d\n", msr_index, guarded(do_rdmsr, NULL));
+		line("wrmsr-%x %d\n", msr_index, guarded(do_wrmsr, NULL));
 	}
 	for (unsigned int i = 0; i < ARRAY_SIZE(ports); i++) {
 		port = ports[i];
-		print("in-%x %d\n", port, guarded(do_in, NULL));
-		print("out-%x %d\n", port, guarded(do_out, NULL));
+		line("in-%x %d\n", port, guarded(do_in, NULL));
+		line("out-%x %d\n", port, guarded(do_out, NULL));
 	}
 	for (unsigned int i = 0; i < ARRAY_SIZE(list); i++)
-		print("%s %d\n", list[i].name, guarded(list[i].fn, NULL));
+		line("%s %d\n", list[i].name, guarded(list[i].fn, NULL));
 }
 
 static void find_frames(void)
@@ -422,4 +463,5 @@ void guest_main(void)
 	own_events();
 	own_calls();
 	instructions();
+	end_run();
 }

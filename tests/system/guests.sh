@@ -77,7 +77,7 @@ free_before=$(free_memory)
 check witness kernel_create witness hello 16 stay || finish
 check witness-lives kernel_lives witness
 free_with_witness=$(free_memory)
-check events kernel_ends events events 16 '' 'event_channels = 12000'
+check events kernel_ends events events 16 '' 'max_event_channels = 12000'
 check grants kernel_ends grants grants 32 '' 'max_grant_frames = 256'
 check exhaust kernel_ends exhaust exhaust 32 "$scrubbed"
 check refused refused
