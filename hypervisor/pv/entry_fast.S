@@ -29,8 +29,6 @@
 
 /* To @slow unless nothing needs the long way. %rbx: current. @t1 is vcpu_info then, @t2 lost. */
 .macro NOTHING_PENDING t1, t2, slow
-	cmpq $0, C(guest_cr3)
-	jne \slow
 	cmpl $0, C(spec_flags)
 	jne \slow
 	movq C(percpu_offset), \t1
@@ -67,6 +65,8 @@
 
 ENTRY(syscall_entry)
 	subq $UREGS_es, %rsp
+	cmpq $0, C(guest_cr3) /* XPTI: of ours only this stack is mapped */
+	jne with_xpti
 	movq %rbx, R(rbx)
 	movq %rdx, R(rdx)
 	movq %rsi, R(rsi)
@@ -148,6 +148,7 @@ to_slow:
 	movq R(rsi), %rsi
 	movq R(rdx), %rdx
 	movq R(rbx), %rbx
+with_xpti:
 	addq $UREGS_es, %rsp
 	jmp syscall_slow
 
