@@ -267,12 +267,14 @@ int insn_decode(const uint8_t *bytes, size_t n, bool mode64, struct insn *in)
 
 uint64_t *insn_register(struct cpu_user_regs *r, unsigned int n)
 {
-	uint64_t *const place[16] = {
-		&r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp, &r->rsi, &r->rdi,
-		&r->r8,  &r->r9,  &r->r10, &r->r11, &r->r12, &r->r13, &r->r14, &r->r15,
+	static const uint8_t place[16] = {
+#define AT(reg) offsetof(struct cpu_user_regs, reg)
+		AT(rax), AT(rcx), AT(rdx), AT(rbx), AT(rsp), AT(rbp), AT(rsi), AT(rdi),
+		AT(r8),	 AT(r9),  AT(r10), AT(r11), AT(r12), AT(r13), AT(r14), AT(r15),
+#undef AT
 	};
 
-	return place[n & 15];
+	return (uint64_t *)((char *)r + place[n & 15]);
 }
 
 uint64_t insn_address(const struct insn *in, const struct cpu_user_regs *regs)
