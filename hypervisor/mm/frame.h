@@ -197,6 +197,13 @@ int frame_put_type_preemptible(struct frame *f);
 int frame_finish_put(struct frame *f);
 
 bool frame_get_and_type(struct frame *f, const struct domain *d, uint64_t type);
+/* Of a frame that a guest named by its number; NULL: not to be had. */
+static inline struct frame *mfn_get_and_type(mfn_t mfn, const struct domain *d, uint64_t type)
+{
+	struct frame *f = frame_lookup(mfn);
+
+	return f && frame_get_and_type(f, d, type) ? f : NULL;
+}
 void frame_put_and_type(struct frame *f);
 
 /* Filled by pv/page_types.c: make and undo a checked page table or descriptor page. */

@@ -8,9 +8,9 @@ int guest_page_map(struct domain *d, gfn_t gfn, struct guest_page *p)
 	mfn_t mfn = d->ops->translate(d, gfn);
 
 	p->map = NULL;
-	if (!mfn_valid(mfn) || !frame_get_and_type(mfn_to_frame(mfn), d, FRAME_WRITABLE))
+	p->frame = mfn_get_and_type(mfn, d, FRAME_WRITABLE);
+	if (!p->frame)
 		return -EINVAL;
-	p->frame = mfn_to_frame(mfn);
 	p->map = vmap(&mfn, 1);
 	if (p->map)
 		return 0;

@@ -49,8 +49,7 @@ int pv_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned int entries)
 	if (entries > FIRST_RESERVED_GDT_ENTRY)
 		return -EINVAL;
 	for (i = 0; i < n; i++)
-		if (!mfn_valid(MFN(frames[i])) ||
-		    !frame_get_and_type(mfn_to_frame(MFN(frames[i])), v->domain, FRAME_SEGDESC))
+		if (!mfn_get_and_type(MFN(frames[i]), v->domain, FRAME_SEGDESC))
 			goto fail;
 	pv_destroy_gdt(v);
 	for (i = 0; i < n; i++) {
@@ -91,10 +90,8 @@ long do_update_descriptor(uint64_t gaddr, uint64_t desc)
 	struct frame *f;
 	uint64_t *p;
 
-	if (gaddr & 7 || !mfn_valid(mfn) || !pv_check_descriptor(d, &desc))
-		return -EINVAL;
-	f = mfn_to_frame(mfn);
-	if (!frame_get(f, d))
+	f = frame_lookup(mfn);
+	if (gaddr & 7 || !f || !pv_check_descriptor(d, &desc) || !frame_get(f, d))
 		return -EINVAL;
 	if ((READ_ONCE(f->type) & FRAME_TYPE_MASK) == FRAME_SEGDESC &&
 	    READ_ONCE(f->type) & FRAME_TYPE_COUNT_MASK)
@@ -137,10 +134,8 @@ bool pv_map_ldt_page(uint64_t offset)
 	slot = &v->pv.gdt_l1[LDT_L1_INDEX + index_nospec(offset >> PAGE_SHIFT, LDT_PAGES)];
 	e = kernel_l1e(v, v->pv.ldt_base + (offset & PAGE_MASK));
 	mfn = maddr_to_mfn(e & PTE_ADDR);
-	if (!(e & PTE_P) || !mfn_valid(mfn))
-		return false;
-	f = mfn_to_frame(mfn);
-	if (!frame_get_and_type(f, v->domain, FRAME_SEGDESC))
+	f = e & PTE_P ? mfn_get_and_type(mfn, v->domain, FRAME_SEGDESC) : NULL;
+	if (!f)
 		return false;
 	/* Only this vcpu fills it; others may empty it at any time. */
 	if (!atomic_cmpxchg(slot, &none, mfn_to_maddr(mfn) | PTE_PERDOMAIN))

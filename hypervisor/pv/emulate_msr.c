@@ -173,13 +173,10 @@ bool pv_read_msr(struct vcpu *v, uint32_t msr, uint64_t *value)
 static bool write_hypercall_page(struct domain *d, uint64_t value)
 {
 	mfn_t mfn = maddr_to_mfn(value);
-	struct frame *f;
+	struct frame *f = mfn_get_and_type(mfn, d, FRAME_WRITABLE);
 	void *p;
 
-	if (!mfn_valid(mfn))
-		return false;
-	f = mfn_to_frame(mfn);
-	if (!frame_get_and_type(f, d, FRAME_WRITABLE))
+	if (!f)
 		return false;
 	p = map_frame(mfn);
 	hypercall_page_fill(p);

@@ -46,8 +46,9 @@ static inline bool guest_va_ok(uint64_t va)
 /* Device memory: entries hold no references to it. */
 static inline bool mfn_is_io(mfn_t mfn)
 {
-	return !mfn_valid(mfn) ||
-	       (READ_ONCE(mfn_to_frame(mfn)->count) & FRAME_FOREIGN_IO);
+	const struct frame *f = frame_lookup(mfn);
+
+	return !f || (READ_ONCE(f->count) & FRAME_FOREIGN_IO);
 }
 
 /* An L2 or L3 entry of @table that is a linear mapping. */

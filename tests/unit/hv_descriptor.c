@@ -27,9 +27,9 @@ static unsigned int flushes;
 
 /* ---- frames: type in .type with its count; a type reference holds a general one ---- */
 
-bool mfn_valid(mfn_t mfn)
+struct frame *frame_lookup(mfn_t mfn)
 {
-	return mfn.n < FRAMES;
+	return mfn.n < FRAMES ? mfn_to_frame(mfn) : NULL;
 }
 
 bool frame_get(struct frame *f, const struct domain *d)

@@ -150,7 +150,7 @@ stime_t now(void) { return 5000000; }
 uint64_t emulated_tsc(const struct domain *d, stime_t t) { return d->tsc.khz + (uint64_t)t; }
 void fpu_set_ts(bool on) { ts = on; }
 void pv_toggle_mode(struct vcpu *v) { v->pv.kernel_mode = !v->pv.kernel_mode; }
-bool mfn_valid(mfn_t mfn) { return mfn.n < 4; }
+struct frame *frame_lookup(mfn_t mfn) { return mfn.n < 4 ? mfn_to_frame(mfn) : NULL; }
 void unmap_frame(const void *p) { (void)p; }
 
 void wrmsr(uint32_t msr, uint64_t v)

@@ -127,10 +127,10 @@ void *vmap(const mfn_t *mfn, unsigned int n)
 	return NULL;
 }
 
-bool mfn_valid(mfn_t mfn)
+struct frame *frame_lookup(mfn_t mfn)
 {
 	(void)mfn;
-	return false;
+	return NULL;
 }
 
 bool frame_get_and_type(struct frame *f, const struct domain *d, uint64_t type)
