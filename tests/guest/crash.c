@@ -2,8 +2,6 @@
 /* Ends as a kernel with a bug does, by how=N: see below. Never returns. */
 #include "tests/guest/guest.h"
 
-static const struct trap_info no_traps[1];
-
 static void page_fault(void)
 {
 	*(volatile int *)0x1234000 = 1;
@@ -15,7 +13,7 @@ static void bad_callback(void)
 	struct evtchn_bind_ipi ipi = {0};
 	struct evtchn_send send;
 
-	hcall(set_trap_table, no_traps);
+	hcall(set_trap_table, NULL);
 	hcall(callback_op, CALLBACKOP_register, &r);
 	hcall(event_channel_op, EVTCHNOP_bind_ipi, &ipi);
 	send.port = ipi.port;
@@ -34,18 +32,18 @@ void guest_main(void)
 	case 0: /* by itself */
 		shutdown(SHUTDOWN_crash);
 	case 1: /* a fault that it has no handler for */
-		hcall(set_trap_table, no_traps);
+		hcall(set_trap_table, NULL);
 		page_fault();
 		break;
 	case 2: /* an undefined instruction without handler */
-		hcall(set_trap_table, no_traps);
+		hcall(set_trap_table, NULL);
 		asm volatile("ud2");
 		break;
 	case 3: /* an event, and no code there */
 		bad_callback();
 		break;
 	case 4: /* privileged instruction */
-		hcall(set_trap_table, no_traps);
+		hcall(set_trap_table, NULL);
 		asm volatile("hlt; invd");
 		break;
 	}

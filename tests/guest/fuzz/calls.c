@@ -137,7 +137,10 @@ static void grant_copy(void)
 		c[i].len = (uint16_t)rnd(4096);
 		mutate(&c[i], sizeof(c[i]), 16);
 	}
-	try_call(grant_table_op, GNTTABOP_copy, c, one_in(32) ? rnd64() : n);
+	if (one_in(32)) /* with a count like this each status is written, up the stack */
+		try_call(grant_table_op, GNTTABOP_copy, any_address(), rnd64());
+	else
+		try_call(grant_table_op, GNTTABOP_copy, c, n);
 }
 
 static void grant_other(void)
@@ -150,7 +153,10 @@ static void grant_other(void)
 	*(domid_t *)arg = any_domain();
 	if (one_in(2))
 		*(uint64_t *)(arg + 8) = any_address();
-	try_call(grant_table_op, ops[rnd(sizeof(ops))], arg, one_in(16) ? rnd64() : 1);
+	if (one_in(16))
+		try_call(grant_table_op, ops[rnd(sizeof(ops))], any_address(), rnd64());
+	else
+		try_call(grant_table_op, ops[rnd(sizeof(ops))], arg, 1);
 }
 
 /* ---- events ---- */
