@@ -4,14 +4,20 @@
 
 extern const char event_callback[], failsafe_callback[], syscall_callback[];
 
+/* Without one the way to user mode is the guest's end. */
+static void user_root(void)
+{
+	struct mmuext_op user = {.cmd = MMUEXT_NEW_USER_BASEPTR, .arg1.mfn = mfn_of(pt_first)};
+
+	hcall(mmuext_op, &user, 1, NULL, DOMID_SELF);
+}
+
 void trap_state_restore(void)
 {
 	unsigned int cpu = cpu_id();
 
-	struct mmuext_op user = {.cmd = MMUEXT_NEW_USER_BASEPTR, .arg1.mfn = mfn_of(pt_first)};
-
 	traps_init();
-	hcall(mmuext_op, &user, 1, NULL, DOMID_SELF);
+	user_root();
 	hcall(stack_switch, FLAT_KERNEL_SS, (unsigned long)stacks[cpu] + STACK_SIZE / 2);
 	upcalls_disable();
 }
@@ -148,6 +154,8 @@ static void iret(void)
 			frame[4] = rnd64();
 		break;
 	}
+	if (!deadly)
+		user_root();
 	asm volatile("mov %0, %%rsp\n\tjmp *%1"
 		     :
 		     : "r"(frame), "r"(hypercall_page + 32 * __HYPERVISOR_iret)
@@ -163,7 +171,7 @@ static void instruction(void)
 					    0x35, 0xb0, 0xb1, 0xc0, 0xc1, 0xab, 0xb3, 0xbb, 0x0b};
 	static const unsigned char one[] = {0xe4, 0xe5, 0xe6, 0xe7, 0xec, 0xed, 0xee, 0xef, 0x6c,
 					    0x6d, 0x6e, 0x6f, 0xfa, 0xfb, 0xf4, 0x8e, 0x88, 0x89,
-					    0x86, 0x87, 0xc6, 0xc7, 0xcf, 0xcb, 0xcd, 0xcc, 0xf1,
+					    0x86, 0x87, 0xc6, 0xc7, 0xcd, 0xcc, 0xf1,
 					    0x9b, 0xa4, 0xa5, 0xaa, 0xab, 0x9d, 0x8c};
 	static const unsigned char prefix[] = {0x66, 0xf0, 0xf2, 0xf3, 0x2e, 0x36, 0x64, 0x65, 0x67};
 	unsigned char *code = (unsigned char *)stacks[cpu_id()] + 64, *p = code;
@@ -181,9 +189,9 @@ static void instruction(void)
 	} else {
 		*p++ = one[rnd(sizeof(one))];
 	}
-	*p = (unsigned char)rnd64();
-	if ((*p & 7) == 4 || (*p & 0x38) == 0x20) /* not the stack pointer */
-		*p ^= 0x21;
+	do
+		*p = (unsigned char)rnd64();
+	while ((*p & 7) == 4 || (*p & 0x38) == 0x20); /* not the stack pointer */
 	if (p - code > 20)
 		return;
 	p++;
