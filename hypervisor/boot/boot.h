@@ -26,11 +26,11 @@ struct boot_info {
 	struct e820_entry e820[E820_MAX];
 	unsigned int nr_e820;
 	uint64_t rsdp; /* 0: search */
-	struct {
+	struct boot_framebuffer { /* as multiboot 1 has it */
 		uint64_t addr;
 		uint32_t pitch, width, height;
 		uint8_t bpp, type, red_pos, red_size, green_pos, green_size, blue_pos, blue_size;
-	} framebuffer;
+	} __attribute__((packed)) framebuffer;
 	bool efi;
 	struct { /* of the EFI system table; tables 0: not known */
 		uint64_t tables; /* EFI_CONFIGURATION_TABLE: machine address, and how many */
@@ -39,6 +39,15 @@ struct boot_info {
 	} efi_table;
 };
 extern struct boot_info boot_info;
+
+/* ---- what the loader left (boot/multiboot.c, boot/e820.c) ---- */
+/* Copy what the loader left into boot_info. False: @magic is neither loader's. */
+bool multiboot_parse(uint32_t magic, uint64_t info);
+void e820_add(uint64_t start, uint64_t size, uint32_t type);
+void e820_sanitise(void); /* sorted, no overlaps: the more restrictive type wins */
+void e820_print(void);
+/* RAM that nothing is in (not the image, not a module) to the boot allocator. */
+void e820_give_memory(void);
 
 /* ---- command line (boot/cmdline.c) ---- */
 /* An option lives beside what it sets:

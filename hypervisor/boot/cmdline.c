@@ -11,59 +11,6 @@ extern const struct boot_option *boot_options_start, *boot_options_end;
 extern const struct boot_option boot_options_start[], boot_options_end[];
 #endif
 
-static int parse_bool(const char *s, bool *value)
-{
-	static const char *const yes[] = {"", "1", "yes", "on", "true", "enable"};
-	static const char *const no[] = {"0", "no", "off", "false", "disable"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
-		if (!strcmp(s, yes[i])) {
-			*value = true;
-			return 0;
-		}
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(no); i++) {
-		if (!strcmp(s, no[i])) {
-			*value = false;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-/* A number with B, K, M, G or T; KiB when there is none, as Xen's options have it. */
-static int parse_size(const char *s, uint64_t *value)
-{
-	const char *end;
-	uint64_t n = parse_number(s, &end);
-	unsigned int shift = 10;
-
-	if (end == s)
-		return -EINVAL;
-	switch (*end | 0x20) {
-	case 'b':
-		shift = 0;
-		break;
-	case 'k':
-		break;
-	case 'm':
-		shift = 20;
-		break;
-	case 'g':
-		shift = 30;
-		break;
-	case 't':
-		shift = 40;
-		break;
-	default:
-		end--;
-	}
-	if (end[1] || n << shift >> shift != n)
-		return -EINVAL;
-	*value = n << shift;
-	return 0;
-}
-
 static int store(const struct boot_option *o, uint64_t value)
 {
 	if (o->size < 8 && value >> (8 * o->size))
@@ -76,13 +23,13 @@ static int set_option(const struct boot_option *o, const char *value, bool negat
 {
 	const char *end;
 	uint64_t n;
-	bool on;
+	int on;
 
 	if (o->kind == OPT_BOOL) {
-		if (parse_bool(value, &on))
-			return -EINVAL;
-		*(bool *)o->var = on != negated;
-		return 0;
+		on = parse_bool(value, strlen(value));
+		if (on >= 0)
+			*(bool *)o->var = on != negated;
+		return on < 0 ? on : 0;
 	}
 	if (negated && o->kind != OPT_FN)
 		return -EINVAL;
@@ -91,7 +38,8 @@ static int set_option(const struct boot_option *o, const char *value, bool negat
 		n = parse_number(value, &end);
 		return end == value || *end ? -EINVAL : store(o, n);
 	case OPT_SIZE:
-		return parse_size(value, &n) ? -EINVAL : store(o, n);
+		end = parse_size(value, &n);
+		return !end || *end ? -EINVAL : store(o, n);
 	case OPT_STR:
 		if (strlen(value) >= o->size)
 			return -EINVAL;

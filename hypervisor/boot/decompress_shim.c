@@ -17,7 +17,6 @@
 static char *arena;
 static size_t arena_used, arena_size;
 
-void *malloc(size_t n);
 void *malloc(size_t n)
 {
 	void *p = arena + arena_used;
@@ -29,7 +28,6 @@ void *malloc(size_t n)
 	return p;
 }
 
-void *calloc(size_t n, size_t size);
 void *calloc(size_t n, size_t size)
 {
 	void *p;
@@ -42,27 +40,23 @@ void *calloc(size_t n, size_t size)
 	return p;
 }
 
-void free(void *p);
 void free(void *p)
 {
 	(void)p;
 }
 
-_Noreturn void __stack_chk_fail(void);
 _Noreturn void __stack_chk_fail(void)
 {
 	panic("decompression overran its stack");
 }
 
 /* libzstd's hooks for tracing: 0 is off. */
-unsigned long long ZSTD_trace_decompress_begin(const void *dctx);
 unsigned long long ZSTD_trace_decompress_begin(const void *dctx)
 {
 	(void)dctx;
 	return 0;
 }
 
-void ZSTD_trace_decompress_end(unsigned long long ctx, const void *trace);
 void ZSTD_trace_decompress_end(unsigned long long ctx, const void *trace)
 {
 	(void)ctx;

@@ -11,8 +11,8 @@ struct elf_kernel {
 	const uint8_t *image;
 	size_t size;
 	uint64_t first, last; /* physical addresses of its segments: [first, last) */
-	uint64_t entry, hypercall_page, virt_base, paddr_offset, p2m_base;
-	bool has_hypercall_page, has_p2m_base, mod_start_pfn;
+	uint64_t entry, hypercall_page, virt_base, paddr_offset, p2m_base, mod_start_pfn;
+	bool has_hypercall_page, has_p2m_base;
 	uint32_t supported_features; /* ~0: it does not say */
 	char guest_os[16], guest_version[16];
 };

@@ -197,26 +197,25 @@ static void make_tables(struct dom0_build *b)
 /* What dom0's console driver needs to take the screen over. */
 static size_t fill_vga(struct dom0_vga_console_info *v)
 {
+	const struct boot_framebuffer *f = &boot_info.framebuffer;
 	unsigned int x, y;
 
 	memset(v, 0, sizeof(*v));
-	if (boot_info.framebuffer.addr && boot_info.framebuffer.type == 1) {
+	if (f->addr && f->type == 1) {
 		v->video_type = boot_info.efi ? XEN_VGATYPE_EFI_LFB : XEN_VGATYPE_VESA_LFB;
-		v->u.vesa_lfb.width = (uint16_t)boot_info.framebuffer.width;
-		v->u.vesa_lfb.height = (uint16_t)boot_info.framebuffer.height;
-		v->u.vesa_lfb.bytes_per_line = (uint16_t)boot_info.framebuffer.pitch;
-		v->u.vesa_lfb.bits_per_pixel = boot_info.framebuffer.bpp;
-		v->u.vesa_lfb.lfb_base = (uint32_t)boot_info.framebuffer.addr;
-		v->u.vesa_lfb.ext_lfb_base = (uint32_t)(boot_info.framebuffer.addr >> 32);
-		v->u.vesa_lfb.lfb_size = (uint32_t)(ROUND_UP((uint64_t)boot_info.framebuffer.pitch *
-								     boot_info.framebuffer.height,
-							     65536) >> 16);
-		v->u.vesa_lfb.red_pos = boot_info.framebuffer.red_pos;
-		v->u.vesa_lfb.red_size = boot_info.framebuffer.red_size;
-		v->u.vesa_lfb.green_pos = boot_info.framebuffer.green_pos;
-		v->u.vesa_lfb.green_size = boot_info.framebuffer.green_size;
-		v->u.vesa_lfb.blue_pos = boot_info.framebuffer.blue_pos;
-		v->u.vesa_lfb.blue_size = boot_info.framebuffer.blue_size;
+		v->u.vesa_lfb.width = (uint16_t)f->width;
+		v->u.vesa_lfb.height = (uint16_t)f->height;
+		v->u.vesa_lfb.bytes_per_line = (uint16_t)f->pitch;
+		v->u.vesa_lfb.bits_per_pixel = f->bpp;
+		v->u.vesa_lfb.lfb_base = (uint32_t)f->addr;
+		v->u.vesa_lfb.ext_lfb_base = (uint32_t)(f->addr >> 32);
+		v->u.vesa_lfb.lfb_size = (uint32_t)(((uint64_t)f->pitch * f->height + 65535) >> 16);
+		v->u.vesa_lfb.red_pos = f->red_pos;
+		v->u.vesa_lfb.red_size = f->red_size;
+		v->u.vesa_lfb.green_pos = f->green_pos;
+		v->u.vesa_lfb.green_size = f->green_size;
+		v->u.vesa_lfb.blue_pos = f->blue_pos;
+		v->u.vesa_lfb.blue_size = f->blue_size;
 		return sizeof(*v);
 	}
 	if (boot_info.efi)

@@ -16,49 +16,22 @@ static struct size want, least, most;
 #define RESERVE_PART    16
 #define ALLOC_ORDER_MAX ORDER_1G
 
-static const char *parse_size(const char *s, struct size *size)
-{
-	const char *end;
-	unsigned int shift = 10;
-	uint64_t n;
-
-	size->negative = *s == '-';
-	s += size->negative;
-	n = parse_number(s, &end);
-	if (end == s)
-		return NULL;
-	switch (*end | 0x20) {
-	case 't':
-		shift += 10; /* fall through */
-	case 'g':
-		shift += 10; /* fall through */
-	case 'm':
-		shift += 10; /* fall through */
-	case 'k':
-		end++;
-		break;
-	case 'b':
-		shift = 0;
-		end++;
-		break;
-	}
-	size->pages = n << shift >> PAGE_SHIFT;
-	size->given = true;
-	return end;
-}
-
 static int parse_dom0_mem(const char *s)
 {
 	while (*s) {
 		struct size *size = &want;
+		uint64_t bytes;
 
 		if (!strncmp(s, "min:", 4) || !strncmp(s, "max:", 4)) {
 			size = s[1] == 'i' ? &least : &most;
 			s += 4;
 		}
-		s = parse_size(s, size);
+		size->negative = *s == '-';
+		s = parse_size(s + size->negative, &bytes);
 		if (!s || (*s && *s != ','))
 			return -EINVAL;
+		size->given = true;
+		size->pages = bytes >> PAGE_SHIFT;
 		s += *s == ',';
 	}
 	return 0;

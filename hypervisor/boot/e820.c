@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The machine's memory map: as the firmware tells it, put in order; and what of it is free. */
-#include "hypervisor/boot/multiboot.h"
+#include "hypervisor/boot/boot.h"
 #include "hypervisor/cpu/setup.h"
 #include "hypervisor/mm/mm.h"
 

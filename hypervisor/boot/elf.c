@@ -57,60 +57,39 @@ bool elf_segment(const struct elf_kernel *k, unsigned int n, struct elf_segment 
 
 /* ---- notes ---- */
 
-static uint64_t number(const uint8_t *desc, uint32_t n)
-{
-	uint64_t v = 0;
-
-	memcpy(&v, desc, MIN(n, (uint32_t)sizeof(v)));
-	return v;
-}
-
-static void text(char *to, size_t room, const uint8_t *desc, uint32_t n)
-{
-	size_t len = MIN((size_t)n, room - 1);
-
-	memcpy(to, desc, len);
-	to[len] = 0;
-}
+/* Where a note's value goes: numbers, and text that is cut to leave a zero behind it. */
+static const struct note_field {
+	uint8_t type, size;
+	uint16_t at, has; /* has: the flag that says it was there; 0: none */
+	bool text;
+} note_fields[] = {
+#define FIELD(note, member, ...)                                                         \
+	{note, sizeof(((struct elf_kernel *)0)->member), offsetof(struct elf_kernel, member), __VA_ARGS__}
+	FIELD(XEN_ELFNOTE_ENTRY, entry, 0, false),
+	FIELD(XEN_ELFNOTE_HYPERCALL_PAGE, hypercall_page,
+	      offsetof(struct elf_kernel, has_hypercall_page), false),
+	FIELD(XEN_ELFNOTE_VIRT_BASE, virt_base, 0, false),
+	FIELD(XEN_ELFNOTE_PADDR_OFFSET, paddr_offset, 0, false),
+	FIELD(XEN_ELFNOTE_INIT_P2M, p2m_base, offsetof(struct elf_kernel, has_p2m_base), false),
+	FIELD(XEN_ELFNOTE_MOD_START_PFN, mod_start_pfn, 0, false),
+	FIELD(XEN_ELFNOTE_SUPPORTED_FEATURES, supported_features, 0, false),
+	FIELD(XEN_ELFNOTE_GUEST_OS, guest_os, 0, true),
+	FIELD(XEN_ELFNOTE_GUEST_VERSION, guest_version, 0, true),
+};
 
 static const char *take_note(struct elf_kernel *k, uint32_t type, const uint8_t *desc, uint32_t n)
 {
-	switch (type) {
-	case XEN_ELFNOTE_ENTRY:
-		k->entry = number(desc, n);
-		break;
-	case XEN_ELFNOTE_HYPERCALL_PAGE:
-		k->hypercall_page = number(desc, n);
-		k->has_hypercall_page = true;
-		break;
-	case XEN_ELFNOTE_VIRT_BASE:
-		k->virt_base = number(desc, n);
-		break;
-	case XEN_ELFNOTE_PADDR_OFFSET:
-		k->paddr_offset = number(desc, n);
-		break;
-	case XEN_ELFNOTE_INIT_P2M:
-		k->p2m_base = number(desc, n);
-		k->has_p2m_base = true;
-		break;
-	case XEN_ELFNOTE_MOD_START_PFN:
-		k->mod_start_pfn = number(desc, n);
-		break;
-	case XEN_ELFNOTE_SUPPORTED_FEATURES:
-		k->supported_features = (uint32_t)number(desc, n);
-		break;
-	case XEN_ELFNOTE_GUEST_OS:
-		text(k->guest_os, sizeof(k->guest_os), desc, n);
-		break;
-	case XEN_ELFNOTE_GUEST_VERSION:
-		text(k->guest_version, sizeof(k->guest_version), desc, n);
-		break;
-	case XEN_ELFNOTE_XEN_VERSION:
-		if (n < 7 || memcmp(desc, "xen-3.0", 7))
-			return "its Xen version is not xen-3.0";
-		break;
-	default:
-		break;
+	if (type == XEN_ELFNOTE_XEN_VERSION && (n < 7 || memcmp(desc, "xen-3.0", 7)))
+		return "its Xen version is not xen-3.0";
+	for (unsigned int i = 0; i < ARRAY_SIZE(note_fields); i++) {
+		const struct note_field *f = &note_fields[i];
+
+		if (f->type != type)
+			continue;
+		memset((char *)k + f->at, 0, f->size);
+		memcpy((char *)k + f->at, desc, MIN(n, f->size - (uint32_t)f->text));
+		if (f->has)
+			*((bool *)k + f->has) = true;
 	}
 	return NULL;
 }

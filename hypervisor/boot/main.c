@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Start-up on the boot CPU: what comes after what, and why so. */
 #include "hypervisor/boot/boot.h"
-#include "hypervisor/boot/multiboot.h"
 #include "hypervisor/cpu/fpu.h"
 #include "hypervisor/cpu/irq.h"
 #include "hypervisor/cpu/policy.h"

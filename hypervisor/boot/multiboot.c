@@ -3,7 +3,7 @@
  * What a multiboot 1 or 2 loader hands over, into boot_info: once, before its memory is
  * used for anything else. Everything is in the low 4 GiB, which the direct map covers.
  */
-#include "hypervisor/boot/multiboot.h"
+#include "hypervisor/boot/boot.h"
 #include "hypervisor/cpu/setup.h"
 #include "hypervisor/mm/frame.h"
 
@@ -54,9 +54,7 @@ struct mb1_info {
 	uint32_t mmap_length, mmap_addr, drives_length, drives_addr, config_table;
 	uint32_t boot_loader_name, apm_table;
 	uint32_t vbe[4];
-	uint64_t framebuffer_addr;
-	uint32_t framebuffer_pitch, framebuffer_width, framebuffer_height;
-	uint8_t framebuffer_bpp, framebuffer_type, color_info[6];
+	struct boot_framebuffer framebuffer;
 } __attribute__((packed));
 #define MB1_MEMORY      (1u << 0)
 #define MB1_CMDLINE     (1u << 2)
@@ -97,24 +95,6 @@ static void mb1_memory(const struct mb1_info *m)
 	}
 }
 
-static void mb1_framebuffer(const struct mb1_info *m)
-{
-	const uint8_t *c = m->color_info;
-
-	boot_info.framebuffer.addr = m->framebuffer_addr;
-	boot_info.framebuffer.pitch = m->framebuffer_pitch;
-	boot_info.framebuffer.width = m->framebuffer_width;
-	boot_info.framebuffer.height = m->framebuffer_height;
-	boot_info.framebuffer.bpp = m->framebuffer_bpp;
-	boot_info.framebuffer.type = m->framebuffer_type;
-	boot_info.framebuffer.red_pos = c[0];
-	boot_info.framebuffer.red_size = c[1];
-	boot_info.framebuffer.green_pos = c[2];
-	boot_info.framebuffer.green_size = c[3];
-	boot_info.framebuffer.blue_pos = c[4];
-	boot_info.framebuffer.blue_size = c[5];
-}
-
 static void mb1_parse(const struct mb1_info *m)
 {
 	if (m->flags & MB1_LOADER)
@@ -130,7 +110,7 @@ static void mb1_parse(const struct mb1_info *m)
 	if (m->flags & (MB1_MMAP | MB1_MEMORY))
 		mb1_memory(m);
 	if (m->flags & MB1_FRAMEBUFFER)
-		mb1_framebuffer(m);
+		boot_info.framebuffer = m->framebuffer;
 }
 
 /* ---- multiboot 2 ---- */
@@ -162,13 +142,6 @@ struct mb2_tag {
 				uint32_t type, reserved;
 			} entry[];
 		} mmap;
-		struct {
-			uint64_t addr;
-			uint32_t pitch, width, height;
-			uint8_t bpp, type;
-			uint16_t reserved;
-			uint8_t color[6];
-		} __attribute__((packed)) framebuffer;
 	};
 };
 
@@ -185,20 +158,13 @@ static void mb2_memory(const struct mb2_tag *t)
 	}
 }
 
+/* The colours stand two bytes further on than in multiboot 1. */
 static void mb2_framebuffer(const struct mb2_tag *t)
 {
-	boot_info.framebuffer.addr = t->framebuffer.addr;
-	boot_info.framebuffer.pitch = t->framebuffer.pitch;
-	boot_info.framebuffer.width = t->framebuffer.width;
-	boot_info.framebuffer.height = t->framebuffer.height;
-	boot_info.framebuffer.bpp = t->framebuffer.bpp;
-	boot_info.framebuffer.type = t->framebuffer.type;
-	boot_info.framebuffer.red_pos = t->framebuffer.color[0];
-	boot_info.framebuffer.red_size = t->framebuffer.color[1];
-	boot_info.framebuffer.green_pos = t->framebuffer.color[2];
-	boot_info.framebuffer.green_size = t->framebuffer.color[3];
-	boot_info.framebuffer.blue_pos = t->framebuffer.color[4];
-	boot_info.framebuffer.blue_size = t->framebuffer.color[5];
+	const size_t n = offsetof(struct boot_framebuffer, red_pos);
+
+	memcpy(&boot_info.framebuffer, t->text, n);
+	memcpy(&boot_info.framebuffer.red_pos, t->text + n + 2, sizeof(boot_info.framebuffer) - n);
 }
 
 /* EFI's system table (UEFI specification 2.10, 4.3), as far as it matters here. */

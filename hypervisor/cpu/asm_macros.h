@@ -17,75 +17,31 @@
 .endm
 
 /* Three bytes of nothing that cpu/setup.c makes STAC or CLAC on a CPU with SMAP. */
-.macro ASM_CLAC
-.Lclac\@:
+.macro SMAP_SITE insn
+.Lsmap\@:
 	nopl (%rax)
 	.pushsection .smap_sites, "a"
 	.balign 4
-	.long .Lclac\@ - ., 0xca010f
+	.long .Lsmap\@ - ., \insn
 	.popsection
 .endm
-.macro ASM_STAC
-.Lstac\@:
-	nopl (%rax)
-	.pushsection .smap_sites, "a"
-	.balign 4
-	.long .Lstac\@ - ., 0xcb010f
-	.popsection
-.endm
+#define ASM_CLAC SMAP_SITE 0xca010f
+#define ASM_STAC SMAP_SITE 0xcb010f
 
 /* With error_code and entry_vector pushed. Afterwards %rsp is the frame (8 modulo 16).
  * Registers that a guest chose are cleared, lest speculation use them. */
 .macro SAVE_REGS
-	pushq %rdi
-	xorl %edi, %edi
-	pushq %rsi
-	xorl %esi, %esi
-	pushq %rdx
-	xorl %edx, %edx
-	pushq %rcx
-	xorl %ecx, %ecx
-	pushq %rax
-	xorl %eax, %eax
-	pushq %r8
-	xorl %r8d, %r8d
-	pushq %r9
-	xorl %r9d, %r9d
-	pushq %r10
-	xorl %r10d, %r10d
-	pushq %r11
-	xorl %r11d, %r11d
-	pushq %rbx
-	xorl %ebx, %ebx
-	pushq %rbp
-	xorl %ebp, %ebp
-	pushq %r12
-	xorl %r12d, %r12d
-	pushq %r13
-	xorl %r13d, %r13d
-	pushq %r14
-	xorl %r14d, %r14d
-	pushq %r15
-	xorl %r15d, %r15d
+	.irp reg, rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
+	pushq %\reg
+	xorq %\reg, %\reg
+	.endr
 .endm
 
 /* Leaves %rsp at rip: error_code and entry_vector are dropped. */
 .macro RESTORE_REGS
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
-	popq %rbx
-	popq %r11
-	popq %r10
-	popq %r9
-	popq %r8
-	popq %rax
-	popq %rcx
-	popq %rdx
-	popq %rsi
-	popq %rdi
+	.irp reg, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
+	popq %\reg
+	.endr
 	addq $8, %rsp
 .endm
 
@@ -94,6 +50,23 @@
 	movq $(ASM_STACK_SIZE - 1), \reg
 	orq %rsp, \reg
 	subq $(CPUINFO_sizeof - 1), \reg
+.endm
+
+/* Away from a guest's root, with XPTI. @info: struct cpu_info. %rax is lost. */
+.macro HYPERVISOR_ROOT info
+	movq CPUINFO_hypervisor_cr3(\info), %rax
+	testq %rax, %rax
+	jz .Lroot\@
+	movq %rax, %cr3
+.Lroot\@:
+.endm
+
+/* With the guest's registers saved at the top of the stack: C, and back to a guest. */
+.macro SERVE function
+	subq $8, %rsp
+	call \function
+	addq $8, %rsp
+	jmp ret_from_guest_exit
 .endm
 
 #endif

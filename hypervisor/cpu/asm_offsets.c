@@ -9,14 +9,9 @@
 #define CONSTANT(name, value) __asm__ volatile("\n#define " #name " %0" ::"i"(value))
 #define OFFSET(name, type, member) CONSTANT(name, offsetof(type, member))
 
-void asm_offsets(void);
 void asm_offsets(void)
 {
-	OFFSET(UREGS_r15, struct cpu_user_regs, r15);
-	OFFSET(UREGS_r14, struct cpu_user_regs, r14);
-	OFFSET(UREGS_r13, struct cpu_user_regs, r13);
 	OFFSET(UREGS_r12, struct cpu_user_regs, r12);
-	OFFSET(UREGS_rbp, struct cpu_user_regs, rbp);
 	OFFSET(UREGS_rbx, struct cpu_user_regs, rbx);
 	OFFSET(UREGS_r11, struct cpu_user_regs, r11);
 	OFFSET(UREGS_r10, struct cpu_user_regs, r10);
@@ -31,21 +26,16 @@ void asm_offsets(void)
 	OFFSET(UREGS_entry_vector, struct cpu_user_regs, entry_vector);
 	OFFSET(UREGS_rip, struct cpu_user_regs, rip);
 	OFFSET(UREGS_cs, struct cpu_user_regs, cs);
-	OFFSET(UREGS_saved_upcall_mask, struct cpu_user_regs, saved_upcall_mask);
 	OFFSET(UREGS_eflags, struct cpu_user_regs, eflags);
 	OFFSET(UREGS_rsp, struct cpu_user_regs, rsp);
 	OFFSET(UREGS_ss, struct cpu_user_regs, ss);
 	OFFSET(UREGS_es, struct cpu_user_regs, es);
 	CONSTANT(UREGS_frame_size, offsetof(struct cpu_user_regs, es));
-	CONSTANT(UREGS_sizeof, sizeof(struct cpu_user_regs));
 
-	OFFSET(CPUINFO_regs, struct cpu_info, regs);
 	OFFSET(CPUINFO_current, struct cpu_info, current);
 	OFFSET(CPUINFO_percpu_offset, struct cpu_info, percpu_offset);
-	OFFSET(CPUINFO_cr4, struct cpu_info, cr4);
 	OFFSET(CPUINFO_hypervisor_cr3, struct cpu_info, hypervisor_cr3);
 	OFFSET(CPUINFO_guest_cr3, struct cpu_info, guest_cr3);
-	OFFSET(CPUINFO_cpu, struct cpu_info, cpu);
 	OFFSET(CPUINFO_spec_flags, struct cpu_info, spec_flags);
 	CONSTANT(CPUINFO_sizeof, sizeof(struct cpu_info));
 	CONSTANT(ASM_STACK_SIZE, STACK_SIZE);

@@ -18,20 +18,12 @@ ENTRY(common_entry)
 	testb $3, UREGS_cs(%rsp)
 	jz nested_entry
 guest_entry:
-	movq CPUINFO_hypervisor_cr3(%rsp), %rax /* cpu_info begins with the frame */
-	testq %rax, %rax
-	jz 1f
-	movq %rax, %cr3
-1:	movq %rsp, %rdi
-	subq $8, %rsp
+	HYPERVISOR_ROOT %rsp /* cpu_info begins with the frame */
+	movq %rsp, %rdi
 	cmpl $0x20, UREGS_entry_vector(%rdi)
 	jae 2f
-	call do_exception
-	addq $8, %rsp
-	jmp ret_from_guest_exit
-2:	call do_irq
-	addq $8, %rsp
-	jmp ret_from_guest_exit
+	SERVE do_exception
+2:	SERVE do_irq
 
 nested_entry:
 	movq %rsp, %rdi
@@ -41,11 +33,8 @@ nested_entry:
 	jae 3f
 	/* A fault on the way to the guest (IRET) comes with the guest's tables. */
 	GET_CPU_INFO %rax
-	movq CPUINFO_hypervisor_cr3(%rax), %rax
-	testq %rax, %rax
-	jz 4f
-	movq %rax, %cr3
-4:	call do_exception
+	HYPERVISOR_ROOT %rax
+	call do_exception
 	jmp nested_exit
 3:	call do_irq
 nested_exit:

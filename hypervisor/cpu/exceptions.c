@@ -6,6 +6,7 @@
 #include "hypervisor/boot/boot.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/cpu/setup.h"
+#include "hypervisor/pv/debugreg.h"
 #include "hypervisor/pv/pv.h"
 #include "hypervisor/pv/trap.h"
 
@@ -64,7 +65,7 @@ static void hypervisor_exception(struct cpu_user_regs *regs)
 		note_ldt_fault(read_cr2());
 		break;
 	case TRAP_DB: /* a watchpoint of the guest, on data that we touched for it */
-		__asm__ volatile("mov %0, %%dr6" ::"r"(0xffff0ff0ul));
+		write_dr6(DR6_RESERVED_ONE);
 		return;
 	case TRAP_DF:
 	case TRAP_MC:

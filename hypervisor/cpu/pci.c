@@ -20,11 +20,10 @@ static char *mmconfig_bus[256];                           /* mapped when first u
 static uint32_t config_read(uint32_t cf8, unsigned int offset, unsigned int bytes)
 {
 	unsigned long flags = spin_lock_irqsave(&config_lock);
-	uint16_t port = (uint16_t)(PORT_DATA + offset);
 	uint32_t v;
 
 	outl(PORT_ADDRESS, cf8);
-	v = bytes == 1 ? inb(port) : bytes == 2 ? inw(port) : inl(port);
+	v = port_in((uint16_t)(PORT_DATA + offset), bytes);
 	spin_unlock_irqrestore(&config_lock, flags);
 	return v;
 }
@@ -32,15 +31,9 @@ static uint32_t config_read(uint32_t cf8, unsigned int offset, unsigned int byte
 static void config_write(uint32_t cf8, unsigned int offset, unsigned int bytes, uint32_t v)
 {
 	unsigned long flags = spin_lock_irqsave(&config_lock);
-	uint16_t port = (uint16_t)(PORT_DATA + offset);
 
 	outl(PORT_ADDRESS, cf8);
-	if (bytes == 1)
-		outb(port, (uint8_t)v);
-	else if (bytes == 2)
-		outw(port, (uint16_t)v);
-	else
-		outl(port, v);
+	port_out((uint16_t)(PORT_DATA + offset), bytes, v);
 	spin_unlock_irqrestore(&config_lock, flags);
 }
 

@@ -56,7 +56,7 @@ static int one_option(const char *s, size_t n)
 	}
 	for (name = 0; name < n && s[name] != '='; name++)
 		;
-	if (name < n && (s[name + 1] == '0' || s[name + 1] == 'n' || !strncmp(s + name + 1, "off", 3)))
+	if (name < n && !parse_bool(s + name + 1, n - name - 1))
 		value = 0;
 	for (unsigned int i = 0; i < ARRAY_SIZE(flags); i++)
 		if (strlen(flags[i].name) == name && !strncmp(flags[i].name, s, name)) {
@@ -69,17 +69,17 @@ static int one_option(const char *s, size_t n)
 
 static int parse_spec_ctrl(const char *s)
 {
-	int rc = 0;
+	int rc = 0, on;
 
 	for (;;) {
 		size_t n = 0;
 
 		while (s[n] && s[n] != ',')
 			n++;
-		if ((n == 1 && *s == '0') || (n == 2 && !strncmp(s, "no", 2)) ||
-		    (n == 3 && !strncmp(s, "off", 3)))
+		on = parse_bool(s, n);
+		if (!on)
 			opt_ibpb = opt_verw = opt_ibrs = 0;
-		else if (!((n == 1 && *s == '1') || (n == 3 && !strncmp(s, "yes", 3))) && one_option(s, n))
+		else if (on < 0 && one_option(s, n))
 			rc = -EINVAL;
 		if (!s[n])
 			return rc;

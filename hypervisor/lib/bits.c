@@ -29,7 +29,6 @@ unsigned long find_next_zero_bit(const void *p, unsigned long size, unsigned lon
 
 #ifndef HOST_TEST
 /* gcc's for __builtin_popcount() without the instruction. */
-int __popcountdi2(int64_t a);
 int __popcountdi2(int64_t a)
 {
 	uint64_t x = (uint64_t)a;

@@ -32,6 +32,10 @@ int vsnprintf(char *buf, size_t n, const char *fmt, va_list ap) __attribute__((f
 size_t strcopy(char *to, const char *from, size_t n);
 /* Number with base 10 or 0x prefix; *end is the first character that is not part of it. */
 uint64_t parse_number(const char *s, const char **end);
+/* A number with B, K, M, G or T: what comes behind it; NULL: none, or too large. */
+const char *parse_size(const char *s, uint64_t *bytes);
+/* Is a word of @n characters a yes ("", "on", "1"...) or a no? 1, 0, -EINVAL. */
+int parse_bool(const char *s, size_t n);
 
 /*
  * Hypervisor's console and ring (xl dmesg). Levels as loglvl= takes them. The guest

@@ -144,3 +144,34 @@ uint64_t parse_number(const char *s, const char **end)
 		*end = s;
 	return value;
 }
+
+/* As Xen's options have it: KiB when there is no letter. */
+const char *parse_size(const char *s, uint64_t *bytes)
+{
+	static const char letters[] = "bkmgt";
+	const char *end, *letter;
+	uint64_t n = parse_number(s, &end);
+	unsigned int shift = 10;
+
+	if (end == s)
+		return NULL;
+	letter = *end ? strchr(letters, *end | 0x20) : NULL;
+	if (letter) {
+		shift = 10 * (unsigned int)(letter - letters);
+		end++;
+	}
+	*bytes = n << shift;
+	return *bytes >> shift == n ? end : NULL;
+}
+
+int parse_bool(const char *s, size_t n)
+{
+	static const char *const words[2][6] = {{"0", "no", "off", "false", "disable", "disable"},
+						{"", "1", "yes", "on", "true", "enable"}};
+
+	for (int yes = 0; yes < 2; yes++)
+		for (size_t i = 0; i < ARRAY_SIZE(words[yes]); i++)
+			if (strlen(words[yes][i]) == n && !memcmp(words[yes][i], s, n))
+				return yes;
+	return -EINVAL;
+}

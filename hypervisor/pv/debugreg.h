@@ -3,7 +3,7 @@
 #ifndef HV_DEBUGREG_H
 #define HV_DEBUGREG_H
 
-#include "hypervisor/lib/types.h"
+#include "hypervisor/cpu/privileged.h"
 
 #define X86_CR0_TS       (1u << 3)
 #define DR6_CAUSES       0x1e00full /* B0-B3, BD, BS, BT */
@@ -11,45 +11,12 @@
 #define DR7_RESERVED_ONE 0x400ull
 #define DR7_ACTIVE       0xffull    /* any of L0-L3, G0-G3 */
 
-#ifdef HOST_TEST
-uint64_t read_dr6(void);
-void write_dr6(uint64_t v);
-void write_dr(unsigned int n, uint64_t v);
-#else
-static inline uint64_t read_dr6(void)
-{
-	uint64_t v;
-
-	__asm__ volatile("mov %%dr6, %0" : "=r"(v));
-	return v;
-}
-
-static inline void write_dr6(uint64_t v)
-{
-	__asm__ volatile("mov %0, %%dr6" ::"r"(v));
-}
-
-static inline void write_dr(unsigned int n, uint64_t v)
-{
-	switch (n) {
-	case 0:
-		__asm__ volatile("mov %0, %%dr0" ::"r"(v));
-		break;
-	case 1:
-		__asm__ volatile("mov %0, %%dr1" ::"r"(v));
-		break;
-	case 2:
-		__asm__ volatile("mov %0, %%dr2" ::"r"(v));
-		break;
-	case 3:
-		__asm__ volatile("mov %0, %%dr3" ::"r"(v));
-		break;
-	case 7:
-		__asm__ volatile("mov %0, %%dr7" ::"r"(v));
-		break;
-	}
-}
-#endif
+PRIVILEGED_READ(uint64_t, read_dr6, "mov %%dr6, %0")
+PRIVILEGED_WRITE(uint64_t, write_dr6, "mov %0, %%dr6")
+PRIVILEGED_WRITE(uint64_t, write_dr7, "mov %0, %%dr7")
+PRIVILEGED(void, write_dr_addresses, (const uint64_t v[4]),
+	   __asm__ volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3" ::"r"(v[0]),
+			    "r"(v[1]), "r"(v[2]), "r"(v[3])))
 
 /* pv/misc.c: check and store; load them if @v is current. 0, -EPERM, -EINVAL. */
 struct vcpu;

@@ -37,21 +37,6 @@ bool pv_io_permitted(struct vcpu *v, unsigned int port, unsigned int bytes)
 	return !(((map[0] | map[1] << 8) >> (port & 7)) & ((1u << bytes) - 1));
 }
 
-static uint32_t port_in(unsigned int port, unsigned int bytes)
-{
-	return bytes == 1 ? inb((uint16_t)port) : bytes == 2 ? inw((uint16_t)port) : inl((uint16_t)port);
-}
-
-static void port_out(unsigned int port, unsigned int bytes, uint32_t value)
-{
-	if (bytes == 1)
-		outb((uint16_t)port, (uint8_t)value);
-	else if (bytes == 2)
-		outw((uint16_t)port, (uint16_t)value);
-	else
-		outl((uint16_t)port, value);
-}
-
 static void domain_port(struct domain *d, unsigned int port, unsigned int bytes, uint32_t *value,
 			bool write)
 {
@@ -64,9 +49,9 @@ static void domain_port(struct domain *d, unsigned int port, unsigned int bytes,
 		return;
 	}
 	if (write)
-		port_out(port, bytes, *value);
+		port_out((uint16_t)port, bytes, *value);
 	else
-		*value = port_in(port, bytes);
+		*value = port_in((uint16_t)port, bytes);
 }
 
 static void memory_fault(uint64_t address, bool write)

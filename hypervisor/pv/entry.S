@@ -27,18 +27,10 @@
 	SAVE_REGS
 .endm
 
-.macro HYPERVISOR_ROOT
-	movq CPUINFO_hypervisor_cr3(%rsp), %rax
-	testq %rax, %rax
-	jz .Lroot\@
-	movq %rax, %cr3
-.Lroot\@:
-.endm
-
 /* From entry_fast.S, as SYSCALL left it; interrupts off. */
 ENTRY(syscall_slow)
 	SAVE_SYSCALL CS64
-	HYPERVISOR_ROOT
+	HYPERVISOR_ROOT %rsp
 	movq CPUINFO_current(%rsp), %rbx
 	cmpb $0, VCPU_pv_kernel_mode(%rbx)
 	je 2f
@@ -68,31 +60,22 @@ ENTRY(syscall_slow)
 	jmp ret_from_guest_exit
 1:	movq $-38, UREGS_rax(%rsp) /* -ENOSYS */
 	jmp ret_from_guest_exit
-2:	subq $8, %rsp
-	call pv_syscall_user
-	addq $8, %rsp
-	jmp ret_from_guest_exit
+2:	SERVE pv_syscall_user
 END(syscall_slow)
 
 /* From entry_fast.S, in kernel mode already: there is no room on its stack. */
 ENTRY(syscall_refused)
 	SAVE_SYSCALL CS64
-	HYPERVISOR_ROOT
-	subq $8, %rsp
-	call pv_syscall_refused
-	addq $8, %rsp
-	jmp ret_from_guest_exit
+	HYPERVISOR_ROOT %rsp
+	SERVE pv_syscall_refused
 END(syscall_refused)
 
 /* SYSCALL of a 32-bit segment (AMD). */
 ENTRY(syscall32_entry)
 	SAVE_SYSCALL CS32
-	HYPERVISOR_ROOT
+	HYPERVISOR_ROOT %rsp
 	sti
-	subq $8, %rsp
-	call pv_syscall32_user
-	addq $8, %rsp
-	jmp ret_from_guest_exit
+	SERVE pv_syscall32_user
 END(syscall32_entry)
 
 /* SYSENTER (Intel) keeps neither RIP nor RSP; IF was on. %rsp is the end of the frame. */
@@ -109,12 +92,9 @@ ENTRY(sysenter_entry)
 	SAVE_REGS
 	pushq $2 /* TF, DF, NT and AC are still as the guest had them */
 	popfq
-	HYPERVISOR_ROOT
+	HYPERVISOR_ROOT %rsp
 	sti
-	subq $8, %rsp
-	call pv_sysenter
-	addq $8, %rsp
-	jmp ret_from_guest_exit
+	SERVE pv_sysenter
 END(sysenter_entry)
 
 ENTRY(ret_from_guest_exit)
@@ -142,11 +122,8 @@ ENTRY(ret_from_guest_exit)
 iret_refused:
 4:	pushq $0
 	SAVE_REGS
-	HYPERVISOR_ROOT
-	subq $8, %rsp
-	call pv_iret_failed
-	addq $8, %rsp
-	jmp ret_from_guest_exit
+	HYPERVISOR_ROOT %rsp
+	SERVE pv_iret_failed
 	EXTABLE 3b, 4b
 END(ret_from_guest_exit)
 

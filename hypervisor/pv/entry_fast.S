@@ -61,6 +61,36 @@
 	movq \root, %cr3
 .endm
 
+/* An access to the guest's memory; a fault goes on at @fault. */
+.macro GUEST fault, insn:vararg
+.Lguest\@:
+	\insn
+	EXTABLE .Lguest\@, \fault
+.endm
+
+/* What syscall_entry stored before it looked; and what the short iret needs besides. */
+.macro LOAD_FIRST
+	movq R(r8), %r8
+	movq R(rdi), %rdi
+	movq R(rsi), %rsi
+	movq R(rdx), %rdx
+	movq R(rbx), %rbx
+.endm
+.macro LOAD_MORE
+	movq R(r12), %r12
+	movq R(r10), %r10
+	movq R(r9), %r9
+.endm
+
+/* The frame's RFLAGS, in %r11: IF masks events, the rest as a guest may have it. %r12 is lost. */
+.macro IRET_FLAGS
+	movq VCPU_info(%rbx), %r12
+	testl $FLAG_IF, %r11d
+	setz 1(%r12) /* evtchn_upcall_mask */
+	andl $~(FLAG_IOPL | FLAG_VM | FLAG_NT | FLAG_VIF_VIP), %r11d
+	orl $(FLAG_IF | 2), %r11d
+.endm
+
 	.section .text.entry, "ax"
 
 ENTRY(syscall_entry)
@@ -100,13 +130,13 @@ ENTRY(syscall_entry)
 	orl $FLAG_IF, %r8d
 1:	movq VCPU_pv_frame_sp(%rbx), %rdx
 	ASM_STAC
-11:	movq %rcx, -56(%rdx)
-12:	movq %r11, -48(%rdx)
-13:	movq %rcx, -40(%rdx)
-14:	movq %rdi, -32(%rdx)
-15:	movq %r8, -24(%rdx)
-16:	movq %rax, -16(%rdx)
-17:	movq $SS64, -8(%rdx)
+	GUEST refused, movq %rcx, -56(%rdx)
+	GUEST refused, movq %r11, -48(%rdx)
+	GUEST refused, movq %rcx, -40(%rdx)
+	GUEST refused, movq %rdi, -32(%rdx)
+	GUEST refused, movq %r8, -24(%rdx)
+	GUEST refused, movq %rax, -16(%rdx)
+	GUEST refused, movq $SS64, -8(%rdx)
 	ASM_CLAC
 	cmpb $0, VCPU_pv_syscall_masks_events(%rbx)
 	je 2f
@@ -117,37 +147,19 @@ ENTRY(syscall_entry)
 	subq $56, %rdx
 	movq %rdx, R(rsp)
 	movq R(rax), %rax
-	movq R(r8), %r8
-	movq R(rdi), %rdi
-	movq R(rsi), %rsi
-	movq R(rdx), %rdx
-	movq R(rbx), %rbx
+	LOAD_FIRST
 	movq R(rsp), %rsp
 	sysretq
 
 	/* The kernel's stack is not to be written, and its root is loaded already. */
-3:	ASM_CLAC
-	movq R(r8), %r8
-	movq R(rdi), %rdi
-	movq R(rsi), %rsi
-	movq R(rdx), %rdx
-	movq R(rbx), %rbx
+refused:
+	ASM_CLAC
+	LOAD_FIRST
 	addq $UREGS_es, %rsp
 	jmp syscall_refused
-	EXTABLE 11b, 3b
-	EXTABLE 12b, 3b
-	EXTABLE 13b, 3b
-	EXTABLE 14b, 3b
-	EXTABLE 15b, 3b
-	EXTABLE 16b, 3b
-	EXTABLE 17b, 3b
 
 to_slow:
-	movq R(r8), %r8
-	movq R(rdi), %rdi
-	movq R(rsi), %rsi
-	movq R(rdx), %rdx
-	movq R(rbx), %rbx
+	LOAD_FIRST
 with_xpti:
 	addq $UREGS_es, %rsp
 	jmp syscall_slow
@@ -172,15 +184,15 @@ from_kernel:
 	movq %r10, R(r10)
 	movq %r12, R(r12)
 	ASM_STAC
-21:	movq 24(%rax), %rdx /* VGCF_* */
-22:	movq 32(%rax), %rcx /* rip */
-23:	movq 40(%rax), %rsi /* cs */
-24:	movq 48(%rax), %r11 /* rflags */
-25:	movq 56(%rax), %rdi /* rsp */
-26:	movq 64(%rax), %r8  /* ss */
-27:	movq (%rax), %r9    /* rax */
-28:	movq 16(%rax), %r10 /* rcx */
-29:	movq 8(%rax), %rax  /* r11 */
+	GUEST iret_fault, movq 24(%rax), %rdx /* VGCF_* */
+	GUEST iret_fault, movq 32(%rax), %rcx /* rip */
+	GUEST iret_fault, movq 40(%rax), %rsi /* cs */
+	GUEST iret_fault, movq 48(%rax), %r11 /* rflags */
+	GUEST iret_fault, movq 56(%rax), %rdi /* rsp */
+	GUEST iret_fault, movq 64(%rax), %r8 /* ss */
+	GUEST iret_fault, movq (%rax), %r9 /* rax */
+	GUEST iret_fault, movq 16(%rax), %r10 /* rcx */
+	GUEST iret_fault, movq 8(%rax), %rax /* r11 */
 	ASM_CLAC
 	notl %esi
 	testb $3, %sil
@@ -198,24 +210,14 @@ from_kernel:
 	cmpq %rcx, %r12
 	jne iret_slow
 
-	movq VCPU_info(%rbx), %r12
-	testl $FLAG_IF, %r11d
-	setz 1(%r12) /* evtchn_upcall_mask */
+	IRET_FLAGS
 	movb $0, VCPU_pv_kernel_mode(%rbx)
 	movq VCPU_pv_user_root(%rbx), %rdx
 	OTHER_MODE %rdx, %rsi, %r8, %r8d
-	andl $~(FLAG_IOPL | FLAG_VM | FLAG_NT | FLAG_VIF_VIP), %r11d
-	orl $(FLAG_IF | 2), %r11d
 	movq %r9, %rax
 	movq %rdi, R(rsp)
-	movq R(r12), %r12
-	movq R(r10), %r10
-	movq R(r9), %r9
-	movq R(r8), %r8
-	movq R(rdi), %rdi
-	movq R(rsi), %rsi
-	movq R(rdx), %rdx
-	movq R(rbx), %rbx
+	LOAD_MORE
+	LOAD_FIRST
 	movq R(rsp), %rsp
 	sysretq
 
@@ -235,11 +237,7 @@ iret_common:
 	movzwl %si, %esi
 	orl $3, %r8d
 	movzwl %r8w, %r8d
-	movq VCPU_info(%rbx), %r12
-	testl $FLAG_IF, %r11d
-	setz 1(%r12)
-	andl $~(FLAG_IOPL | FLAG_VM | FLAG_NT | FLAG_VIF_VIP), %r11d
-	orl $(FLAG_IF | 2), %r11d
+	IRET_FLAGS
 	movq %rcx, R(rip)
 	movq %rsi, R(cs)
 	movq %r11, R(eflags)
@@ -248,17 +246,10 @@ iret_common:
 	movq %rax, %r11
 	movq %r10, %rcx
 	movq %r9, %rax
-	movq R(r12), %r12
-	movq R(r10), %r10
-	movq R(r9), %r9
-	movq R(r8), %r8
-	movq R(rdi), %rdi
-	movq R(rsi), %rsi
-	movq R(rdx), %rdx
-	movq R(rbx), %rbx
+	LOAD_MORE
+	LOAD_FIRST
 	addq $UREGS_rip, %rsp
-31:	iretq
-	EXTABLE 31b, iret_refused
+	GUEST iret_refused, iretq
 
 	/* As it came: the frame is looked at again, by C. */
 iret_fault:
@@ -267,19 +258,8 @@ iret_slow:
 	movq R(rsp), %rax
 	movq R(rcx), %rcx
 	movq R(r11), %r11
-	movq R(r9), %r9
-	movq R(r10), %r10
-	movq R(r12), %r12
+	LOAD_MORE
 	jmp to_slow
-	EXTABLE 21b, iret_fault
-	EXTABLE 22b, iret_fault
-	EXTABLE 23b, iret_fault
-	EXTABLE 24b, iret_fault
-	EXTABLE 25b, iret_fault
-	EXTABLE 26b, iret_fault
-	EXTABLE 27b, iret_fault
-	EXTABLE 28b, iret_fault
-	EXTABLE 29b, iret_fault
 END(syscall_entry)
 
 	.section .note.GNU-stack, "", @progbits

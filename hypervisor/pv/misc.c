@@ -101,7 +101,6 @@ int pv_set_debugreg(struct vcpu *v, unsigned int reg, uint64_t value)
 {
 	bool loaded = v == current;
 	uint64_t emulated;
-	unsigned int i;
 	int rc;
 
 	if (reg == 4 || reg == 5) {
@@ -116,7 +115,7 @@ int pv_set_debugreg(struct vcpu *v, unsigned int reg, uint64_t value)
 			return -EPERM;
 		v->pv.debugreg[reg] = value;
 		if (loaded && v->pv.debugreg[7] & DR7_ACTIVE)
-			write_dr(reg, value);
+			write_dr_addresses(v->pv.debugreg);
 		return 0;
 	case 6:
 		v->pv.debugreg[6] = (value & (DR6_CAUSES | 0xfffull)) | DR6_RESERVED_ONE;
@@ -128,10 +127,9 @@ int pv_set_debugreg(struct vcpu *v, unsigned int reg, uint64_t value)
 			return rc;
 		/* The other registers are only on the CPU while one of them is in use. */
 		if (loaded && value & DR7_ACTIVE && !(v->pv.debugreg[7] & DR7_ACTIVE))
-			for (i = 0; i < 4; i++)
-				write_dr(i, v->pv.debugreg[i]);
+			write_dr_addresses(v->pv.debugreg);
 		if (loaded && (value | v->pv.debugreg[7]) & DR7_ACTIVE)
-			write_dr(7, value);
+			write_dr7(value);
 		v->pv.debugreg[7] = value;
 		v->pv.dr7_emul = emulated;
 		return 0;

@@ -15,7 +15,7 @@ $(eval $(call hv_test,page_types,tests/unit/hv_page_types.c $(PV_GUEST_TEST) \
 	mmuext_foreign.c emulate_ptwr.c grant_map.c decode.c)))
 $(eval $(call hv_test,policy,tests/unit/hv_policy.c \
 	$(addprefix hypervisor/cpu/,policy.c policy_serial.c)))
-$(eval $(call hv_test,spec,tests/unit/hv_spec.c hypervisor/cpu/spec.c))
+$(eval $(call hv_test,spec,tests/unit/hv_spec.c hypervisor/cpu/spec.c hypervisor/lib/string.c))
 $(eval $(call hv_test,emulate,tests/unit/hv_emulate.c \
 	$(addprefix hypervisor/pv/,emulate_priv.c emulate_io.c emulate_msr.c control_reg.c decode.c)))
 $(eval $(call hv_test,fpu,tests/unit/hv_fpu.c hypervisor/cpu/fpu.c))

@@ -21,61 +21,21 @@ bool load_es(uint16_t sel);
 bool load_fs(uint16_t sel);
 bool load_gs(uint16_t sel);
 
-#ifdef HOST_TEST
-uint16_t read_ds(void);
-uint16_t read_es(void);
-uint16_t read_fs(void);
-uint16_t read_gs(void);
-uint64_t read_fs_base(void);
-uint64_t read_gs_base(void);
-void write_fs_base(uint64_t v);
-void write_gs_base(uint64_t v);
-void swapgs(void);
-void load_ldt(uint16_t sel);
-#else
-#define HV_SEGMENT(s)                                                                    \
-	static inline uint16_t read_##s(void)                                            \
-	{                                                                                \
-		uint16_t v;                                                              \
-		__asm__ volatile("mov %%" #s ", %0" : "=r"(v));                          \
-		return v;                                                                \
-	}
-HV_SEGMENT(ds)
-HV_SEGMENT(es)
-HV_SEGMENT(fs)
-HV_SEGMENT(gs)
-#undef HV_SEGMENT
-
-#define HV_SEGMENT_BASE(s, msr)                                                          \
-	static inline uint64_t read_##s##_base(void)                                     \
-	{                                                                                \
-		uint64_t v;                                                              \
-		if (!cpu_has_fsgsbase)                                                   \
-			return rdmsr(msr);                                               \
-		__asm__ volatile("rd" #s "base %0" : "=r"(v));                           \
-		return v;                                                                \
-	}                                                                                \
-	static inline void write_##s##_base(uint64_t v)                                  \
-	{                                                                                \
-		if (cpu_has_fsgsbase)                                                    \
-			__asm__ volatile("wr" #s "base %0" ::"r"(v) : "memory");         \
-		else                                                                     \
-			wrmsr(msr, v);                                                   \
-	}
-HV_SEGMENT_BASE(fs, MSR_FS_BASE)
-HV_SEGMENT_BASE(gs, MSR_GS_BASE)
-#undef HV_SEGMENT_BASE
-
-static inline void swapgs(void)
-{
-	__asm__ volatile("swapgs" ::: "memory");
-}
-
-static inline void load_ldt(uint16_t sel)
-{
-	__asm__ volatile("lldt %0" ::"r"(sel) : "memory");
-}
-#endif
+PRIVILEGED_READ(uint16_t, read_ds, "mov %%ds, %0")
+PRIVILEGED_READ(uint16_t, read_es, "mov %%es, %0")
+PRIVILEGED_READ(uint16_t, read_fs, "mov %%fs, %0")
+PRIVILEGED_READ(uint16_t, read_gs, "mov %%gs, %0")
+#define SEGMENT_BASE(s, msr)                                                             \
+	PRIVILEGED(uint64_t, read_##s##_base, (void), uint64_t v;                        \
+		   if (!cpu_has_fsgsbase) return rdmsr(msr);                             \
+		   __asm__ volatile("rd" #s "base %0" : "=r"(v)); return v)              \
+	PRIVILEGED(void, write_##s##_base, (uint64_t v), if (!cpu_has_fsgsbase) wrmsr(msr, v); \
+		   else __asm__ volatile("wr" #s "base %0" ::"r"(v) : "memory"))
+SEGMENT_BASE(fs, MSR_FS_BASE)
+SEGMENT_BASE(gs, MSR_GS_BASE)
+#undef SEGMENT_BASE
+PRIVILEGED(void, swapgs, (void), __asm__ volatile("swapgs" ::: "memory"))
+PRIVILEGED_WRITE(uint16_t, load_ldt, "lldt %0")
 
 static inline bool is_canonical(uint64_t a)
 {

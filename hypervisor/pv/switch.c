@@ -91,7 +91,7 @@ void pv_save(struct vcpu *v)
 	v->regs = *guest_regs();
 	pv_save_segments(v);
 	if (v->pv.debugreg[7] & DR7_ACTIVE)
-		write_dr(7, DR7_RESERVED_ONE);
+		write_dr7(DR7_RESERVED_ONE);
 }
 
 static void load_cr4(struct vcpu *v)
@@ -106,8 +106,6 @@ static void load_cr4(struct vcpu *v)
 
 void pv_restore(struct vcpu *v)
 {
-	unsigned int i;
-
 	/* In the new address space this CPU's page of the GDT must be where GDTR will point;
 	 * until then an NMI finds its selectors through the CPU's own. */
 	WRITE_ONCE(v->pv.gdt_l1[FIRST_RESERVED_GDT_PAGE],
@@ -121,9 +119,8 @@ void pv_restore(struct vcpu *v)
 	pv_load_ldt(v);
 	pv_load_segments(v);
 	if (v->pv.debugreg[7] & DR7_ACTIVE) {
-		for (i = 0; i < 4; i++)
-			write_dr(i, v->pv.debugreg[i]);
-		write_dr(7, v->pv.debugreg[7]);
+		write_dr_addresses(v->pv.debugreg);
+		write_dr7(v->pv.debugreg[7]);
 	}
 }
 

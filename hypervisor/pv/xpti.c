@@ -31,16 +31,8 @@ static DEFINE_PER_CPU(uint32_t, xpti_copied_at); /* in tlb_emptied_at's time */
 
 static int parse_xpti(const char *s)
 {
-	static const char *const on[] = {"", "1", "yes", "on", "true", "dom0,domu"};
-	static const char *const off[] = {"0", "no", "off", "false"};
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(on); i++)
-		if (!strcmp(s, on[i]))
-			return opt_xpti = 1, 0;
-	for (unsigned int i = 0; i < ARRAY_SIZE(off); i++)
-		if (!strcmp(s, off[i]))
-			return opt_xpti = 0, 0;
-	return -EINVAL;
+	opt_xpti = strcmp(s, "dom0,domu") ? parse_bool(s, strlen(s)) : 1;
+	return MIN(opt_xpti, 0);
 }
 BOOT_OPTION_FN("xpti", parse_xpti);
 

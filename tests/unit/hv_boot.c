@@ -3,7 +3,7 @@
  * multiboot loaders hand over. */
 #include "tests/unit/ring_main.h"
 
-#include "hypervisor/boot/multiboot.h"
+#include "hypervisor/boot/boot.h"
 #include "hypervisor/cpu/setup.h"
 #include "hypervisor/mm/mm.h"
 

@@ -127,9 +127,14 @@ void spin_unlock(struct spinlock *l)
 	(void)l;
 }
 
-void write_dr(unsigned int n, uint64_t v)
+void write_dr_addresses(const uint64_t v[4])
 {
-	dr[n] = v;
+	memcpy(dr, v, 4 * sizeof(*v));
+}
+
+void write_dr7(uint64_t v)
+{
+	dr[7] = v;
 }
 
 void fpu_set_ts(bool on)
