@@ -38,7 +38,7 @@ $(HV_OUT)/asm_offsets.h: $(HV_OUT)/asm_offsets.s
 
 # The version and who built it; from the git commit if there is one.
 $(HV_OUT)/version.h: VERSION build/config.mk $(wildcard .git/HEAD .git/logs/HEAD)
-	$(Q)hypervisor/version.sh $(VERSION) "$(CC)" >$@.new && (cmp -s $@.new $@ || cp $@.new $@); rm $@.new
+	$(Q)mkdir -p $(@D) && hypervisor/version.sh $(VERSION) "$(CC)" >$@.new && (cmp -s $@.new $@ || cp $@.new $@); rm $@.new
 $(HV_OUT)/hypervisor/boot/version.o: $(HV_OUT)/version.h
 
 # Linked three times: without a table of symbols, with one of the right size, and with

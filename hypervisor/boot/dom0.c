@@ -82,8 +82,7 @@ static const void *unpack(const struct boot_module *m, size_t *size, int *order)
 		panic("dom0: its kernel is no ELF file and no bzImage");
 	/* gzip's last four bytes, and what Linux's build appends to the other formats. */
 	memcpy(&says, (const char *)payload + n - 4, sizeof(says));
-	for (*order = 0; PAGE_SIZE << *order < says; ++*order)
-		;
+	*order = (int)order_of(says);
 	out = *order <= MAX_ORDER ? heap_pages((unsigned int)*order) : NULL;
 	if (!out)
 		panic("dom0: no memory for a kernel of %u bytes", says);

@@ -25,11 +25,9 @@ struct elf_segment {
 };
 bool elf_segment(const struct elf_kernel *k, unsigned int n, struct elf_segment *s);
 
-/* ---- bzimage.c ---- */
+/* ---- decompress.c ---- */
 /* The compressed kernel inside; false: not a bzImage (of boot protocol 2.08 at least). */
 bool bzimage_payload(const void *image, size_t size, const void **payload, size_t *n);
-
-/* ---- decompress.c ---- */
 /* What it says of its size when decompressed: a bzImage's payload ends with that. */
 enum decompress_format { FORMAT_PLAIN, FORMAT_GZIP, FORMAT_XZ, FORMAT_ZSTD, FORMAT_UNKNOWN };
 enum decompress_format decompress_format(const void *data, size_t n);

@@ -6,4 +6,4 @@ $(eval $(call hv_test,boot,tests/unit/hv_boot.c \
 
 LIBS_hv_elf := -llzma -lz -lzstd
 $(eval $(call hv_test,elf,tests/unit/hv_elf.c \
-	$(addprefix hypervisor/boot/,elf.c bzimage.c decompress.c)))
+	$(addprefix hypervisor/boot/,elf.c decompress.c)))

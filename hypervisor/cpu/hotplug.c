@@ -4,10 +4,9 @@
  * is parked: halted in its idle vcpu, with nothing that wakes it but the call to come back.
  * One CPU at a time goes or comes.
  */
-#include "hypervisor/cpu/hotplug.h"
-
 #include "hypervisor/cpu/irq_desc.h"
 #include "hypervisor/cpu/privileged.h"
+#include "hypervisor/cpu/setup.h"
 #include "hypervisor/domain/domain.h"
 #include "hypervisor/mm/mm.h"
 #include "hypervisor/sched/softirq.h"

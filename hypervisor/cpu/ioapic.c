@@ -29,29 +29,21 @@ static unsigned int gsi_count;
 
 static uint32_t ioapic_read(const struct ioapic *a, uint32_t reg)
 {
-	unsigned long flags = spin_lock_irqsave(&ioapic_lock);
-	uint32_t v;
-
+	spin_guard_irqsave(&ioapic_lock);
 	a->mmio[IOAPIC_INDEX / 4] = reg;
-	v = a->mmio[IOAPIC_DATA / 4];
-	spin_unlock_irqrestore(&ioapic_lock, flags);
-	return v;
+	return a->mmio[IOAPIC_DATA / 4];
 }
 
 static void ioapic_write(const struct ioapic *a, uint32_t reg, uint32_t v)
 {
-	unsigned long flags = spin_lock_irqsave(&ioapic_lock);
-
+	spin_guard_irqsave(&ioapic_lock);
 	a->mmio[IOAPIC_INDEX / 4] = reg;
 	a->mmio[IOAPIC_DATA / 4] = v;
-	spin_unlock_irqrestore(&ioapic_lock, flags);
 }
 
 static const struct ioapic *gsi_ioapic(unsigned int gsi)
 {
-	unsigned int i;
-
-	for (i = 0; i < nr_ioapics; i++)
+	for (unsigned int i = 0; i < nr_ioapics; i++)
 		if (gsi - ioapics[i].gsi_base < ioapics[i].nr_pins)
 			return &ioapics[i];
 	return NULL;
@@ -59,27 +51,13 @@ static const struct ioapic *gsi_ioapic(unsigned int gsi)
 
 /* ---- chip ---- */
 
-static uint32_t rte_low(const struct irq_desc *desc, bool masked)
-{
-	return desc->vector | (desc->low ? RTE_LOW : 0) | (desc->level ? RTE_LEVEL : 0) |
-	       (masked ? RTE_MASKED : 0);
-}
-
-static void pin_write(const struct irq_desc *desc, bool masked)
+static void pin_write(struct irq_desc *desc, bool masked)
 {
 	const struct ioapic *a = gsi_ioapic(desc->gsi);
 
-	ioapic_write(a, REG_RTE(desc->gsi - a->gsi_base), rte_low(desc, masked));
-}
-
-static void pin_mask(struct irq_desc *desc)
-{
-	pin_write(desc, true);
-}
-
-static void pin_unmask(struct irq_desc *desc)
-{
-	pin_write(desc, false);
+	ioapic_write(a, REG_RTE(desc->gsi - a->gsi_base),
+		     desc->vector | (desc->low ? RTE_LOW : 0) | (desc->level ? RTE_LEVEL : 0) |
+			     (masked ? RTE_MASKED : 0));
 }
 
 static void pin_route(struct irq_desc *desc)
@@ -94,7 +72,7 @@ static void pin_route(struct irq_desc *desc)
 		pin_write(desc, true);
 }
 
-static const struct irq_chip ioapic_chip = {pin_mask, pin_unmask, pin_route};
+static const struct irq_chip ioapic_chip = {pin_write, pin_route};
 
 /* ---- lines ---- */
 
@@ -114,12 +92,11 @@ struct irq_desc *gsi_desc(unsigned int gsi)
 int gsi_setup(unsigned int gsi, bool level, bool low)
 {
 	struct irq_desc *desc = gsi_desc(gsi);
-	unsigned long flags;
 	bool again;
 
 	if (!desc)
 		return -EINVAL;
-	flags = spin_lock_irqsave(&desc->lock);
+	spin_guard_irqsave(&desc->lock);
 	/* A line in use stays as it is: so many devices as share it agree. */
 	if (irq_is_free(desc)) {
 		desc->level = level;
@@ -129,15 +106,12 @@ int gsi_setup(unsigned int gsi, bool level, bool low)
 	}
 	again = desc->set_up;
 	desc->set_up = true;
-	spin_unlock_irqrestore(&desc->lock, flags);
 	return again ? -EEXIST : 0; /* which kernels take for success */
 }
 
 static const struct ioapic *ioapic_at(uint64_t address)
 {
-	unsigned int i;
-
-	for (i = 0; i < nr_ioapics; i++)
+	for (unsigned int i = 0; i < nr_ioapics; i++)
 		if (ioapics[i].address == address)
 			return &ioapics[i];
 	return NULL;

@@ -4,7 +4,7 @@
  * or to the guests bound. A vector means the same on every CPU.
  */
 #include "hypervisor/boot/boot.h"
-#include "hypervisor/cpu/msi.h"
+#include "hypervisor/cpu/irq_desc.h"
 #include "hypervisor/cpu/percpu.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/domain/domain.h"
@@ -32,10 +32,9 @@ static bool vector_usable(unsigned int v)
 
 int vectors_alloc(struct irq_desc **desc, unsigned int n)
 {
-	unsigned long flags = spin_lock_irqsave(&vector_lock);
 	unsigned int v, i;
-	int err = -ENOSPC;
 
+	spin_guard_irqsave(&vector_lock);
 	for (v = ROUND_UP(VECTOR_FIRST_DYNAMIC, n); v + n - 1 <= VECTOR_LAST_DYNAMIC; v += n) {
 		for (i = 0; i < n && vector_usable(v + i); i++)
 			;
@@ -45,11 +44,9 @@ int vectors_alloc(struct irq_desc **desc, unsigned int n)
 			desc[i]->vector = (uint8_t)(v + i);
 			atomic_store(&vector_desc[v + i], desc[i]);
 		}
-		err = 0;
-		break;
+		return 0;
 	}
-	spin_unlock_irqrestore(&vector_lock, flags);
-	return err;
+	return -ENOSPC;
 }
 
 /* ---- handling ---- */
@@ -60,18 +57,11 @@ static bool irq_reaches(unsigned int cpu)
 	return cpu_online(cpu) && cpu_to_apicid[cpu] < 255;
 }
 
-static void irq_mask(struct irq_desc *desc)
+static void irq_set_mask(struct irq_desc *desc, bool mask)
 {
-	if (!desc->masked)
-		desc->chip->mask(desc);
-	desc->masked = true;
-}
-
-static void irq_unmask(struct irq_desc *desc)
-{
-	if (desc->masked)
-		desc->chip->unmask(desc);
-	desc->masked = false;
+	if (desc->masked != mask)
+		desc->chip->set_mask(desc, mask);
+	desc->masked = mask;
 }
 
 static void irq_run_own(struct irq_desc *desc)
@@ -104,7 +94,7 @@ static void irq_note_for_guests(struct irq_desc *desc)
 
 	/* A level line stays asserted until the guest has served its device. */
 	if (desc->level) {
-		irq_mask(desc);
+		irq_set_mask(desc, true);
 		for (i = 0; i < desc->nr_guests; i++) {
 			desc->in_flight += !desc->guest[i].in_flight;
 			desc->guest[i].in_flight = true;
@@ -182,7 +172,7 @@ static void irq_handle(struct irq_desc *desc)
 	} else if (desc->nr_guests) {
 		irq_note_for_guests(desc);
 	} else {
-		irq_mask(desc);
+		irq_set_mask(desc, true);
 		apic_eoi();
 	}
 	spin_unlock(&desc->lock);
@@ -259,7 +249,7 @@ static int irq_start(struct irq_desc *desc, unsigned int cpu)
 	}
 	desc->masked = true;
 	desc->chip->route(desc);
-	irq_unmask(desc);
+	irq_set_mask(desc, false);
 	return 0;
 }
 
@@ -277,40 +267,36 @@ static unsigned int isa_to_gsi(unsigned int irq)
 int irq_request(unsigned int irq, void (*fn)(void *arg), void *arg, const char *name)
 {
 	struct irq_desc *desc = gsi_desc(irq < 16 ? isa_to_gsi(irq) : irq);
-	unsigned long flags;
-	int err = -EBUSY;
+	int err;
 
 	if (!desc)
 		return -ENODEV;
-	flags = spin_lock_irqsave(&desc->lock);
-	if (irq_is_free(desc)) {
-		desc->fn = fn;
-		desc->arg = arg;
-		desc->name = name;
-		err = irq_start(desc, this_cpu);
-		if (err)
-			desc->fn = NULL;
-	}
-	spin_unlock_irqrestore(&desc->lock, flags);
+	spin_guard_irqsave(&desc->lock);
+	if (!irq_is_free(desc))
+		return -EBUSY;
+	desc->fn = fn;
+	desc->arg = arg;
+	desc->name = name;
+	err = irq_start(desc, this_cpu);
+	if (err)
+		desc->fn = NULL;
 	return err;
 }
 
 int irq_guest_bind(struct irq_desc *desc, struct vcpu *v, unsigned int pirq, bool share)
 {
-	unsigned long flags = spin_lock_irqsave(&desc->lock);
 	int err = 0;
 
-	if (desc->fn || (desc->nr_guests && !(share && desc->shareable)))
-		err = -EBUSY;
-	else if (desc->nr_guests == IRQ_GUESTS_MAX)
-		err = -EBUSY;
-	else if (!desc->nr_guests)
+	spin_guard_irqsave(&desc->lock);
+	if (desc->fn || (desc->nr_guests && !(share && desc->shareable)) ||
+	    desc->nr_guests == IRQ_GUESTS_MAX)
+		return -EBUSY;
+	if (!desc->nr_guests)
 		err = irq_start(desc, v->cpu);
 	if (!err) {
 		desc->shareable = share;
 		desc->guest[desc->nr_guests++] = (struct irq_guest){.vcpu = v, .pirq = pirq};
 	}
-	spin_unlock_irqrestore(&desc->lock, flags);
 	return err;
 }
 
@@ -331,46 +317,43 @@ static void irq_guest_done(struct irq_desc *desc, struct irq_guest *g)
 		return;
 	g->in_flight = false;
 	if (!--desc->in_flight)
-		irq_unmask(desc);
+		irq_set_mask(desc, false);
 }
 
 void irq_guest_eoi(struct irq_desc *desc, struct domain *d)
 {
-	unsigned long flags = spin_lock_irqsave(&desc->lock);
-
+	spin_guard_irqsave(&desc->lock);
 	irq_guest_done(desc, irq_guest_find(desc, d));
-	spin_unlock_irqrestore(&desc->lock, flags);
 }
 
 void irq_guest_unbind(struct irq_desc *desc, struct domain *d)
 {
-	unsigned long flags = spin_lock_irqsave(&desc->lock);
-	struct irq_guest *g = irq_guest_find(desc, d);
+	struct irq_guest *g;
 
-	if (g) {
-		if (desc->nr_guests == 1)
-			irq_mask(desc);
-		irq_wait_idle(desc);
-		g = irq_guest_find(desc, d); /* others' may have moved */
-		irq_guest_done(desc, g);
-		if (desc->nr_guests == 1)
-			irq_mask(desc); /* what was in flight has unmasked it */
-		*g = desc->guest[--desc->nr_guests];
-	}
-	spin_unlock_irqrestore(&desc->lock, flags);
+	spin_guard_irqsave(&desc->lock);
+	if (!irq_guest_find(desc, d))
+		return;
+	if (desc->nr_guests == 1)
+		irq_set_mask(desc, true);
+	irq_wait_idle(desc);
+	g = irq_guest_find(desc, d); /* others' may have moved it */
+	irq_guest_done(desc, g);
+	if (desc->nr_guests == 1)
+		irq_set_mask(desc, true); /* what was in flight has unmasked it */
+	*g = desc->guest[--desc->nr_guests];
 }
 
 void irq_guest_set_vcpu(struct irq_desc *desc, struct vcpu *v)
 {
-	unsigned long flags = spin_lock_irqsave(&desc->lock);
-	struct irq_guest *g = irq_guest_find(desc, v->domain);
+	struct irq_guest *g;
 
-	if (g) {
-		g->vcpu = v;
-		if (desc->nr_guests == 1)
-			irq_follow(desc, v);
-	}
-	spin_unlock_irqrestore(&desc->lock, flags);
+	spin_guard_irqsave(&desc->lock);
+	g = irq_guest_find(desc, v->domain);
+	if (!g)
+		return;
+	g->vcpu = v;
+	if (desc->nr_guests == 1)
+		irq_follow(desc, v);
 }
 
 void irqs_leave_cpu(unsigned int cpu)

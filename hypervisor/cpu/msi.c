@@ -4,7 +4,7 @@
  * 3.0, 6.8; message format: Intel SDM volume 3, 10.11). Several vectors of one MSI share
  * the message's address, hence their CPU.
  */
-#include "hypervisor/cpu/msi.h"
+#include "hypervisor/cpu/irq_desc.h"
 
 #include "hypervisor/cpu/pci.h"
 #include "hypervisor/cpu/percpu.h"
@@ -53,7 +53,6 @@ static struct spinlock mask_lock = SPINLOCK(LOCK_MSI_MASK);
 static void msi_set_mask(struct irq_desc *desc, bool mask)
 {
 	struct msi_desc *m = desc->msi;
-	unsigned long flags;
 	uint32_t bit;
 
 	if (m->msix) {
@@ -64,20 +63,9 @@ static void msi_set_mask(struct irq_desc *desc, bool mask)
 	if (!m->maskable)
 		return; /* then what comes unwanted is dropped: cpu/irq.c */
 	bit = 1u << (desc - m->irq);
-	flags = spin_lock_irqsave(&mask_lock);
+	spin_guard_irqsave(&mask_lock);
 	m->mask_bits = mask ? m->mask_bits | bit : m->mask_bits & ~bit;
 	cap_write(m, msi_data_offset(m) + 4, 4, m->mask_bits);
-	spin_unlock_irqrestore(&mask_lock, flags);
-}
-
-static void msi_mask(struct irq_desc *desc)
-{
-	msi_set_mask(desc, true);
-}
-
-static void msi_unmask(struct irq_desc *desc)
-{
-	msi_set_mask(desc, false);
 }
 
 static void msi_route(struct irq_desc *desc)
@@ -105,7 +93,7 @@ static void msi_route(struct irq_desc *desc)
 			  (uint32_t)__builtin_ctz(m->n) << MSI_ENABLED_LOG2);
 }
 
-static const struct irq_chip msi_chip = {msi_mask, msi_unmask, msi_route};
+static const struct irq_chip msi_chip = {msi_set_mask, msi_route};
 
 void msi_name(const struct irq_desc *desc, char *buf, size_t n)
 {
@@ -250,7 +238,7 @@ void msi_destroy(struct msi_desc *m)
 	spin_lock(&msi_lock);
 	list_del(&m->all);
 	for (i = 0; i < m->n; i++) {
-		msi_mask(&m->irq[i]);
+		msi_set_mask(&m->irq[i], true);
 		vector_free(&m->irq[i]);
 	}
 	if (!m->msix)
@@ -264,18 +252,15 @@ void msi_restore(uint16_t seg, uint8_t bus, uint8_t devfn)
 {
 	struct list *l;
 
-	spin_lock(&msi_lock);
+	spin_guard(&msi_lock);
 	list_for_each(l, &all_msis) {
 		struct msi_desc *m = list_entry(l, struct msi_desc, all);
-		unsigned long flags;
 
 		if (m->seg != seg || m->bus != bus || m->devfn != devfn)
 			continue;
-		flags = spin_lock_irqsave(&m->irq[0].lock);
+		spin_guard_irqsave(&m->irq[0].lock);
 		msi_route(&m->irq[0]);
 		if (m->maskable)
 			msi_set_mask(&m->irq[0], m->irq[0].masked);
-		spin_unlock_irqrestore(&m->irq[0].lock, flags);
 	}
-	spin_unlock(&msi_lock);
 }

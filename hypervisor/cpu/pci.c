@@ -19,22 +19,16 @@ static char *mmconfig_bus[256];                           /* mapped when first u
 
 static uint32_t config_read(uint32_t cf8, unsigned int offset, unsigned int bytes)
 {
-	unsigned long flags = spin_lock_irqsave(&config_lock);
-	uint32_t v;
-
+	spin_guard_irqsave(&config_lock);
 	outl(PORT_ADDRESS, cf8);
-	v = port_in((uint16_t)(PORT_DATA + offset), bytes);
-	spin_unlock_irqrestore(&config_lock, flags);
-	return v;
+	return port_in((uint16_t)(PORT_DATA + offset), bytes);
 }
 
 static void config_write(uint32_t cf8, unsigned int offset, unsigned int bytes, uint32_t v)
 {
-	unsigned long flags = spin_lock_irqsave(&config_lock);
-
+	spin_guard_irqsave(&config_lock);
 	outl(PORT_ADDRESS, cf8);
 	port_out((uint16_t)(PORT_DATA + offset), bytes, v);
-	spin_unlock_irqrestore(&config_lock, flags);
 }
 
 static char *mmconfig(uint16_t seg, uint8_t bus, uint8_t devfn, unsigned int reg)

@@ -23,15 +23,6 @@ void percpu_init_boot(void)
 	per_cpu(gdt_page, 0) = maddr_to_virt(image_to_maddr(boot_gdt_page));
 }
 
-static unsigned int order_of(size_t bytes)
-{
-	unsigned int order = 0;
-
-	while (PAGE_SIZE << order < bytes)
-		order++;
-	return order;
-}
-
 int percpu_alloc(unsigned int cpu)
 {
 	size_t size = (size_t)(percpu_end - percpu_start);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Domains' physical interrupts: mapping to sources, binding to event channels, EOI. */
-#include "hypervisor/cpu/pirq.h"
+#include "hypervisor/cpu/irq_desc.h"
 
-#include "hypervisor/cpu/msi.h"
 #include "hypervisor/domain/domain.h"
 #include "hypervisor/lib/rangeset.h"
 #include "hypervisor/mm/mm.h"
@@ -31,20 +30,12 @@ unsigned int nr_pirqs(const struct domain *d)
 	return d->pirqs ? d->pirqs->n : 0;
 }
 
-/* Locks the table; NULL (and no lock): no such number. */
-static struct pirq *pirq_lock(struct domain *d, unsigned int pirq)
+/* NULL: no such number. */
+static struct pirq *pirq_entry(const struct domain *d, unsigned int pirq)
 {
-	struct pirq_table *t = d->pirqs;
+	const struct pirq_table *t = d->pirqs;
 
-	if (!t || pirq >= t->n)
-		return NULL;
-	spin_lock(&t->lock);
-	return &t->pirq[index_nospec(pirq, t->n)];
-}
-
-static void pirq_unlock(struct domain *d)
-{
-	spin_unlock(&d->pirqs->lock);
+	return t && pirq < t->n ? &t->pirq[index_nospec(pirq, t->n)] : NULL;
 }
 
 /* ---- mapping ---- */
@@ -84,12 +75,12 @@ int pirq_get_free(struct domain *d, bool msi)
 {
 	int pirq;
 
-	if (!pirq_lock(d, 0))
+	if (!nr_pirqs(d))
 		return -ENOSPC;
+	spin_guard(&d->pirqs->lock);
 	pirq = pirq_find(d->pirqs, 1, msi);
 	if (pirq >= 0)
 		d->pirqs->pirq[pirq].reserved = true;
-	pirq_unlock(d);
 	return pirq;
 }
 
@@ -108,37 +99,30 @@ int pirq_map_gsi(struct domain *d, int *pirq, unsigned int gsi)
 {
 	struct irq_desc *irq = gsi_desc(gsi);
 	struct pirq_table *t = d->pirqs;
-	int number, old, err = 0;
+	int number, old;
 
 	if (!irq || !t)
 		return -EINVAL;
 	if (!d->irqs || !rangeset_contains(d->irqs, gsi, gsi))
 		return -EPERM;
-	spin_lock(&t->lock);
+	spin_guard(&t->lock);
 	old = pirq_of(t, irq);
 	number = *pirq;
-	if (old >= 0) {
-		/* A line has one number. */
-		if (number >= 0 && number != old)
-			err = -EEXIST;
+	if (old >= 0) { /* a line has one number */
 		*pirq = old;
-	} else {
-		if (number < 0)
-			number = pirqs_free(t, gsi, 1, false) ? (int)gsi : pirq_find(t, 1, false);
-		if (number < 0)
-			err = number;
-		else if ((unsigned int)number >= t->n)
-			err = -EINVAL;
-		else if (!pirqs_free(t, (unsigned int)number, 1, true))
-			err = -EEXIST;
-		if (!err) {
-			t->pirq[index_nospec((unsigned int)number, t->n)] =
-				(struct pirq){.irq = irq};
-			*pirq = number;
-		}
+		return number >= 0 && number != old ? -EEXIST : 0;
 	}
-	spin_unlock(&t->lock);
-	return err;
+	if (number < 0)
+		number = pirqs_free(t, gsi, 1, false) ? (int)gsi : pirq_find(t, 1, false);
+	if (number < 0)
+		return number;
+	if ((unsigned int)number >= t->n)
+		return -EINVAL;
+	if (!pirqs_free(t, (unsigned int)number, 1, true))
+		return -EEXIST;
+	t->pirq[index_nospec((unsigned int)number, t->n)] = (struct pirq){.irq = irq};
+	*pirq = number;
+	return 0;
 }
 
 int pirq_map_msi(struct domain *d, int *pirq, const struct msi_request *r)
@@ -159,22 +143,20 @@ int pirq_map_msi(struct domain *d, int *pirq, const struct msi_request *r)
 		while (n < (unsigned int)r->entry)
 			n *= 2;
 	}
-	spin_lock(&t->lock);
+	spin_guard(&t->lock);
 	if (number < 0)
 		number = pirq_find(t, n, true);
 	if (number < 0)
-		err = number;
-	else if (!pirqs_free(t, (unsigned int)number, n, true))
-		err = (unsigned int)number >= t->n ? -EINVAL : -EEXIST;
-	else
-		err = msi_create(r, n, &msi);
-	if (!err) {
-		for (i = 0; i < n; i++)
-			t->pirq[(unsigned int)number + i] = (struct pirq){.irq = &msi->irq[i]};
-		*pirq = number;
-	}
-	spin_unlock(&t->lock);
-	return err;
+		return number;
+	if (!pirqs_free(t, (unsigned int)number, n, true))
+		return (unsigned int)number >= t->n ? -EINVAL : -EEXIST;
+	err = msi_create(r, n, &msi);
+	if (err)
+		return err;
+	for (i = 0; i < n; i++)
+		t->pirq[(unsigned int)number + i] = (struct pirq){.irq = &msi->irq[i]};
+	*pirq = number;
+	return 0;
 }
 
 /* ---- binding ---- */
@@ -185,7 +167,7 @@ static void eoi_map_update(struct pirq_table *t, const struct pirq *p)
 
 	if (!t->eoi_map.map)
 		return;
-	if (p->bound && irq_needs_eoi(p->irq))
+	if (p->bound && p->irq->level)
 		set_bit(bit, t->eoi_map.map);
 	else
 		clear_bit(bit, t->eoi_map.map);
@@ -194,20 +176,19 @@ static void eoi_map_update(struct pirq_table *t, const struct pirq *p)
 int pirq_bind(struct vcpu *v, unsigned int pirq, bool share)
 {
 	struct domain *d = v->domain;
-	struct pirq *p = pirq_lock(d, pirq);
-	int err = -EINVAL;
+	struct pirq *p = pirq_entry(d, pirq);
+	int err;
 
 	if (!p)
 		return -EINVAL;
+	spin_guard(&d->pirqs->lock);
 	if (p->bound)
-		err = -EEXIST;
-	else if (p->irq)
-		err = irq_guest_bind(p->irq, v, pirq, share);
+		return -EEXIST;
+	err = p->irq ? irq_guest_bind(p->irq, v, pirq, share) : -EINVAL;
 	if (!err) {
 		p->bound = true;
 		eoi_map_update(d->pirqs, p);
 	}
-	pirq_unlock(d);
 	return err;
 }
 
@@ -223,12 +204,12 @@ static void pirq_release(struct domain *d, struct pirq *p)
 
 void pirq_unbind(struct domain *d, unsigned int pirq)
 {
-	struct pirq *p = pirq_lock(d, pirq);
+	struct pirq *p = pirq_entry(d, pirq);
 
 	if (!p)
 		return;
+	spin_guard(&d->pirqs->lock);
 	pirq_release(d, p);
-	pirq_unlock(d);
 }
 
 /* Locked. A group of MSI vectors goes as one, by the first one's number. */
@@ -257,69 +238,64 @@ static int pirq_unmap_locked(struct domain *d, struct pirq *p)
 
 int pirq_unmap(struct domain *d, unsigned int pirq)
 {
-	struct pirq *p = pirq_lock(d, pirq);
-	int err;
+	struct pirq *p = pirq_entry(d, pirq);
 
 	if (!p)
 		return -EINVAL;
-	err = pirq_unmap_locked(d, p);
-	pirq_unlock(d);
-	return err;
+	spin_guard(&d->pirqs->lock);
+	return pirq_unmap_locked(d, p);
 }
 
 void pirq_set_vcpu(struct vcpu *v, unsigned int pirq)
 {
-	struct pirq *p = pirq_lock(v->domain, pirq);
+	struct pirq *p = pirq_entry(v->domain, pirq);
 
 	if (!p)
 		return;
+	spin_guard(&v->domain->pirqs->lock);
 	if (p->bound)
 		irq_guest_set_vcpu(p->irq, v);
-	pirq_unlock(v->domain);
 }
 
 /* ---- end of interrupt ---- */
 
 int pirq_eoi(struct domain *d, unsigned int pirq)
 {
-	struct pirq *p = pirq_lock(d, pirq);
-	bool mapped;
+	struct pirq *p = pirq_entry(d, pirq);
 
 	if (!p)
 		return -EINVAL;
-	mapped = p->irq != NULL;
+	spin_guard(&d->pirqs->lock);
 	if (p->bound)
 		irq_guest_eoi(p->irq, d);
-	pirq_unlock(d);
-	return mapped ? 0 : -EINVAL;
+	return p->irq ? 0 : -EINVAL;
 }
 
 int pirq_eoi_all(struct domain *d)
 {
-	struct pirq *p = pirq_lock(d, 0);
-	unsigned int i;
+	struct pirq *p = pirq_entry(d, 0);
 
 	if (!p)
 		return 0;
-	for (i = 0; i < d->pirqs->n; i++)
+	spin_guard(&d->pirqs->lock);
+	for (unsigned int i = 0; i < d->pirqs->n; i++)
 		if (p[i].bound)
 			irq_guest_eoi(p[i].irq, d);
-	pirq_unlock(d);
 	return 0;
 }
 
 int pirq_status(struct domain *d, unsigned int pirq, uint32_t *flags)
 {
-	struct pirq *p = pirq_lock(d, pirq);
+	struct pirq *p = pirq_entry(d, pirq);
 
 	if (!p)
 		return -EINVAL;
+	spin_guard(&d->pirqs->lock);
 	*flags = 0;
 	if (p->irq) {
-		*flags |= irq_needs_eoi(p->irq) ? XENIRQSTAT_needs_eoi : 0;
+		*flags |= p->irq->level ? XENIRQSTAT_needs_eoi : 0;
 		*flags |= p->irq->nr_guests > 1 ? XENIRQSTAT_shared : 0;
 	}
-	pirq_unlock(d);
 	return 0;
 }
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* CPUID and MSR policies: of the machine, the most and the usual for PV domains; and what
- * a vcpu's CPUID answers. The serialised form is in policy_serial.c. */
+ * a vcpu's CPUID answers. Tools have policies as lists of CPUID leaves and MSRs. */
 #include "hypervisor/cpu/policy.h"
 #include "hypervisor/cpu/fpu.h"
-#include "hypervisor/cpu/policy_internal.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/mm/mm.h"
 
 #define MSR_PLATFORM_INFO 0xce
 #define MSR_ARCH_CAPS     0x10a
 #define CR4_OSXSAVE       (1u << 18)
+#define PLATFORM_INFO_CPUID_FAULTING (1ull << 31)
 #define PRESERVE_AD       XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD
 
 struct cpu_policy host_policy, pv_max_policy, pv_default_policy;
@@ -26,7 +26,7 @@ static const uint32_t pv_opt_in[FEAT_WORDS] = {
 	[FEAT_7D0] = 0x00011100,
 };
 
-uint32_t *policy_word(struct cpu_policy *p, enum feature_word w)
+static uint32_t *policy_word(struct cpu_policy *p, enum feature_word w)
 {
 	uint32_t *const words[FEAT_WORDS] = {
 		[FEAT_1D] = &p->basic[1].d, [FEAT_1C] = &p->basic[1].c,
@@ -59,6 +59,59 @@ bool policy_has(const struct cpu_policy *p, unsigned int feature)
 	return *policy_word((struct cpu_policy *)p, feature / 32) >> (feature % 32) & 1;
 }
 
+/* ---- leaves ---- */
+
+/* The runs of leaves that a policy is made of, in the order of the serialised form. */
+static const struct run {
+	uint32_t leaf, count;
+	bool subleaves; /* of one leaf */
+	size_t offset;
+} runs[] = {
+	{0, 4, false, offsetof(struct cpu_policy, basic)},
+	{4, POLICY_CACHE_SUBLEAVES, true, offsetof(struct cpu_policy, cache)},
+	{5, 2, false, offsetof(struct cpu_policy, basic[5])},
+	{7, POLICY_FEAT_SUBLEAVES, true, offsetof(struct cpu_policy, feat)},
+	{8, 3, false, offsetof(struct cpu_policy, basic[8])},
+	{0xb, POLICY_TOPO_SUBLEAVES, true, offsetof(struct cpu_policy, topo)},
+	{0xc, 1, false, offsetof(struct cpu_policy, basic[0xc])},
+	{0xd, POLICY_XSTATE_SUBLEAVES, true, offsetof(struct cpu_policy, xstate)},
+	{0x80000000, POLICY_EXT_LEAVES, false, offsetof(struct cpu_policy, ext)},
+};
+
+static struct cpuid_leaf *run_leaf(const struct cpu_policy *p, const struct run *r, uint32_t i)
+{
+	return (struct cpuid_leaf *)((char *)p + r->offset) + index_nospec(i, r->count);
+}
+
+/* Which leaf it is; NULL: none that a policy has. */
+static struct cpuid_leaf *find_leaf(const struct cpu_policy *p, uint32_t leaf, uint32_t subleaf,
+				    const struct run **run)
+{
+	for (const struct run *r = runs; r < runs + ARRAY_SIZE(runs); r++) {
+		uint32_t n = r->subleaves ? subleaf : leaf - r->leaf;
+
+		if ((r->subleaves ? leaf == r->leaf : leaf >= r->leaf) && n < r->count) {
+			*run = r;
+			return run_leaf(p, r, n);
+		}
+	}
+	return NULL;
+}
+
+/* How many of a run the policy uses: limits are in its first leaves. */
+static uint32_t run_used(const struct cpu_policy *p, const struct run *r)
+{
+	uint32_t max = r->leaf >= 0x80000000 ? p->ext[0].a : p->basic[0].a;
+
+	if (r->leaf > max && r->leaf != 0 && r->leaf != 0x80000000)
+		return 0;
+	if (!r->subleaves)
+		return MIN(r->count, max - r->leaf + 1);
+	if (r->leaf == 7)
+		return MIN(r->count, p->feat[0].a + 1);
+	return r->count;
+}
+
 /* ---- the machine's ---- */
 
 static void read_leaf(struct cpuid_leaf *l, uint32_t leaf, uint32_t subleaf)
@@ -82,31 +135,12 @@ static uint32_t vendor_of(const struct cpuid_leaf *l)
 
 static void read_host(struct cpu_policy *p)
 {
-	unsigned int i, max, max_ext;
-
-	read_leaf(&p->basic[0], 0, 0);
-	max = p->basic[0].a;
-	for (i = 1; i < POLICY_BASIC_LEAVES && i <= max; i++)
-		if (i != 4 && i != 7 && i != 0xb && i != 0xd)
-			read_leaf(&p->basic[i], i, 0);
-	for (i = 0; i < POLICY_CACHE_SUBLEAVES && max >= 4; i++) {
-		read_leaf(&p->cache[i], 4, i);
-		if (!(p->cache[i].a & 31))
-			break;
-	}
-	if (max >= 7)
-		read_leaf(&p->feat[0], 7, 0);
-	for (i = 1; i < POLICY_FEAT_SUBLEAVES && i <= p->feat[0].a; i++)
-		read_leaf(&p->feat[i], 7, i);
-	for (i = 0; i < POLICY_TOPO_SUBLEAVES && max >= 0xb; i++)
-		read_leaf(&p->topo[i], 0xb, i);
-	for (i = 0; i < POLICY_XSTATE_SUBLEAVES && max >= 0xd; i++)
-		if (i < 2 || fpu_host_xcr0() >> i & 1)
-			read_leaf(&p->xstate[i], 0xd, i);
-	read_leaf(&p->ext[0], 0x80000000, 0);
-	max_ext = p->ext[0].a;
-	for (i = 1; i < POLICY_EXT_LEAVES && 0x80000000 + i <= max_ext; i++)
-		read_leaf(&p->ext[i], 0x80000000 + i, 0);
+	/* What is used of a run is known when its first leaf has been read. */
+	for (const struct run *r = runs; r < runs + ARRAY_SIZE(runs); r++)
+		for (uint32_t i = 0; i < run_used(p, r); i++)
+			if (r->leaf != 0xd || i < 2 || fpu_host_xcr0() >> i & 1)
+				read_leaf(run_leaf(p, r, i), r->leaf + (r->subleaves ? 0 : i),
+					  r->subleaves ? i : 0);
 	p->vendor = vendor_of(&p->basic[0]);
 	rdmsr_safe(MSR_PLATFORM_INFO, &p->platform_info);
 	if (p->feat[0].d >> 29 & 1)
@@ -230,7 +264,7 @@ static void make_pv(struct cpu_policy *p, bool max)
 	/* In long mode SYSENTER is #UD to all but Intel's (APM vol. 3, SYSENTER). */
 	if (p->vendor != VENDOR_INTEL)
 		p->basic[1].d &= ~(1u << 11);
-	p->platform_info &= 1ull << 31; /* CPUID faulting, where there is */
+	p->platform_info &= PLATFORM_INFO_CPUID_FAULTING; /* where there is */
 	p->hv_limit = XEN_CPUID_LEAF(XEN_CPUID_MAX_NUM_LEAVES);
 	policy_recalculate(p, &host_policy);
 }
@@ -318,34 +352,6 @@ static void hypervisor_leaf(const struct vcpu *v, uint32_t leaf, uint32_t sublea
 	}
 }
 
-static const struct cpuid_leaf *static_leaf(const struct cpu_policy *p, uint32_t leaf,
-					    uint32_t subleaf)
-{
-	if (leaf >= 0x80000000) {
-		if (leaf > p->ext[0].a || leaf - 0x80000000 >= POLICY_EXT_LEAVES)
-			return NULL;
-		return &p->ext[index_nospec(leaf - 0x80000000, POLICY_EXT_LEAVES)];
-	}
-	if (leaf > p->basic[0].a || leaf >= POLICY_BASIC_LEAVES)
-		return NULL;
-	switch (leaf) {
-	case 4:
-		return subleaf < POLICY_CACHE_SUBLEAVES ?
-			       &p->cache[index_nospec(subleaf, POLICY_CACHE_SUBLEAVES)] : NULL;
-	case 7:
-		return subleaf < POLICY_FEAT_SUBLEAVES && subleaf <= p->feat[0].a ?
-			       &p->feat[index_nospec(subleaf, POLICY_FEAT_SUBLEAVES)] : NULL;
-	case 0xb:
-		return subleaf < POLICY_TOPO_SUBLEAVES ?
-			       &p->topo[index_nospec(subleaf, POLICY_TOPO_SUBLEAVES)] : NULL;
-	case 0xd:
-		return subleaf < POLICY_XSTATE_SUBLEAVES ?
-			       &p->xstate[index_nospec(subleaf, POLICY_XSTATE_SUBLEAVES)] : NULL;
-	default:
-		return &p->basic[index_nospec(leaf, POLICY_BASIC_LEAVES)];
-	}
-}
-
 #define XSAVE_COMPACTS 0xa /* XSAVEC or XSAVES, in leaf 0xd, subleaf 1 */
 
 /* What XSAVEC writes with @xcr0: SDM volume 1, 13.4.3. */
@@ -367,6 +373,7 @@ void policy_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct 
 {
 	const struct cpu_policy *p = v->domain->policy;
 	const struct cpuid_leaf *l;
+	const struct run *r;
 
 	memset(out, 0, sizeof(*out));
 	if (leaf >= XEN_CPUID_FIRST_LEAF && leaf < XEN_CPUID_FIRST_LEAF + 0x100) {
@@ -374,8 +381,8 @@ void policy_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct 
 			hypervisor_leaf(v, leaf, subleaf, out);
 		return;
 	}
-	l = static_leaf(p, leaf, subleaf);
-	if (!l)
+	l = find_leaf(p, leaf, subleaf, &r);
+	if (!l || l >= run_leaf(p, r, 0) + run_used(p, r))
 		return;
 	*out = *l;
 	switch (leaf) {
@@ -390,4 +397,115 @@ void policy_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct 
 			out->b = out->a & XSAVE_COMPACTS ? compact_size(p, v->fpu.xcr0) : 0;
 		return;
 	}
+}
+
+/* ---- serialised ---- */
+
+bool policy_leaf(const struct cpu_policy *p, unsigned int n, xen_cpuid_leaf_t *out)
+{
+	const struct cpuid_leaf *l;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(runs); i++) {
+		const struct run *r = &runs[i];
+		uint32_t used = run_used(p, r);
+
+		if (n < used) {
+			l = run_leaf(p, r, n);
+			out->leaf = r->subleaves ? r->leaf : r->leaf + n;
+			out->subleaf = r->subleaves ? n : XEN_CPUID_NO_SUBLEAF;
+			out->a = l->a;
+			out->b = l->b;
+			out->c = l->c;
+			out->d = l->d;
+			return true;
+		}
+		n -= used;
+	}
+	if (n > 0)
+		return false;
+	/* The hypervisor's leaves: their limit alone can be chosen. */
+	memset(out, 0, sizeof(*out));
+	out->leaf = XEN_CPUID_FIRST_LEAF;
+	out->subleaf = XEN_CPUID_NO_SUBLEAF;
+	out->a = p->hv_limit & 0xff;
+	return true;
+}
+
+int policy_set_leaf(struct cpu_policy *p, const xen_cpuid_leaf_t *in)
+{
+	struct cpuid_leaf *l;
+	const struct run *r;
+
+	if (in->leaf == XEN_CPUID_FIRST_LEAF) {
+		/* Tools keep its low byte alone: how many there are. Fewer than make sense: all. */
+		if (in->a > 0xff)
+			return -EINVAL;
+		p->hv_limit = XEN_CPUID_LEAF(in->a < 2 ? XEN_CPUID_MAX_NUM_LEAVES :
+						 MIN(in->a, XEN_CPUID_MAX_NUM_LEAVES));
+		return 0;
+	}
+	if (in->leaf == XEN_CPUID_FIRST_LEAF + 0x100)
+		return 0; /* limit of a second range, which PV has not */
+	l = find_leaf(p, in->leaf, in->subleaf, &r);
+	if (!l)
+		return -ERANGE;
+	if (!r->subleaves && in->subleaf != XEN_CPUID_NO_SUBLEAF)
+		return -EINVAL;
+	*l = (struct cpuid_leaf){in->a, in->b, in->c, in->d};
+	return 0;
+}
+
+bool policy_msr(const struct cpu_policy *p, unsigned int n, xen_msr_entry_t *out)
+{
+	memset(out, 0, sizeof(*out));
+	switch (n) {
+	case 0:
+		out->idx = MSR_PLATFORM_INFO;
+		out->val = p->platform_info;
+		return true;
+	case 1:
+		out->idx = MSR_ARCH_CAPS;
+		out->val = p->arch_caps;
+		return true;
+	default:
+		return false;
+	}
+}
+
+int policy_set_msr(struct cpu_policy *p, const xen_msr_entry_t *msr)
+{
+	if (msr->flags)
+		return -EINVAL;
+	switch (msr->idx) {
+	case MSR_PLATFORM_INFO:
+		if (msr->val & ~PLATFORM_INFO_CPUID_FAULTING)
+			return -EOVERFLOW;
+		p->platform_info = msr->val;
+		return 0;
+	case MSR_ARCH_CAPS:
+		p->arch_caps = msr->val;
+		return 0;
+	default:
+		return -ERANGE;
+	}
+}
+
+int policy_check(const struct cpu_policy *max, const struct cpu_policy *p, struct policy_error *err)
+{
+	const struct cpuid_leaf *limit[] = {&p->basic[0], &p->feat[0], &p->ext[0]};
+	const struct cpuid_leaf *most[] = {&max->basic[0], &max->feat[0], &max->ext[0]};
+	static const uint32_t leaf[] = {0, 7, 0x80000000};
+
+	*err = (struct policy_error){~0u, ~0u, ~0u};
+	for (unsigned int i = 0; i < ARRAY_SIZE(limit); i++)
+		if (limit[i]->a > most[i]->a) {
+			err->leaf = leaf[i];
+			err->subleaf = leaf[i] == 7 ? 0 : ~0u;
+			return -EINVAL;
+		}
+	if (p->platform_info & ~max->platform_info) {
+		err->msr = MSR_PLATFORM_INFO;
+		return -EINVAL;
+	}
+	return 0;
 }

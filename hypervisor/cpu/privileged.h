@@ -28,7 +28,7 @@ PRIVILEGED(uint64_t, rdmsr, (uint32_t msr), uint32_t lo, hi;
 	   return (uint64_t)hi << 32 | lo)
 PRIVILEGED(void, wrmsr, (uint32_t msr, uint64_t v),
 	   __asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory"))
-bool rdmsr_safe(uint32_t msr, uint64_t *value); /* false: #GP; cpu/extable.c */
+bool rdmsr_safe(uint32_t msr, uint64_t *value); /* false: #GP; cpu/exceptions.c */
 PRIVILEGED(void, cpuid, (uint32_t leaf, uint32_t subleaf, uint32_t out[4]), /* eax ebx ecx edx */
 	   __asm__ volatile("cpuid"
 			    : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3])

@@ -25,7 +25,8 @@
 #define CR4_SMAP       (1ull << 21)
 
 uint64_t cr4_features;
-bool cpu_has_smap, cpu_has_smep, cpu_has_fsgsbase, cpu_has_xsave, cpu_has_nx;
+bool cpu_has_fsgsbase;
+static bool cpu_has_nx;
 
 struct smap_site {
 	int32_t offset;
@@ -42,31 +43,33 @@ static void patch_smap_sites(void)
 
 static void detect(void)
 {
-	uint32_t max[4], r[4], f[4] = {0};
+	enum { EDX1, ECX1, EBX7, REGISTERS };
+	static const struct {
+		uint8_t reg, bit;
+		uint64_t cr4;
+	} features[] = {
+		{EDX1, 7, CR4_MCE},   {EBX7, 0, CR4_FSGSBASE}, {ECX1, 26, CR4_OSXSAVE},
+		{EBX7, 7, CR4_SMEP},  {EBX7, 20, CR4_SMAP},
+	};
+	uint32_t found[REGISTERS] = {0}, r[4];
 
-	cpuid(0, 0, max);
 	cpuid(1, 0, r);
-	if (max[0] >= 7)
-		cpuid(7, 0, f);
-	cpu_has_fsgsbase = f[1] & 1;
-	cpu_has_smep = f[1] >> 7 & 1;
-	cpu_has_smap = f[1] >> 20 & 1;
-	cpu_has_xsave = r[2] >> 26 & 1;
-	cpuid(0x80000001, 0, f);
-	cpu_has_nx = f[3] >> 20 & 1;
+	found[EDX1] = r[3];
+	found[ECX1] = r[2];
+	cpuid(0, 0, r);
+	if (r[0] >= 7) {
+		cpuid(7, 0, r);
+		found[EBX7] = r[1];
+	}
 	cr4_features = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT;
-	if (r[3] >> 7 & 1)
-		cr4_features |= CR4_MCE;
-	if (cpu_has_fsgsbase)
-		cr4_features |= CR4_FSGSBASE;
-	if (cpu_has_xsave)
-		cr4_features |= CR4_OSXSAVE;
-	if (cpu_has_smep)
-		cr4_features |= CR4_SMEP;
-	if (cpu_has_smap)
-		cr4_features |= CR4_SMAP;
-	if (cpu_has_smap)
+	for (unsigned int i = 0; i < ARRAY_SIZE(features); i++)
+		if (found[features[i].reg] >> features[i].bit & 1)
+			cr4_features |= features[i].cr4;
+	cpu_has_fsgsbase = cr4_features & CR4_FSGSBASE;
+	if (cr4_features & CR4_SMAP)
 		patch_smap_sites();
+	cpuid(0x80000001, 0, r);
+	cpu_has_nx = r[3] >> 20 & 1;
 }
 
 void cpu_setup(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Bringing one CPU up: control registers, descriptor tables, stack, per-CPU data; and the
- * ways out of an exception. cpu/setup.c, gdt.c, idt.c, percpu.c, exceptions.c, extable.c. */
+ * ways out of an exception. cpu/setup.c, descriptors.c, percpu.c, exceptions.c. */
 #ifndef HV_SETUP_H
 #define HV_SETUP_H
 
@@ -20,10 +20,10 @@ static inline uint64_t image_to_maddr(const void *p)
 /* ---- control registers, PAT, EFER: each CPU, first thing (cpu/setup.c) ---- */
 void cpu_setup(void);
 extern uint64_t cr4_features; /* what CR4 has on every CPU */
-extern bool cpu_has_smap, cpu_has_smep, cpu_has_fsgsbase, cpu_has_xsave, cpu_has_nx;
+extern bool cpu_has_fsgsbase;
 #define PAT_VALUE 0x050100070406ull
 
-/* ---- GDT and TSS (cpu/gdt.c) ---- */
+/* ---- GDT and TSS (cpu/descriptors.c) ---- */
 struct tss {
 	uint32_t reserved0;
 	uint64_t rsp[3];
@@ -40,7 +40,7 @@ uint64_t gdt_idle_base(void);
 
 enum ist { IST_DF = 1, IST_NMI, IST_MC, IST_DB }; /* stack pages 0 to 3 */
 
-/* ---- IDT (cpu/idt.c): one for all CPUs ---- */
+/* ---- IDT (cpu/descriptors.c): one for all CPUs ---- */
 void idt_init(void);
 void idt_load(void);
 
@@ -51,6 +51,13 @@ void *stack_alloc(unsigned int cpu); /* lowest address; cpu_info on top filled; 
 void stack_guard(void *stack); /* unmap the page between the interrupt stacks and the stack */
 #define STACK_GUARD_PAGE 4
 extern char boot_stack[];
+
+/* ---- CPUs that go offline and come back (cpu/hotplug.c) ---- */
+/* Not for CPU 0; present ones. 0; -EBUSY: another goes or comes; -EINVAL, -EBUSY: it is
+ * so already; -ERESTART: under way, to be asked again. */
+int cpu_down(unsigned int cpu);
+int cpu_up(unsigned int cpu);
+bool cpu_is_moving(unsigned int cpu); /* the one that -ERESTART was said of */
 
 /* ---- exceptions ---- */
 void do_exception(struct cpu_user_regs *regs);

@@ -9,8 +9,6 @@
 #include "hypervisor/cpu/irq.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/cpu/setup.h"
-#include "hypervisor/cpu/tlb.h"
-#include "hypervisor/cpu/trampoline.h"
 #include "hypervisor/domain/domain.h"
 #include "hypervisor/mm/mm.h"
 #include "hypervisor/pv/trap.h"
@@ -19,6 +17,22 @@
 #define MSR_EFER 0xc0000080
 #define EFER_LMA (1ull << 10)
 #define LOW_MEMORY_END 0xa0000
+
+/* What an AP finds in the trampoline's page, after its code (cpu/trampoline.S). */
+struct trampoline_data {
+	struct {
+		uint16_t pad, limit;
+		uint32_t base;
+	} gdtr;                /* base: the page's address + offset of gdt[] */
+	uint32_t entry64;      /* far pointer to 64-bit code: offset and selector */
+	uint32_t selector;
+	uint64_t gdt[3];
+	uint32_t cr0, cr3;
+	uint64_t efer;
+	uint64_t stack, entry; /* in the hypervisor's address space */
+} __attribute__((packed));
+
+extern char trampoline_start[], trampoline_64[], trampoline_data[], trampoline_end[];
 
 _Static_assert(offsetof(struct trampoline_data, entry64) == 8, "trampoline.S");
 _Static_assert(offsetof(struct trampoline_data, cr0) == 40, "trampoline.S");
@@ -33,7 +47,8 @@ struct cpumask cpu_ipi_map;
 
 /* ---- calls ---- */
 
-/* One call at a time; the lock is held with interrupts on, as in cpu/tlb.c. */
+/* One call at a time. The lock is held with interrupts on (so that its waiters answer the
+ * holder) and hence is not in the order of locks. */
 static struct spinlock call_lock = SPINLOCK(LOCK_NONE);
 static struct {
 	void (*fn)(void *arg);
@@ -44,21 +59,29 @@ static struct {
 static void call_interrupt(void)
 {
 	call.fn(call.arg);
-	atomic_sub(&call.unanswered, 1);
+	atomic_sub(&call.unanswered, 1); /* after the call: the requester goes on */
+}
+
+static unsigned int count_others(const struct cpumask *mask)
+{
+	unsigned int cpu, n = 0;
+
+	for_each_cpu(cpu, mask)
+		n += cpu != this_cpu && cpu_answers(cpu);
+	return n;
 }
 
 void on_cpus(const struct cpumask *mask, void (*fn)(void *), void *arg)
 {
-	unsigned int cpu, others = 0;
+	bool others = count_others(mask);
 
-	spin_lock(&call_lock);
-	for_each_cpu(cpu, mask)
-		others += cpu != this_cpu && cpu_answers(cpu);
-	call.fn = fn;
-	call.arg = arg;
-	atomic_store(&call.unanswered, others);
 	if (others) {
 		ASSERT(irqs_enabled());
+		spin_lock(&call_lock);
+		call.fn = fn;
+		call.arg = arg;
+		/* Counted again: who answers changes under the lock alone. */
+		atomic_store(&call.unanswered, count_others(mask));
 		apic_send_ipi_mask(mask, VECTOR_CALL_FUNCTION);
 	}
 	if (test_bit(this_cpu, mask->bits)) {
@@ -67,17 +90,21 @@ void on_cpus(const struct cpumask *mask, void (*fn)(void *), void *arg)
 		fn(arg);
 		irq_restore(flags);
 	}
-	while (atomic_load(&call.unanswered))
-		cpu_relax();
-	spin_unlock(&call_lock);
+	if (others) {
+		while (atomic_load(&call.unanswered))
+			cpu_relax();
+		spin_unlock(&call_lock);
+	}
 }
 
-/* Requests of either kind count CPUs and send to them under these locks. To leave, a CPU
- * waits for them with interrupts on, since their holders wait for its answer. */
+/* To leave, a CPU waits for the lock with interrupts on, since its holder waits for its answer. */
 void smp_set_answers(bool answers)
 {
 	spin_lock(&call_lock);
-	tlb_set_answers(answers);
+	if (answers)
+		set_bit(this_cpu, cpu_ipi_map.bits);
+	else
+		clear_bit(this_cpu, cpu_ipi_map.bits);
 	spin_unlock(&call_lock);
 }
 
@@ -310,7 +337,6 @@ void smp_boot_cpus(void)
 
 	vector_set_handler(VECTOR_EVENT_CHECK, event_interrupt);
 	vector_set_handler(VECTOR_CALL_FUNCTION, call_interrupt);
-	tlb_init();
 	idle_root = image_to_maddr(idle_l4);
 	if (nr_cpus == 1)
 		goto out;

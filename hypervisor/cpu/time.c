@@ -252,7 +252,7 @@ void update_domain_wallclock(struct domain *d)
 
 	if (!s)
 		return;
-	spin_lock(&wallclock_lock);
+	spin_guard(&wallclock_lock);
 	sec = wallclock / NS_PER_S + (uint64_t)d->time_offset_seconds;
 	nsec = wallclock % NS_PER_S;
 	version = READ_ONCE(s->wc_version) | 1;
@@ -263,7 +263,6 @@ void update_domain_wallclock(struct domain *d)
 	s->wc_nsec = (uint32_t)nsec;
 	smp_wmb();
 	WRITE_ONCE(s->wc_version, version + 1);
-	spin_unlock(&wallclock_lock);
 }
 
 void set_wallclock(uint64_t secs, uint32_t nsecs, uint64_t system_time_base)

@@ -21,7 +21,7 @@ enum dying { ALIVE, DYING, DEAD };
 
 struct cpu_policy;   /* cpu/policy.h: CPUID and MSRs the domain sees */
 struct xsave_area;
-struct pirq_table;   /* cpu/pirq.h */
+struct pirq_table;   /* cpu/irq_desc.h */
 struct rangeset;     /* lib/rangeset.h */
 
 struct domain {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* domctl: rights to devices, time, scheduling. */
-#include "hypervisor/cpu/pirq.h"
+#include "hypervisor/cpu/irq_desc.h"
 #include "hypervisor/hypercall/control.h"
 #include "hypervisor/lib/rangeset.h"
 

@@ -2,9 +2,8 @@
 /* HYPERVISOR_physdev_op: interrupts, MSIs, ports and PCI devices of the hardware domain. */
 #include "hypervisor/boot/boot.h"
 #include "hypervisor/cpu/irq.h"
-#include "hypervisor/cpu/msi.h"
+#include "hypervisor/cpu/irq_desc.h"
 #include "hypervisor/cpu/pci.h"
-#include "hypervisor/cpu/pirq.h"
 #include "hypervisor/hypercall/op.h"
 
 #define IO_PORTS 65536

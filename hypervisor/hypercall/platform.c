@@ -5,7 +5,7 @@
  * with them off.
  */
 #include "hypervisor/boot/boot.h"
-#include "hypervisor/cpu/hotplug.h"
+#include "hypervisor/cpu/setup.h"
 #include "hypervisor/cpu/irq.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/cpu/setup.h"

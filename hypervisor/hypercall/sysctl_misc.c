@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* sysctl: console ring, debug keys, scheduler, CPUs on- and offline. */
 #include "hypervisor/boot/boot.h"
-#include "hypervisor/cpu/hotplug.h"
+#include "hypervisor/cpu/setup.h"
 #include "hypervisor/hypercall/control.h"
 #include "hypervisor/lib/trace.h"
 #include "hypervisor/mm/mm.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vsnprintf(): d i u x X o c s p %, with flags "-0+ #", width, precision and h hh l ll z j t;
- * no floating point. %pS prints a code address with its function's name.
+ * vsnprintf(): d u x c s p %, with flags "-0#", width, precision and l ll z: what our own
+ * formats use; no floating point. %pS prints a code address with its function's name.
  */
 #include "hypervisor/cpu/setup.h"
 #include "hypervisor/lib/lib.h"
@@ -14,7 +14,7 @@ struct out {
 };
 
 struct spec {
-	bool left, zero, plus, space, alt, upper;
+	bool left, zero, alt;
 	int width, precision; /* precision -1: not given */
 };
 
@@ -49,30 +49,22 @@ static void put_string(struct out *o, const char *s, const struct spec *f)
 static void put_number(struct out *o, uint64_t value, bool negative, unsigned int base,
 		       const struct spec *f)
 {
-	const char *digits = f->upper ? "0123456789ABCDEF" : "0123456789abcdef";
-	char text[24], prefix[3];
-	int n = 0, np = 0, zeros;
+	char text[24];
+	const char *prefix = negative ? "-" : f->alt && base == 16 && value ? "0x" : "";
+	int n = 0, np = (int)strlen(prefix), zeros;
 
-	if (negative || f->plus || f->space)
-		prefix[np++] = negative ? '-' : f->plus ? '+' : ' ';
-	if (f->alt && base == 16 && value) {
-		prefix[np++] = '0';
-		prefix[np++] = f->upper ? 'X' : 'x';
-	}
 	for (; value; value /= base)
-		text[n++] = digits[value % base];
+		text[n++] = "0123456789abcdef"[value % base];
 	if (!n && f->precision)
 		text[n++] = '0';
 	zeros = f->precision - n;
 	if (f->precision < 0 && f->zero && !f->left)
 		zeros = f->width - n - np;
 	zeros = MAX(zeros, 0);
-	if (f->alt && base == 8 && !zeros && (!n || text[n - 1] != '0'))
-		zeros = 1;
 	if (!f->left)
 		pad(o, ' ', f->width - n - np - zeros);
-	for (int i = 0; i < np; i++)
-		put(o, prefix[i]);
+	while (*prefix)
+		put(o, *prefix++);
 	pad(o, '0', zeros);
 	for (int i = n; i--;)
 		put(o, text[i]);
@@ -114,65 +106,24 @@ static const char *parse_count(const char *s, int *value, va_list *ap)
 
 static const char *parse_flags(const char *s, struct spec *f)
 {
-	for (;; s++) {
-		switch (*s) {
-		case '-':
-			f->left = true;
-			break;
-		case '0':
-			f->zero = true;
-			break;
-		case '+':
-			f->plus = true;
-			break;
-		case ' ':
-			f->space = true;
-			break;
-		case '#':
-			f->alt = true;
-			break;
-		default:
-			return s;
-		}
-	}
-}
-
-/* Size in bytes of an argument: h, hh, l, ll, z, j, t. */
-static const char *parse_length(const char *s, unsigned int *bytes)
-{
-	*bytes = 4;
-	if (*s == 'h') {
-		*bytes = 2;
-		if (*++s == 'h') {
-			*bytes = 1;
-			s++;
-		}
-	} else if (*s == 'l' || *s == 'z' || *s == 'j' || *s == 't') {
-		*bytes = 8;
-		if (*s++ == 'l' && *s == 'l')
-			s++;
+	for (; *s == '-' || *s == '0' || *s == '#'; s++) {
+		f->left |= *s == '-';
+		f->zero |= *s == '0';
+		f->alt |= *s == '#';
 	}
 	return s;
 }
 
-static void put_integer(struct out *o, char kind, unsigned int bytes, struct spec *f,
-			va_list *ap)
+static void put_integer(struct out *o, char kind, bool is_long, const struct spec *f, va_list *ap)
 {
-	uint64_t value = bytes == 8 ? va_arg(*ap, uint64_t) : va_arg(*ap, uint32_t);
-	unsigned int shift = 64 - 8 * bytes;
-	bool negative = false;
+	int64_t value = is_long ? va_arg(*ap, int64_t) : va_arg(*ap, int32_t);
+	bool negative = kind == 'd' && value < 0;
 
-	if (kind == 'd' || kind == 'i') {
-		int64_t v = (int64_t)(value << shift) >> shift;
-
-		negative = v < 0;
-		value = negative ? 0 - (uint64_t)v : (uint64_t)v;
-	} else {
-		value = value << shift >> shift;
-		f->plus = f->space = false;
-	}
-	f->upper = kind == 'X';
-	put_number(o, value, negative, (kind | 0x20) == 'x' ? 16 : kind == 'o' ? 8 : 10, f);
+	if (negative)
+		value = (int64_t)(0 - (uint64_t)value);
+	else if (!is_long)
+		value = (uint32_t)value;
+	put_number(o, (uint64_t)value, negative, kind == 'x' ? 16 : 10, f);
 }
 
 /* One directive, after its '%'. What is not known is printed as it stands. */
@@ -180,7 +131,7 @@ static const char *directive(struct out *o, const char *s, va_list *ap)
 {
 	struct spec f = {.precision = -1};
 	const char *start = s;
-	unsigned int bytes;
+	bool is_long;
 	char c[2] = "";
 
 	s = parse_flags(s, &f);
@@ -191,15 +142,13 @@ static const char *directive(struct out *o, const char *s, va_list *ap)
 	}
 	if (*s == '.')
 		s = parse_count(s + 1, &f.precision, ap);
-	s = parse_length(s, &bytes);
+	for (is_long = false; *s == 'l' || *s == 'z'; s++)
+		is_long = true;
 	switch (*s) {
 	case 'd':
-	case 'i':
 	case 'u':
 	case 'x':
-	case 'X':
-	case 'o':
-		put_integer(o, *s, bytes, &f, ap);
+		put_integer(o, *s, is_long, &f, ap);
 		break;
 	case 'c':
 		c[0] = (char)va_arg(*ap, int);

@@ -138,15 +138,12 @@ int rangeset_remove(struct rangeset *r, uint64_t first, uint64_t last)
 bool rangeset_contains(struct rangeset *r, uint64_t first, uint64_t last)
 {
 	unsigned int i;
-	bool yes;
 
 	if (first > last)
 		return false;
-	spin_lock(&r->lock);
+	spin_guard(&r->lock);
 	i = find(r, first);
-	yes = i < r->n && r->range[i].first <= first && r->range[i].last >= last;
-	spin_unlock(&r->lock);
-	return yes;
+	return i < r->n && r->range[i].first <= first && r->range[i].last >= last;
 }
 
 bool rangeset_empty(struct rangeset *r)

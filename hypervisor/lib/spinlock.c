@@ -82,20 +82,9 @@ static void note_dropped(struct spinlock *l)
 	irq_restore(flags);
 }
 #else
-static void check_order(struct spinlock *l, bool wait)
-{
-	(void)l, (void)wait;
-}
-
-static void note_taken(struct spinlock *l, void *at)
-{
-	(void)l, (void)at;
-}
-
-static void note_dropped(struct spinlock *l)
-{
-	(void)l;
-}
+#define check_order(l, wait) ((void)0)
+#define note_taken(l, at)    ((void)(at))
+#define note_dropped(l)      ((void)0)
 #endif
 
 void spin_lock_init(struct spinlock *l, enum lock_class class)

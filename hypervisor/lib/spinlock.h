@@ -58,6 +58,29 @@ void spin_unlock_irqrestore(struct spinlock *l, unsigned long flags);
 void spin_lock_irq(struct spinlock *l);
 void spin_unlock_irq(struct spinlock *l);
 
+/* spin_guard(&l): locked until the end of the block. spin_guard_irqsave(): interrupts off too. */
+struct spin_irq_guard {
+	struct spinlock *lock;
+	unsigned long flags;
+};
+
+static inline void spin_guard_end(struct spinlock **l)
+{
+	spin_unlock(*l);
+}
+
+static inline void spin_guard_irqsave_end(struct spin_irq_guard *g)
+{
+	spin_unlock_irqrestore(g->lock, g->flags);
+}
+
+#define spin_guard(l)                                                                    \
+	struct spinlock *guard_ __attribute__((cleanup(spin_guard_end), unused)) =       \
+		(spin_lock(l), (l))
+#define spin_guard_irqsave(l)                                                            \
+	struct spin_irq_guard guard_ __attribute__((cleanup(spin_guard_irqsave_end), unused)) = { \
+		(l), spin_lock_irqsave(l)}
+
 /* Readers exclude writers only; writers are preferred. Same order check. */
 struct rwlock {
 	struct spinlock writer;

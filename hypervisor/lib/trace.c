@@ -124,15 +124,6 @@ out:
 
 /* ---- set-up: buffers once made stay ---- */
 
-static unsigned int order_of(uint64_t bytes)
-{
-	unsigned int order = 0;
-
-	while (PAGE_SIZE << order < bytes)
-		order++;
-	return order;
-}
-
 static void share(void *p, uint64_t bytes, bool writable)
 {
 	for (uint64_t at = 0; at < bytes; at += PAGE_SIZE)

@@ -349,9 +349,8 @@ static void release(struct frame *f, unsigned int order, unsigned int node, uint
 void buddy_free(struct frame *f, unsigned int order)
 {
 	ASSERT(!(frame_nr(f) & ((1ull << order) - 1)));
-	spin_lock(&heap_lock);
+	spin_guard(&heap_lock);
 	release(f, order, node_of(frame_to_mfn(f)), READ_ONCE(tlb_clock));
-	spin_unlock(&heap_lock);
 }
 
 void buddy_init(void)
@@ -436,22 +435,14 @@ uint64_t buddy_dirty_frames(unsigned int node)
 
 int buddy_claim(struct domain *d, uint64_t n)
 {
-	int err = -ENOMEM;
-
-	spin_lock(&heap_lock);
-	if (!n) {
-		claimed_total -= d->outstanding_pages;
-		d->outstanding_pages = 0;
-		err = 0;
-	} else if (d->outstanding_pages) {
-		err = -EINVAL;
-	} else if (free_total >= claimed_total + n) {
-		d->outstanding_pages = (uint32_t)n;
-		claimed_total += n;
-		err = 0;
-	}
-	spin_unlock(&heap_lock);
-	return err;
+	spin_guard(&heap_lock);
+	if (n && d->outstanding_pages)
+		return -EINVAL;
+	if (n && free_total < claimed_total + n)
+		return -ENOMEM;
+	claimed_total += n - d->outstanding_pages;
+	d->outstanding_pages = (uint32_t)n;
+	return 0;
 }
 
 uint64_t outstanding_claims(void)

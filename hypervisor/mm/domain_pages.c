@@ -12,10 +12,7 @@ static void list_append(struct domain *d, struct frame *f)
 
 	f->next = 0;
 	f->prev = d->last_page;
-	if (d->last_page)
-		frame_table[d->last_page].next = n;
-	else
-		d->first_page = n;
+	*(d->last_page ? &frame_table[d->last_page].next : &d->first_page) = n;
 	d->last_page = n;
 }
 
@@ -39,17 +36,12 @@ static void list_remove(struct domain *d, struct frame *f)
 /* Give frames without an owner to @d. False: it is dying, or would have too many. */
 static bool assign(struct domain *d, struct frame *f, uint64_t n)
 {
-	bool ok;
-
-	spin_lock(&d->page_lock);
-	ok = d->dying == ALIVE && d->tot_pages + n <= d->max_pages &&
-	     (d->tot_pages || domain_ref(d));
-	if (ok) {
-		d->tot_pages += (uint32_t)n;
-		list_append_all(d, f, n);
-	}
-	spin_unlock(&d->page_lock);
-	return ok;
+	spin_guard(&d->page_lock);
+	if (d->dying != ALIVE || d->tot_pages + n > d->max_pages || !(d->tot_pages || domain_ref(d)))
+		return false;
+	d->tot_pages += (uint32_t)n;
+	list_append_all(d, f, n);
+	return true;
 }
 
 struct frame *frames_alloc(struct domain *d, unsigned int order, unsigned int node,
@@ -138,16 +130,13 @@ bool frames_unsteal(struct domain *d, struct frame *f, uint64_t n)
 
 int domain_claim_pages(struct domain *d, uint64_t pages)
 {
-	int err = -EINVAL;
-
 	/* The end of @d gives its claim up after it said "dying". */
-	spin_lock(&d->page_lock);
+	spin_guard(&d->page_lock);
 	if (!pages)
-		err = buddy_claim(d, 0);
-	else if (pages > d->tot_pages && pages <= d->max_pages && d->dying == ALIVE)
-		err = buddy_claim(d, pages - d->tot_pages);
-	spin_unlock(&d->page_lock);
-	return err;
+		return buddy_claim(d, 0);
+	if (pages <= d->tot_pages || pages > d->max_pages || d->dying != ALIVE)
+		return -EINVAL;
+	return buddy_claim(d, pages - d->tot_pages);
 }
 
 /*

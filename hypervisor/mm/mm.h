@@ -28,6 +28,12 @@ mfn_t m2p_chunk_mfn(uint64_t n);
 #define MAX_ORDER 18
 #define ANY_NODE  0xffu
 
+/* Of a block that holds @bytes. */
+static inline unsigned int order_of(uint64_t bytes)
+{
+	return bytes > PAGE_SIZE ? 64 - (unsigned int)__builtin_clzll((bytes - 1) >> PAGE_SHIFT) : 0;
+}
+
 enum alloc_flags {
 	ALLOC_32BIT = 1,     /* below 4 GiB */
 	ALLOC_NO_SCRUB = 2,  /* the caller overwrites all of it */
@@ -136,6 +142,8 @@ extern uint64_t idle_l4[512]; /* the root of idle vcpus; slots 256-271 go into e
 int hv_map(uint64_t va, mfn_t mfn, uint64_t n, uint64_t flags);
 void hv_unmap(uint64_t va, uint64_t n);
 int hv_protect(uint64_t va, uint64_t n, uint64_t flags);
+/* The L1 entry of @va below an L3 table, tables made as needed if @make; NULL. */
+uint64_t *paging_l1e(uint64_t *l3, uint64_t va, bool make);
 /* Slots 256-271 of a new root, @d's slot 258 among them. */
 void hv_fill_root(uint64_t *l4, const struct domain *d);
 /* Slot 258 of a domain: 0 or -ENOMEM. */

@@ -40,8 +40,6 @@ void dump_init(void);
 /* ---- paging.c ---- */
 void paging_init(void);        /* direct map; every slot's L3 */
 void paging_protect_image(void);
-/* The L1 entry of @va below @l4's slot, tables made as needed if @make; NULL. */
-uint64_t *paging_l1e(uint64_t *l3, uint64_t va, bool make);
 void *table_alloc(void);       /* a zeroed page; NULL */
 
 #endif

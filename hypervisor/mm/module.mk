@@ -10,6 +10,6 @@ $(eval $(call hv_test,xmalloc,tests/unit/hv_xmalloc.c $(MM_TEST)))
 $(eval $(call hv_test,memory,tests/unit/hv_memory.c $(MM_TEST) \
 	$(addprefix hypervisor/hypercall/,op.c memory.c memory_populate.c memory_exchange.c)))
 $(eval $(call hv_test,paging,tests/unit/hv_paging.c $(MM_TEST) \
-	$(addprefix hypervisor/mm/,paging.c perdomain.c boot_alloc.c)))
+	$(addprefix hypervisor/mm/,paging.c boot_alloc.c)))
 $(eval $(call hv_test,vmap,tests/unit/hv_vmap.c hypervisor/mm/map.c \
 	$(addprefix hypervisor/lib/,spinlock.c bits.c)))

@@ -133,7 +133,7 @@ static void free_frames(struct frame *f, uint64_t from, uint64_t to)
 static void *alloc_large(size_t size)
 {
 	uint64_t pages = ROUND_UP(size, PAGE_SIZE) >> PAGE_SHIFT;
-	unsigned int order = pages > 1 ? 64 - (unsigned int)__builtin_clzll(pages - 1) : 0;
+	unsigned int order = order_of(size);
 	void *p = order <= MAX_ORDER ? heap_pages(order) : NULL;
 
 	if (p) {

@@ -71,6 +71,50 @@ static int parse_guest_loglvl(const char *s)
 }
 BOOT_OPTION_FN("guest_loglvl", parse_guest_loglvl);
 
+/* ---- the ring: the last 128 KiB of what was said, for xl dmesg. Indices count bytes since boot
+ * and wrap at 32 bits; the buffer's size divides that. ---- */
+#define RING_SIZE (128u * 1024)
+
+static char ring[RING_SIZE];
+static uint32_t ring_prod; /* written under the console's lock, read without */
+static uint32_t ring_cons; /* everything before it was cleared or overwritten */
+
+static void ring_write(const char *s, size_t n)
+{
+	uint32_t prod = ring_prod;
+
+	for (; n; n--)
+		ring[prod++ % RING_SIZE] = *s++;
+	atomic_store(&ring_prod, prod);
+	if (prod - ring_cons > RING_SIZE)
+		WRITE_ONCE(ring_cons, prod - RING_SIZE);
+}
+
+/* Bytes overwritten while they are copied come out torn, as in any such log. */
+static size_t ring_copy(char *buf, size_t n, uint32_t *index)
+{
+	uint32_t end = atomic_load(&ring_prod), at = *index;
+	size_t done = 0;
+
+	if (end - at > end - READ_ONCE(ring_cons))
+		at = READ_ONCE(ring_cons);
+	for (; done < n && at != end; at++)
+		buf[done++] = ring[at % RING_SIZE];
+	*index = at;
+	return done;
+}
+
+size_t console_ring_read(char *buf, size_t n, uint32_t *index, bool clear, bool incremental)
+{
+	uint32_t at = incremental ? *index : READ_ONCE(ring_cons);
+	size_t done = ring_copy(buf, n, &at);
+
+	if (clear)
+		WRITE_ONCE(ring_cons, at);
+	*index = at;
+	return done;
+}
+
 /* ---- output ---- */
 
 static bool lock_console(unsigned long *flags)
@@ -256,12 +300,11 @@ static void console_receive(char c)
 
 size_t console_read_input(char *buf, size_t n)
 {
-	unsigned long flags = spin_lock_irqsave(&input_lock);
 	size_t done = 0;
 
+	spin_guard_irqsave(&input_lock);
 	while (done < n && input_cons != input_prod)
 		buf[done++] = input[input_cons++ % INPUT_SIZE];
-	spin_unlock_irqrestore(&input_lock, flags);
 	return done;
 }
 

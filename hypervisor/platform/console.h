@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Between the console's files: serial.c and vga.c are devices, console_ring.c keeps what
- * was said, console.c joins them (boot/boot.h has what others call). */
+/* Between the console's files: serial.c and vga.c are devices, console.c joins them
+ * and keeps what was said (boot/boot.h has what others call). */
 #ifndef HV_CONSOLE_H
 #define HV_CONSOLE_H
 
@@ -20,10 +20,6 @@ bool vga_init_framebuffer(void); /* where that is so, once memory can be mapped 
 void vga_write(const char *s, size_t n);
 void vga_cursor(unsigned int *x, unsigned int *y);
 bool vga_give_back(void); /* to dom0; false: vga=keep */
-
-/* ---- console_ring.c ---- */
-void ring_write(const char *s, size_t n); /* console's lock held */
-size_t ring_copy(char *buf, size_t n, uint32_t *index); /* from *index on, which moves */
 
 /* ---- keys.c ---- */
 void keys_init(void);

@@ -152,13 +152,11 @@ static void count_owned(const struct frame *f)
 
 static void run_audit(void)
 {
-	unsigned int order = 0;
+	unsigned int order = order_of(max_frame * sizeof(struct tally));
 	struct domain *d = NULL;
 	struct vcpu *v;
 	unsigned int i;
 
-	while (PAGE_SIZE << order < max_frame * sizeof(struct tally))
-		order++;
 	memset(&audit, 0, sizeof(audit));
 	audit.tally = order <= MAX_ORDER ? heap_pages(order) : NULL;
 	if (!audit.tally) {

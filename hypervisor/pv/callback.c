@@ -3,12 +3,8 @@
  * given; a wrong one is found when it is used, in ring 3. */
 #include "hypervisor/hypercall/hypercall.h"
 #include "hypervisor/pv/pv.h"
+#include "hypervisor/pv/segment.h"
 #include "hypervisor/pv/trap.h"
-
-static bool canonical(uint64_t a)
-{
-	return (uint64_t)((int64_t)(a << 16) >> 16) == a;
-}
 
 long do_set_trap_table(uint64_t traps)
 {
@@ -27,7 +23,7 @@ long do_set_trap_table(uint64_t traps)
 			return -EFAULT;
 		if (!t.address)
 			return 0;
-		if (!canonical(t.address))
+		if (!is_canonical(t.address))
 			return -EINVAL;
 		v->pv.trap[t.vector].cs = t.cs | 3;
 		v->pv.trap[t.vector].flags = t.flags;
@@ -40,7 +36,7 @@ static int callback_register(struct vcpu *v, const struct callback_register *r)
 {
 	bool masks = r->flags & CALLBACKF_mask_events;
 
-	if (!canonical(r->address))
+	if (!is_canonical(r->address))
 		return -EINVAL;
 	switch (r->type) {
 	case CALLBACKTYPE_event:
@@ -120,7 +116,7 @@ long do_set_callbacks(uint64_t event, uint64_t failsafe, uint64_t syscall)
 {
 	struct pv_vcpu *pv = &current->pv;
 
-	if (!canonical(event) || !canonical(failsafe) || !canonical(syscall))
+	if (!is_canonical(event) || !is_canonical(failsafe) || !is_canonical(syscall))
 		return -EINVAL;
 	pv->event_callback = event;
 	pv->failsafe_callback = failsafe;

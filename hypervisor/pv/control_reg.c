@@ -32,14 +32,17 @@ uint64_t pv_guest_cr4(uint64_t cr4)
 	return (cr4_features & ~(CR4_GUEST | CR4_HIDDEN)) | guest;
 }
 
-uint64_t pv_cr4_of(const struct vcpu *v)
+void pv_load_cr4(const struct vcpu *v)
 {
 	uint64_t cr4 = cr4_features | (v->pv.ctrlreg[4] & (CR4_TSD | CR4_DE));
 
 	/* FSGSBASE and OSXSAVE stay on: the switch uses them. */
 	if (v->domain->tsc.vtsc)
 		cr4 |= CR4_TSD;
-	return cr4;
+	if (cpu_info()->cr4 != cr4) {
+		cpu_info()->cr4 = cr4;
+		write_cr4(cr4);
+	}
 }
 
 bool pv_read_cr(struct vcpu *v, unsigned int n, uint64_t *value)
@@ -59,18 +62,6 @@ bool pv_read_cr(struct vcpu *v, unsigned int n, uint64_t *value)
 		return true;
 	default:
 		return false;
-	}
-}
-
-static void set_cr4(struct vcpu *v, uint64_t value)
-{
-	uint64_t cr4;
-
-	v->pv.ctrlreg[4] = pv_guest_cr4(value);
-	cr4 = pv_cr4_of(v);
-	if (cpu_info()->cr4 != cr4) {
-		cpu_info()->cr4 = cr4;
-		write_cr4(cr4);
 	}
 }
 
@@ -94,7 +85,8 @@ enum emulation pv_write_cr(struct vcpu *v, unsigned int n, uint64_t value)
 		rc = pv_new_root(v, maddr_to_mfn(value & PTE_ADDR), false);
 		return !rc ? EMULATE_DONE : rc == -ERESTART ? EMULATE_AGAIN : EMULATE_REFUSED;
 	case 4:
-		set_cr4(v, value);
+		v->pv.ctrlreg[4] = pv_guest_cr4(value);
+		pv_load_cr4(v);
 		return EMULATE_DONE;
 	default:
 		return EMULATE_REFUSED;

@@ -6,17 +6,12 @@
 #include "hypervisor/pv/pv.h"
 #include "hypervisor/pv/segment.h"
 #include "hypervisor/pv/trap.h"
-#include "hypervisor/pv/xpti.h"
+#include "hypervisor/pv/mode.h"
 
 static int pv_domain_init(struct domain *d)
 {
 	d->pv_state.xpti = xpti_enabled;
 	return 0;
-}
-
-static void pv_domain_destroy(struct domain *d)
-{
-	(void)d;
 }
 
 static int pv_domain_relinquish(struct domain *d)
@@ -44,11 +39,6 @@ static int pv_vcpu_init(struct vcpu *v)
 	v->pv.debugreg[6] = DR6_RESERVED_ONE;
 	v->pv.debugreg[7] = DR7_RESERVED_ONE;
 	return 0;
-}
-
-static void pv_vcpu_destroy(struct vcpu *v)
-{
-	(void)v;
 }
 
 static mfn_t pv_translate(struct domain *d, gfn_t gfn)
@@ -231,9 +221,7 @@ static void pv_get_context(struct vcpu *v, struct vcpu_guest_context *c)
 const struct guest_ops pv_guest_ops = {
 	.domain_init = pv_domain_init,
 	.domain_relinquish = pv_domain_relinquish,
-	.domain_destroy = pv_domain_destroy,
 	.vcpu_init = pv_vcpu_init,
-	.vcpu_destroy = pv_vcpu_destroy,
 	.save = pv_save,
 	.restore = pv_restore,
 	.set_context = pv_set_context,

@@ -69,23 +69,17 @@ static bool string_step(struct domain *d, unsigned int port, unsigned int bytes,
 	uint32_t value = 0;
 	size_t left;
 
-	if (in) {
-		/* Whether it can be stored is to be known before the device gives it up. */
-		left = copy_from_guest(&value, gva, bytes);
-		if (left || copy_to_guest(gva, &value, bytes)) {
-			memory_fault(gva + bytes - (left ? left : bytes), true);
-			return false;
-		}
-		domain_port(d, port, bytes, &value, false);
-		copy_to_guest(gva, &value, bytes);
-		return true;
-	}
 	left = copy_from_guest(&value, gva, bytes);
+	/* Whether it can be stored is to be known before the device gives it up. */
+	if (in && !left && copy_to_guest(gva, &value, bytes))
+		left = bytes;
 	if (left) {
-		memory_fault(gva + bytes - left, false);
+		memory_fault(gva + bytes - left, in);
 		return false;
 	}
-	domain_port(d, port, bytes, &value, true);
+	domain_port(d, port, bytes, &value, !in);
+	if (in)
+		copy_to_guest(gva, &value, bytes);
 	return true;
 }
 

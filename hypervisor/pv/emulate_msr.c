@@ -48,56 +48,62 @@ uint64_t pv_rdtsc(const struct vcpu *v)
 	return v->domain->tsc.vtsc ? emulated_tsc(v->domain, now()) : rdtsc();
 }
 
-static bool host_msr(uint32_t msr, uint64_t *value)
-{
-	return rdmsr_safe(msr, value);
-}
-
 static bool is_amd(void)
 {
 	return host_policy.vendor == VENDOR_AMD || host_policy.vendor == VENDOR_HYGON;
 }
 
-/* MSRs that describe the machine, as its own vendor's guests look for them. */
-static bool read_vendor_msr(const struct vcpu *v, uint32_t msr, uint64_t *value)
-{
-	const struct domain *d = v->domain;
+/* MSRs that read as a constant or as the machine's. SAME: what it is may be written: kernels do
+ * so to change nothing. */
+static const struct msr_rule {
+	uint32_t first, last;
+	enum { ANY, AMD, INTEL } vendor;
+	enum { CONSTANT, MACHINE, MACHINE_DOM0 } read;
+	enum { NO, SAME } write;
+	uint64_t constant;
+} rules[] = {
+	{MSR_BIOS_SIGN_ID, MSR_BIOS_SIGN_ID, ANY, MACHINE, NO, 0}, /* AMD's patch level too */
+	{MSR_PLATFORM_ID, MSR_PLATFORM_ID, INTEL, MACHINE_DOM0, NO, 0},
+	{MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, INTEL, CONSTANT, NO, 1}, /* locked, no VMX */
+	{MSR_K7_EVNTSEL0, MSR_K7_PERFCTR3, AMD, CONSTANT, NO, 0}, /* no counters */
+	{MSR_F15_PERF_CTL0, MSR_F15_PERF_CTR5, AMD, CONSTANT, NO, 0},
+	{MSR_INT_PENDING, MSR_INT_PENDING, AMD, CONSTANT, NO, 0},
+	{MSR_HWCR, MSR_HWCR, AMD, CONSTANT, SAME, HWCR_TSC_FREQ_SEL},
+	{MSR_DE_CFG, MSR_DE_CFG, AMD, CONSTANT, SAME, DE_CFG_LFENCE}, /* LFENCE serialises */
+	{MSR_SYSCFG, MSR_SYSCFG, AMD, MACHINE_DOM0, SAME, 0},
+	{MSR_MMIO_CONF_BASE, MSR_MMIO_CONF_BASE, AMD, MACHINE_DOM0, SAME, 0},
+	{MSR_K8_TOP_MEM1, MSR_K8_TOP_MEM1, AMD, MACHINE_DOM0, NO, 0},
+	{MSR_K8_TOP_MEM2, MSR_K8_TOP_MEM2, AMD, MACHINE_DOM0, NO, 0},
+	{MSR_PAT, MSR_PAT, ANY, CONSTANT, SAME, PAT_VALUE},
+	/* Machine checks without banks; no branch records. */
+	{MSR_MCG_CAP, MSR_MCG_CAP, ANY, CONSTANT, NO, 0},
+	{MSR_MCG_STATUS, MSR_MCG_STATUS, ANY, CONSTANT, SAME, 0},
+	{MSR_DEBUGCTL, MSR_DEBUGCTL, ANY, CONSTANT, SAME, 0},
+};
 
-	switch (msr) {
-	case MSR_BIOS_SIGN_ID: /* AMD's patch level too */
-		return host_msr(msr, value);
-	case MSR_PLATFORM_ID:
-		return !is_amd() && d->hardware && host_msr(msr, value);
-	case MSR_K7_EVNTSEL0 ... MSR_K7_PERFCTR3: /* no counters: zeros */
-	case MSR_F15_PERF_CTL0 ... MSR_F15_PERF_CTR5:
-		*value = 0;
-		return is_amd();
-	case MSR_MISC_ENABLE:
-		if (is_amd() || !host_msr(msr, value))
-			return false;
-		/* No performance counters, BTS or PEBS for a PV guest. */
-		*value = (*value & ~(1ull << 7)) | 1ull << 11 | 1ull << 12;
-		return true;
-	case MSR_FEATURE_CONTROL:
-		*value = 1; /* locked, with VMX off */
-		return !is_amd();
-	case MSR_HWCR:
-		*value = HWCR_TSC_FREQ_SEL;
-		return is_amd();
-	case MSR_DE_CFG:
-		*value = DE_CFG_LFENCE; /* LFENCE serialises: nothing to set */
-		return is_amd();
-	case MSR_SYSCFG:
-	case MSR_K8_TOP_MEM1:
-	case MSR_K8_TOP_MEM2:
-	case MSR_MMIO_CONF_BASE:
-		return is_amd() && d->hardware && host_msr(msr, value);
-	case MSR_INT_PENDING:
-		*value = 0;
-		return is_amd();
-	default:
+static const struct msr_rule *find_rule(uint32_t msr)
+{
+	for (const struct msr_rule *r = rules; r < rules + ARRAY_SIZE(rules); r++)
+		if (msr >= r->first && msr <= r->last &&
+		    (r->vendor == ANY || (r->vendor == AMD) == is_amd()))
+			return r;
+	return NULL;
+}
+
+static bool read_by_rule(const struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+	const struct msr_rule *r = find_rule(msr);
+
+	if (!r)
 		return false;
-	}
+	*value = r->constant;
+	return r->read == CONSTANT ||
+	       ((r->read == MACHINE || v->domain->hardware) && rdmsr_safe(msr, value));
+}
+
+static bool has_spec_ctrl(const struct cpu_policy *p)
+{
+	return policy_has(p, F_IBRSB) || policy_has(p, F_STIBP) || policy_has(p, F_SSBD);
 }
 
 static bool read_known_msr(struct vcpu *v, uint32_t msr, uint64_t *value)
@@ -124,13 +130,16 @@ static bool read_known_msr(struct vcpu *v, uint32_t msr, uint64_t *value)
 		*value = 0;
 		return policy_has(p, 2 * 32 + 27);
 	case MSR_APIC_BASE:
-		if (!v->domain->hardware || !host_msr(msr, value))
+		if (!v->domain->hardware || !rdmsr_safe(msr, value))
 			return false;
 		*value &= ~(1ull << 8); /* which CPU is the boot CPU: vcpu 0's */
 		*value |= (uint64_t)!v->id << 8;
 		return true;
-	case MSR_PAT:
-		*value = PAT_VALUE;
+	case MSR_MISC_ENABLE:
+		if (is_amd() || !rdmsr_safe(msr, value))
+			return false;
+		/* No performance counters, BTS or PEBS for a PV guest. */
+		*value = (*value & ~(1ull << 7)) | 1ull << 11 | 1ull << 12;
 		return true;
 	case MSR_PLATFORM_INFO:
 		*value = p->platform_info;
@@ -140,17 +149,12 @@ static bool read_known_msr(struct vcpu *v, uint32_t msr, uint64_t *value)
 		return p->feat[0].d >> 29 & 1;
 	case MSR_SPEC_CTRL:
 		*value = 0; /* the guest's own choice is not kept: see write */
-		return policy_has(p, F_IBRSB) || policy_has(p, F_STIBP) || policy_has(p, F_SSBD);
+		return has_spec_ctrl(p);
 	case MSR_MISC_FEATURES:
 		*value = 0;
 		return p->platform_info != 0;
-	case MSR_MCG_CAP:
-	case MSR_MCG_STATUS:
-	case MSR_DEBUGCTL:
-		*value = 0; /* machine checks without banks; no branch records */
-		return true;
 	default:
-		return read_vendor_msr(v, msr, value);
+		return read_by_rule(v, msr, value);
 	}
 }
 
@@ -185,23 +189,28 @@ static bool write_hypercall_page(struct domain *d, uint64_t value)
 	return true;
 }
 
+static void write_base(uint32_t msr, uint64_t value)
+{
+	if (msr == MSR_FS_BASE)
+		write_fs_base(value);
+	else if (msr == MSR_GS_BASE)
+		write_gs_base(value);
+	else
+		wrmsr(msr, value);
+}
+
 bool pv_write_msr(struct vcpu *v, uint32_t msr, uint64_t value)
 {
 	const struct cpu_policy *p = v->domain->policy;
+	const struct msr_rule *r = find_rule(msr);
 	uint64_t now_value;
 
 	switch (msr) {
 	case MSR_FS_BASE:
-		if (is_canonical(value))
-			write_fs_base(value);
-		return is_canonical(value);
 	case MSR_GS_BASE:
-		if (is_canonical(value))
-			write_gs_base(value);
-		return is_canonical(value);
 	case MSR_KERNEL_GS_BASE:
 		if (is_canonical(value))
-			wrmsr(MSR_KERNEL_GS_BASE, value);
+			write_base(msr, value);
 		return is_canonical(value);
 	case MSR_HYPERCALL_PAGE:
 		return write_hypercall_page(v->domain, value);
@@ -212,26 +221,19 @@ bool pv_write_msr(struct vcpu *v, uint32_t msr, uint64_t value)
 			branch_predictor_barrier();
 		return !(value & ~1ull);
 	case MSR_SPEC_CTRL: /* accepted, and without effect yet: STIBP and SSBD are hints */
-		return (policy_has(p, F_IBRSB) || policy_has(p, F_STIBP) || policy_has(p, F_SSBD)) &&
-		       !(value & ~7ull);
-	case MSR_MCG_STATUS:
-	case MSR_DEBUGCTL:
-		return !value;
+		return has_spec_ctrl(p) && !(value & ~7ull);
 	case MSR_BIOS_SIGN_ID: /* written before a read of the microcode's revision */
 		return !is_amd() && !value;
-	case MSR_TSC:
+	case MSR_TSC: /* its value is lost */
+		return true;
 	case MSR_EFER:
-	case MSR_PAT:
 	case MSR_APIC_BASE:
 	case MSR_MISC_ENABLE:
 	case MSR_MISC_FEATURES:
-	case MSR_HWCR:
-	case MSR_DE_CFG:
-	case MSR_SYSCFG:
-	case MSR_MMIO_CONF_BASE:
-		/* What it is may be written: kernels do so to change nothing. */
-		return read_known_msr(v, msr, &now_value) && (msr == MSR_TSC || now_value == value);
+		return read_known_msr(v, msr, &now_value) && now_value == value;
 	default:
+		if (r && r->write == SAME)
+			return read_by_rule(v, msr, &now_value) && now_value == value;
 #ifdef DEBUG
 		gprintk(LOG_DEBUG, "WRMSR %#x <- %#lx\n", msr, (unsigned long)value);
 #endif

@@ -160,17 +160,6 @@ static enum emulation emulate_group7(struct vcpu *v, struct cpu_user_regs *regs,
 	return EMULATE_REFUSED;
 }
 
-static void write_back_caches(const struct domain *d)
-{
-#ifndef HOST_TEST
-	/* Only of use, and only allowed, where devices are. */
-	if (d->hardware)
-		__asm__ volatile("wbinvd" ::: "memory");
-#else
-	(void)d;
-#endif
-}
-
 static enum emulation emulate_0f(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
 {
 	uint64_t value;
@@ -193,7 +182,8 @@ static enum emulation emulate_0f(struct vcpu *v, struct cpu_user_regs *regs, con
 		return EMULATE_DONE;
 	case 0x08:
 	case 0x09:
-		write_back_caches(v->domain);
+		if (v->domain->hardware) /* only of use, and only allowed, where devices are */
+			wbinvd();
 		return EMULATE_DONE;
 	case 0x20 ... 0x23:
 		return move_special(v, regs, in);

@@ -41,62 +41,40 @@ struct write_insn {
 
 /* ---- decoding ---- */
 
-/* Group 1 (80, 81, 83) and group 8 (0F BA) by ModRM.reg; false: not one of ours. */
-static bool decode_group(struct write_insn *i)
-{
-	static const struct {
-		uint8_t map, ext, op;
-	} group[] = {
-		{MAP_ONE, 1, OP_OR}, {MAP_ONE, 4, OP_AND}, {MAP_ONE, 6, OP_XOR},
-		{MAP_0F, 5, OP_BTS}, {MAP_0F, 6, OP_BTR},  {MAP_0F, 7, OP_BTC},
-	};
+#define ANY 8
 
-	for (unsigned int k = 0; k < ARRAY_SIZE(group); k++)
-		if (group[k].map == i->in.map && group[k].ext == (i->in.reg & 7)) {
-			i->op = group[k].op;
-			return true;
-		}
-	return false;
-}
+/* Sized: the opcode is of a byte, and the one after it of a word. Else of a word. */
+static const struct {
+	uint8_t map, opcode;
+	uint8_t extension; /* ModRM.reg, or ANY */
+	uint8_t op;
+	bool sized;
+} ops[] = {
+	{MAP_ONE, 0x88, ANY, OP_MOV, true},    {MAP_ONE, 0xc6, ANY, OP_MOV, true},
+	{MAP_ONE, 0x86, ANY, OP_XCHG, true},   {MAP_0F, 0xb0, ANY, OP_CMPXCHG, true},
+	{MAP_0F, 0xc0, ANY, OP_XADD, true},    {MAP_ONE, 0x08, ANY, OP_OR, true},
+	{MAP_ONE, 0x20, ANY, OP_AND, true},    {MAP_ONE, 0x30, ANY, OP_XOR, true},
+	{MAP_ONE, 0x80, 1, OP_OR, true},       {MAP_ONE, 0x83, 1, OP_OR, false},
+	{MAP_ONE, 0x80, 4, OP_AND, true},      {MAP_ONE, 0x83, 4, OP_AND, false},
+	{MAP_ONE, 0x80, 6, OP_XOR, true},      {MAP_ONE, 0x83, 6, OP_XOR, false},
+	{MAP_0F, 0xab, ANY, OP_BTS, false},    {MAP_0F, 0xba, 5, OP_BTS, false},
+	{MAP_0F, 0xb3, ANY, OP_BTR, false},    {MAP_0F, 0xba, 6, OP_BTR, false},
+	{MAP_0F, 0xbb, ANY, OP_BTC, false},    {MAP_0F, 0xba, 7, OP_BTC, false},
+};
 
 static bool decode_op(struct write_insn *i)
 {
-	static const struct {
-		uint8_t map, opcode, op;
-	} ops[] = {
-		/* of one byte; the opcode after it is that of a word */
-		{MAP_ONE, 0x88, OP_MOV},    {MAP_ONE, 0xc6, OP_MOV},
-		{MAP_ONE, 0x86, OP_XCHG},   {MAP_ONE, 0x08, OP_OR},
-		{MAP_ONE, 0x20, OP_AND},    {MAP_ONE, 0x30, OP_XOR},
-		{MAP_0F, 0xb0, OP_CMPXCHG}, {MAP_0F, 0xc0, OP_XADD},
-	};
 	uint8_t opcode = i->in.opcode;
 
-	i->size = opcode & 1 ? i->in.operand_size : 1;
-	for (unsigned int k = 0; k < ARRAY_SIZE(ops); k++)
-		if (ops[k].map == i->in.map && ops[k].opcode == (opcode & 0xfe)) {
-			i->op = ops[k].op;
-			return true;
-		}
-	if (i->in.map == MAP_ONE)
-		return (opcode == 0x80 || opcode == 0x81 || opcode == 0x83) &&
-		       decode_group(i);
-	i->size = i->in.operand_size;
-	switch (i->in.map == MAP_0F ? opcode : 0) {
-	case 0xab:
-		i->op = OP_BTS;
+	for (unsigned int k = 0; k < ARRAY_SIZE(ops); k++) {
+		if (ops[k].map != i->in.map || ops[k].opcode != (ops[k].sized ? opcode & 0xfe : opcode) ||
+		    (ops[k].extension != ANY && ops[k].extension != (i->in.reg & 7)))
+			continue;
+		i->op = ops[k].op;
+		i->size = ops[k].sized && !(opcode & 1) ? 1 : i->in.operand_size;
 		return true;
-	case 0xb3:
-		i->op = OP_BTR;
-		return true;
-	case 0xbb:
-		i->op = OP_BTC;
-		return true;
-	case 0xba:
-		return decode_group(i);
-	default:
-		return false;
 	}
+	return false;
 }
 
 /* A kernel writes its tables in few places, and in runs: the last instruction that was

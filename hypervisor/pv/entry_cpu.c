@@ -10,7 +10,7 @@
 #include "hypervisor/lib/lib.h"
 #include "hypervisor/mm/mm.h"
 #include "hypervisor/pv/trap.h"
-#include "hypervisor/pv/xpti.h"
+#include "hypervisor/pv/mode.h"
 
 #define MSR_SYSENTER_CS  0x174
 #define MSR_SYSENTER_ESP 0x175

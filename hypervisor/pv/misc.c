@@ -37,20 +37,16 @@ long do_fpu_taskswitch(int set)
 
 long do_set_segment_base(unsigned int which, uint64_t base)
 {
+	if (which != SEGBASE_GS_USER_SEL && !is_canonical(base))
+		return -EINVAL;
 	switch (which) {
 	case SEGBASE_FS:
-		if (!is_canonical(base))
-			return -EINVAL;
 		write_fs_base(base);
 		return 0;
 	case SEGBASE_GS_USER: /* we are in kernel mode: user's waits in the other MSR */
-		if (!is_canonical(base))
-			return -EINVAL;
 		wrmsr(MSR_KERNEL_GS_BASE, base);
 		return 0;
 	case SEGBASE_GS_KERNEL:
-		if (!is_canonical(base))
-			return -EINVAL;
 		write_gs_base(base);
 		return 0;
 	case SEGBASE_GS_USER_SEL: {

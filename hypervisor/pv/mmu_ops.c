@@ -3,7 +3,35 @@
 #include "hypervisor/pv/page_tables.h"
 #include "hypervisor/hypercall/hypercall.h"
 
-#define MMU_BATCH 16 /* requests copied at a time */
+/* ---- lists of requests ---- */
+
+int request_list_begin(struct request_list *l)
+{
+	if (!(l->count & MMU_UPDATE_PREEMPTED))
+		return 0;
+	l->count &= ~MMU_UPDATE_PREEMPTED;
+	return l->pdone && copy_from_guest(&l->before, l->pdone, sizeof(l->before)) ? -EFAULT : 0;
+}
+
+int request_list_fetch(const struct request_list *l, void *to)
+{
+	size_t n = MIN(l->count - l->done, REQUEST_BATCH) * l->size;
+
+	return copy_from_guest(to, l->at + l->done * l->size, n) ? -EFAULT : 0;
+}
+
+long request_list_end(struct request_list *l, unsigned int call, unsigned int foreigndom, long rc)
+{
+	unsigned int all = l->before + l->done;
+
+	if (l->pdone && copy_to_guest(l->pdone, &all, sizeof(all)) && !rc)
+		rc = -EFAULT;
+	if (rc == -ERESTART)
+		rc = hypercall_continue(call, 4, l->at + l->done * l->size,
+					(uint64_t)((l->count - l->done) | MMU_UPDATE_PREEMPTED),
+					l->pdone, (uint64_t)foreigndom);
+	return rc;
+}
 
 /* ---- mmu_update ---- */
 
@@ -46,34 +74,6 @@ static int mmu_update_one(struct mmu_call *c, const struct mmu_update *req)
 			    c->page_owner, cmd == MMU_PT_UPDATE_PRESERVE_AD);
 }
 
-/* Carry out requests from *@ureqs on. -ERESTART: *@done of them are, go on later. */
-static int mmu_update_list(struct mmu_call *c, uint64_t ureqs, unsigned int count,
-			   unsigned int *done)
-{
-	struct mmu_update req[MMU_BATCH];
-	unsigned int i;
-	int rc = 0;
-
-	for (i = 0; !rc; i++) {
-		rc = finish_tables(current);
-		if (!rc && i && preempt_check())
-			rc = -ERESTART;
-		if (rc || i == count)
-			break;
-		if (i % MMU_BATCH == 0 &&
-		    copy_from_guest(req, ureqs + i * sizeof(*req),
-				    MIN(count - i, MMU_BATCH) * sizeof(*req))) {
-			rc = -EFAULT;
-			break;
-		}
-		rc = mmu_update_one(c, &req[i % MMU_BATCH]);
-		if (rc)
-			break;
-	}
-	*done = i;
-	return rc;
-}
-
 static int mmu_call_begin(struct mmu_call *c, unsigned int foreigndom)
 {
 	unsigned int pfd = foreigndom >> 16;
@@ -94,33 +94,19 @@ static int mmu_call_begin(struct mmu_call *c, unsigned int foreigndom)
 long do_mmu_update(uint64_t ureqs, unsigned int count, uint64_t pdone,
 		   unsigned int foreigndom)
 {
-	unsigned int done = 0, before = 0;
+	struct request_list l = {ureqs, pdone, sizeof(struct mmu_update), count, 0, 0};
 	struct mmu_call c;
-	long rc;
+	int rc = request_list_begin(&l);
 
-	/* A continuation: *pdone counts what was done before it. */
-	if (count & MMU_UPDATE_PREEMPTED) {
-		count &= ~MMU_UPDATE_PREEMPTED;
-		if (pdone && copy_from_guest(&before, pdone, sizeof(before)))
-			return -EFAULT;
-	}
-	rc = mmu_call_begin(&c, foreigndom);
+	if (!rc)
+		rc = mmu_call_begin(&c, foreigndom);
 	if (rc)
 		return rc;
-	rc = mmu_update_list(&c, ureqs, count, &done);
+	REQUEST_LIST(rc, &l, struct mmu_update, mmu_update_one(&c, req));
 	table_close(&c.table);
 	page_owner_put(c.page_owner);
 	page_owner_put(c.pt_owner);
-
-	before += done;
-	if (pdone && copy_to_guest(pdone, &before, sizeof(before)) && !rc)
-		rc = -EFAULT;
-	if (rc == -ERESTART)
-		rc = hypercall_continue(__HYPERVISOR_mmu_update, 4,
-					ureqs + done * sizeof(struct mmu_update),
-					(uint64_t)((count - done) | MMU_UPDATE_PREEMPTED),
-					pdone, (uint64_t)foreigndom);
-	return rc;
+	return request_list_end(&l, __HYPERVISOR_mmu_update, foreigndom, rc);
 }
 
 /* ---- update_va_mapping ---- */

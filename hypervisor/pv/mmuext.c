@@ -6,7 +6,6 @@
 #include "hypervisor/hypercall/hypercall.h"
 #include "hypervisor/lib/rangeset.h"
 
-#define MMUEXT_BATCH     8
 #define LDT_ENTRIES_MAX  8192
 #define RELINQUISH_BATCH 1024 /* frames looked at with the lock held */
 
@@ -222,60 +221,21 @@ static int mmuext_one(struct domain *d, const struct mmuext_op *op)
 	}
 }
 
-static int mmuext_list(struct domain *d, uint64_t uops, unsigned int count,
-		       unsigned int *done)
-{
-	struct mmuext_op op[MMUEXT_BATCH];
-	unsigned int i;
-	int rc = 0;
-
-	for (i = 0; !rc; i++) {
-		rc = finish_tables(current);
-		if (!rc && i && preempt_check())
-			rc = -ERESTART;
-		if (rc || i == count)
-			break;
-		if (i % MMUEXT_BATCH == 0 &&
-		    copy_from_guest(op, uops + i * sizeof(*op),
-				    MIN(count - i, MMUEXT_BATCH) * sizeof(*op))) {
-			rc = -EFAULT;
-			break;
-		}
-		rc = mmuext_one(d, &op[i % MMUEXT_BATCH]);
-		if (rc)
-			break;
-	}
-	*done = i;
-	return rc;
-}
-
 long do_mmuext_op(uint64_t uops, unsigned int count, uint64_t pdone,
 		  unsigned int foreigndom)
 {
-	unsigned int done = 0, before = 0;
+	struct request_list l = {uops, pdone, sizeof(struct mmuext_op), count, 0, 0};
 	struct domain *d;
-	int rc;
+	int rc = request_list_begin(&l);
 
-	if (count & MMU_UPDATE_PREEMPTED) {
-		count &= ~MMU_UPDATE_PREEMPTED;
-		if (pdone && copy_from_guest(&before, pdone, sizeof(before)))
-			return -EFAULT;
-	}
+	if (rc)
+		return rc;
 	d = foreigndom >> 16 ? NULL : table_owner_get((domid_t)foreigndom, &rc);
 	if (!d)
 		return foreigndom >> 16 ? -ESRCH : rc;
-	rc = mmuext_list(d, uops, count, &done);
+	REQUEST_LIST(rc, &l, struct mmuext_op, mmuext_one(d, req));
 	page_owner_put(d);
-
-	before += done;
-	if (pdone && copy_to_guest(pdone, &before, sizeof(before)) && !rc)
-		rc = -EFAULT;
-	if (rc == -ERESTART)
-		return hypercall_continue(
-			__HYPERVISOR_mmuext_op, 4, uops + done * sizeof(struct mmuext_op),
-			(uint64_t)((count - done) | MMU_UPDATE_PREEMPTED), pdone,
-			(uint64_t)foreigndom);
-	return rc;
+	return request_list_end(&l, __HYPERVISOR_mmuext_op, foreigndom, rc);
 }
 
 /* ---- destruction ---- */

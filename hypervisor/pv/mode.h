@@ -5,7 +5,20 @@
 
 #include "hypervisor/pv/pv.h"
 #include "hypervisor/pv/segment.h"
-#include "hypervisor/pv/xpti.h"
+
+/* ---- XPTI: a root of the CPU's own without most of the hypervisor (pv/xpti.c) ---- */
+extern bool xpti_enabled; /* new domains get it */
+
+void xpti_init(void); /* boot CPU, after policy_init() */
+int xpti_init_cpu(uint64_t stub, uint64_t stub_maddr);
+/* CR3 is @v's now (NULL: no guest's): what entry code exchanges it with. */
+void xpti_load(const struct vcpu *v);
+/* On the way to the guest, interrupts off. */
+void xpti_refresh(const struct vcpu *v);
+/* #PF of a guest that runs so: whether it came of an old copy. Then the guest tries again. */
+bool xpti_fault(const struct vcpu *v, uint64_t address);
+
+/* ---- roots and modes ---- */
 
 static inline void load_root(struct vcpu *v)
 {

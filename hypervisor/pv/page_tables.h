@@ -105,8 +105,38 @@ bool mfn_is_read_only(mfn_t mfn);
 /* An entry that is not present must not help L1TF: 0 or -EINVAL. */
 int absent_entry_check(uint64_t e);
 
-/* In the count argument: a continuation made this call. */
+/* ---- mmu_ops.c: a guest's list of requests ---- */
+/* In the count argument: a continuation made this call; *pdone counts what was done before. */
 #define MMU_UPDATE_PREEMPTED 0x80000000u
+#define REQUEST_BATCH        16 /* copied at a time */
+struct request_list {
+	uint64_t at, pdone; /* the guest's addresses */
+	size_t size;
+	unsigned int count, before, done;
+};
+int request_list_begin(struct request_list *l); /* 0, -EFAULT */
+int request_list_fetch(const struct request_list *l, void *to); /* the next batch; 0, -EFAULT */
+/* Say how much was done; for -ERESTART the call is continued. */
+long request_list_end(struct request_list *l, unsigned int call, unsigned int foreigndom, long rc);
+/* @carry_out for each request, which is a copy of the guest's, until one gives not 0. In line:
+ * what it calls is known. */
+#define REQUEST_LIST(rc, l, type, carry_out)                                             \
+	do {                                                                             \
+		type batch_[REQUEST_BATCH];                                              \
+		rc = finish_tables(current);                                             \
+		while (!rc && (l)->done < (l)->count) {                                  \
+			const type *req = &batch_[(l)->done % REQUEST_BATCH];            \
+			rc = (l)->done && preempt_check() ? -ERESTART : 0;               \
+			if (!rc && req == batch_)                                        \
+				rc = request_list_fetch(l, batch_);                      \
+			if (!rc)                                                         \
+				rc = carry_out;                                          \
+			if (rc)                                                          \
+				break;                                                   \
+			(l)->done++;                                                     \
+			rc = finish_tables(current);                                     \
+		}                                                                        \
+	} while (0)
 
 /* ---- page_tables.c ---- */
 /* pv_finish_tables(), which rarely has anything to do. */

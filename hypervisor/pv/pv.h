@@ -15,7 +15,7 @@ bool pv_emulate_privileged(struct cpu_user_regs *regs);
 /* #PF on a read-only page table or MMCONFIG: pv/emulate_ptwr.c. True: done. */
 bool pv_emulate_pte_write(uint64_t address, struct cpu_user_regs *regs);
 bool pv_invalid_op(struct cpu_user_regs *regs); /* forced-emulation CPUID */
-long pv_iret(void); /* HYPERVISOR_iret */
+long pv_iret(void); /* HYPERVISOR_iret (pv/trap_guest.c) */
 void pv_toggle_mode(struct vcpu *v); /* kernel <-> user: roots and GS bases */
 
 /* ---- switching (pv/switch.c) ---- */

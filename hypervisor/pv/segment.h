@@ -45,7 +45,7 @@ static inline bool is_canonical(uint64_t a)
 /* pv/control_reg.c: CR0 and CR4 as the guest reads them; @cr4 is what it wants. */
 uint64_t pv_guest_cr0(const struct vcpu *v);
 uint64_t pv_guest_cr4(uint64_t cr4);
-uint64_t pv_cr4_of(const struct vcpu *v); /* the machine's while @v runs */
+void pv_load_cr4(const struct vcpu *v); /* the machine's while @v runs */
 void pv_save(struct vcpu *v);             /* guest_ops */
 void pv_restore(struct vcpu *v);
 

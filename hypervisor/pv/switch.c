@@ -94,16 +94,6 @@ void pv_save(struct vcpu *v)
 		write_dr7(DR7_RESERVED_ONE);
 }
 
-static void load_cr4(struct vcpu *v)
-{
-	uint64_t cr4 = pv_cr4_of(v);
-
-	if (cpu_info()->cr4 != cr4) {
-		cpu_info()->cr4 = cr4;
-		write_cr4(cr4);
-	}
-}
-
 void pv_restore(struct vcpu *v)
 {
 	/* In the new address space this CPU's page of the GDT must be where GDTR will point;
@@ -115,7 +105,7 @@ void pv_restore(struct vcpu *v)
 	gdt_load_at(GDT_VADDR(v->id));
 
 	*guest_regs() = v->regs;
-	load_cr4(v);
+	pv_load_cr4(v);
 	pv_load_ldt(v);
 	pv_load_segments(v);
 	if (v->pv.debugreg[7] & DR7_ACTIVE) {

@@ -10,7 +10,7 @@
 #include "hypervisor/pv/debugreg.h"
 #include "hypervisor/pv/pv.h"
 #include "hypervisor/pv/trap.h"
-#include "hypervisor/pv/xpti.h"
+#include "hypervisor/pv/mode.h"
 
 /* An address in the vcpu's LDT area; the page is mapped when it is first used. */
 static bool ldt_fault(struct vcpu *v, uint64_t address, uint32_t error_code)
@@ -125,41 +125,35 @@ static void debug_exception(void)
 
 void handle_guest_exception(struct cpu_user_regs *regs)
 {
-	uint64_t address;
+	unsigned int vector = regs->entry_vector & 31;
+	uint64_t address = vector == TRAP_PF ? read_cr2() : 0;
 
-	switch (regs->entry_vector) {
+	/* What is the CPU's own, before it may serve another vcpu. */
+	if (vector == TRAP_DB)
+		debug_exception();
+	else if (vector == TRAP_NM)
+		device_not_available();
+	irq_enable();
+	switch (vector) {
 	case TRAP_PF:
-		address = read_cr2();
-		irq_enable();
 		page_fault(regs, address);
 		return;
-	case TRAP_DB:
-		debug_exception();
-		irq_enable();
-		if (!stop_for_debugger(current, TRAP_DB))
-			pv_inject(TRAP_DB, 0);
+	case TRAP_NM:
 		return;
+	case TRAP_DB:
 	case TRAP_BP:
-		irq_enable();
-		if (!stop_for_debugger(current, TRAP_BP))
-			pv_inject(TRAP_BP, 0);
+		if (!stop_for_debugger(current, vector))
+			pv_inject(vector, 0);
 		return;
 	case TRAP_GP:
-		irq_enable();
 		general_protection(regs);
 		return;
 	case TRAP_UD:
-		irq_enable();
 		if (!pv_invalid_op(regs))
 			pv_inject(TRAP_UD, 0);
 		return;
-	case TRAP_NM:
-		device_not_available();
-		irq_enable();
-		return;
 	default:
-		irq_enable();
-		pv_inject(regs->entry_vector & 31, regs->error_code);
+		pv_inject(vector, regs->error_code);
 		return;
 	}
 }

@@ -12,11 +12,11 @@
 #include "hypervisor/cpu/setup.h"
 #include "hypervisor/mm/mm.h"
 #include "hypervisor/pv/segment.h"
-#include "hypervisor/pv/xpti.h"
+#include "hypervisor/pv/mode.h"
 
 #define CR4_PGE       (1ull << 7)
 #define ARCH_CAPS_RDCL_NO 1ull
-#define INDEX(va, level) ((va) >> (12 + 9 * ((level) - 1)) & 511)
+#define L4_INDEX(va)  ((va) >> 39 & 511)
 #define TABLE         (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_US)
 #define ACCESSED      (PTE_A | PTE_D)
 
@@ -51,21 +51,19 @@ void xpti_init(void)
 /* One page of the hypervisor's, under the CPU's root. Tables are made as needed. */
 static int map_page(uint64_t *l4, uint64_t va, uint64_t maddr, uint64_t flags)
 {
-	uint64_t *t = l4;
+	uint64_t *l4e = &l4[L4_INDEX(va)], *l1e;
+	void *l3;
 
-	for (unsigned int level = 4; level > 1; level--) {
-		uint64_t *e = &t[INDEX(va, level)];
-
-		if (!(*e & PTE_P)) {
-			void *page = heap_pages(0);
-
-			if (!page)
-				return -ENOMEM;
-			*e = virt_to_maddr(page) | TABLE;
-		}
-		t = maddr_to_virt(*e & PTE_ADDR);
+	if (!(*l4e & PTE_P)) {
+		l3 = heap_pages(0);
+		if (!l3)
+			return -ENOMEM;
+		*l4e = virt_to_maddr(l3) | TABLE;
 	}
-	t[INDEX(va, 1)] = maddr | (flags & ~PTE_G);
+	l1e = paging_l1e(maddr_to_virt(*l4e & PTE_ADDR), va, true);
+	if (!l1e)
+		return -ENOMEM;
+	*l1e = maddr | (flags & ~PTE_G);
 	return 0;
 }
 
@@ -124,8 +122,8 @@ int xpti_init_cpu(uint64_t stub, uint64_t stub_maddr)
 			       PTE_HV_CODE);
 	if (!rc)
 		rc = map_page(l4, stub, stub_maddr, PTE_HV_CODE);
-	l4[INDEX(M2P_RO_START, 4)] = idle_l4[INDEX(M2P_RO_START, 4)];
-	l4[INDEX(PERDOMAIN_START, 4)] = virt_to_maddr(l3) | TABLE;
+	l4[L4_INDEX(M2P_RO_START)] = idle_l4[L4_INDEX(M2P_RO_START)];
+	l4[L4_INDEX(PERDOMAIN_START)] = virt_to_maddr(l3) | TABLE;
 	this_cpu_var(xpti_l4) = l4;
 	this_cpu_var(xpti_perdomain_l3) = l3;
 	return rc;
@@ -163,7 +161,7 @@ void xpti_refresh(const struct vcpu *v)
 
 bool xpti_fault(const struct vcpu *v, uint64_t address)
 {
-	unsigned int i = INDEX(address, 4);
+	unsigned int i = L4_INDEX(address);
 	const uint64_t *root;
 	bool changed;
 

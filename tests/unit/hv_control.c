@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The control plane's bitmaps, rights, policies and CPU pools, against models. */
-#include "hypervisor/cpu/pirq.h"
+#include "hypervisor/cpu/irq_desc.h"
 #include "hypervisor/cpu/policy.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/hypercall/control.h"

@@ -3,9 +3,8 @@
 #include "tests/unit/ring_main.h"
 
 #include "hypervisor/boot/boot.h"
-#include "hypervisor/cpu/msi.h"
+#include "hypervisor/cpu/irq_desc.h"
 #include "hypervisor/cpu/pci.h"
-#include "hypervisor/cpu/pirq.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/domain/domain.h"
 #include "hypervisor/lib/rangeset.h"
@@ -31,14 +30,9 @@ static int refuse_send = -1; /* this domain has no port for it */
 static unsigned int allocated;
 static struct domain *dom[3];
 
-static void chip_mask(struct irq_desc *d)
+static void chip_set_mask(struct irq_desc *d, bool mask)
 {
-	gsi_masked[d->gsi] = true;
-}
-
-static void chip_unmask(struct irq_desc *d)
-{
-	gsi_masked[d->gsi] = false;
+	gsi_masked[d->gsi] = mask;
 }
 
 static void chip_route(struct irq_desc *d)
@@ -47,7 +41,7 @@ static void chip_route(struct irq_desc *d)
 	CU_ASSERT(d->vector && d->cpu < 3); /* CPU 3's APIC id does not fit */
 }
 
-static const struct irq_chip chip = {chip_mask, chip_unmask, chip_route};
+static const struct irq_chip chip = {chip_set_mask, chip_route};
 
 struct irq_desc *gsi_desc(unsigned int n)
 {
