@@ -7,6 +7,7 @@
 #include "hypervisor/boot/boot.h"
 #include "hypervisor/cpu/setup.h"
 #include "hypervisor/cpu/irq.h"
+#include "hypervisor/cpu/policy.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/cpu/setup.h"
 #include "hypervisor/hypercall/control.h"
@@ -325,21 +326,29 @@ static void msr_read_here(void *arg)
 	r->ok = rdmsr_safe(r->msr, &r->value);
 }
 
-/* -EPERM: the CPU does not have it. */
+static bool resource_allowed(uint64_t msr)
+{
+	switch (msr) {
+	case MSR_TSC:
+		return true;
+	case MSR_TSX_FORCE_ABORT:
+		return policy_has(&host_policy, FEAT_7D0 * 32 + 13);
+	case MSR_TSX_CTRL:
+		return policy_has(&host_policy, FEAT_10AL * 32 + 7);
+	case MSR_MCU_OPT_CTRL: /* SRBDS_CTRL */
+		return policy_has(&host_policy, FEAT_7D0 * 32 + 9);
+	}
+	return false;
+}
+
+/* -EACCES: not for tools, or the CPU does not have it. */
 static int64_t resource_read(uint32_t cpu, uint64_t msr, uint64_t *value)
 {
 	struct msr_read r = {.msr = (uint32_t)msr};
 	struct cpumask one = {0};
 
-	switch (msr) {
-	case MSR_TSC:
-	case MSR_TSX_FORCE_ABORT:
-	case MSR_TSX_CTRL:
-	case MSR_MCU_OPT_CTRL:
-		break;
-	default:
+	if (!resource_allowed(msr))
 		return msr >> 32 ? -EINVAL : -EACCES;
-	}
 	set_bit(cpu, one.bits);
 	on_cpus(&one, msr_read_here, &r);
 	*value = r.value;
