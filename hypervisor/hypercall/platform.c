@@ -326,11 +326,10 @@ static void msr_read_here(void *arg)
 	r->ok = rdmsr_safe(r->msr, &r->value);
 }
 
-static bool resource_allowed(uint64_t msr)
+/* By its CPUID bit: a virtual CPU may answer to any number. */
+static bool resource_present(uint64_t msr)
 {
 	switch (msr) {
-	case MSR_TSC:
-		return true;
 	case MSR_TSX_FORCE_ABORT:
 		return policy_has(&host_policy, FEAT_7D0 * 32 + 13);
 	case MSR_TSX_CTRL:
@@ -338,17 +337,26 @@ static bool resource_allowed(uint64_t msr)
 	case MSR_MCU_OPT_CTRL: /* SRBDS_CTRL */
 		return policy_has(&host_policy, FEAT_7D0 * 32 + 9);
 	}
-	return false;
+	return true;
 }
 
-/* -EACCES: not for tools, or the CPU does not have it. */
+/* -EACCES: not for tools. -EPERM: the CPU does not have it. */
 static int64_t resource_read(uint32_t cpu, uint64_t msr, uint64_t *value)
 {
 	struct msr_read r = {.msr = (uint32_t)msr};
 	struct cpumask one = {0};
 
-	if (!resource_allowed(msr))
+	switch (msr) {
+	case MSR_TSC:
+	case MSR_TSX_FORCE_ABORT:
+	case MSR_TSX_CTRL:
+	case MSR_MCU_OPT_CTRL:
+		break;
+	default:
 		return msr >> 32 ? -EINVAL : -EACCES;
+	}
+	if (!resource_present(msr))
+		return -EPERM;
 	set_bit(cpu, one.bits);
 	on_cpus(&one, msr_read_here, &r);
 	*value = r.value;
