@@ -144,7 +144,9 @@ static int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 	for (i = 0; i < 8; i++)
 		if (i != 4 && i != 5 && pv_set_debugreg(v, i, c->debugreg[i]))
 			return -EINVAL;
-	fpu_reset(v);
+	/* Of a guest that goes on after a checkpoint XCR0 stays as it was. */
+	if (!v->initialised)
+		fpu_reset(v);
 	if (c->flags & VGCF_I387_VALID)
 		fpu_set_legacy(v, &c->fpu_ctxt);
 
