@@ -282,7 +282,7 @@ static void begin(void)
 	w.env.os = &w.fl.os;
 	w.env.pause = env_pause;
 	w.env.rm = env_rm;
-	w.env.limit_ms = 20000;
+	w.env.limit_ms = 300000; /* 30 s: env_pause(); a disk may be busy */
 }
 
 /* The domain dies; the backend must let go of all it held, and end. */

@@ -156,7 +156,7 @@ static void begin(void)
 	w.env.os = &w.fl.os;
 	w.env.pause = env_pause;
 	w.env.rm = env_rm;
-	w.env.limit_ms = 20000;
+	w.env.limit_ms = 300000;
 }
 
 static void end(void)
