@@ -51,11 +51,11 @@ pools()
 		xl cpupool-cpu-add Pool-0 1 && is all "$(xl cpupool-list -c | awk '/^Pool-0/ {print $2}')" 0,1
 }
 
-# The guest answers to what is typed.
+# The guest answers to what is typed; xl wants a terminal for that.
 console()
 {
 	(sleep 2; echo "999 $(echo 'echo "by $((40 + 2))"' | base64)"; sleep 8) |
-		timeout 30 xl console g1 | grep 'by 42'
+		timeout 30 socat - EXEC:'xl console g1',pty,raw,echo=0 | grep 'by 42'
 }
 
 # It comes back as another domain, which xl's daemon builds.
