@@ -14,6 +14,7 @@
 #define MSR_EFER           0xc0000080
 #define EFER_AUTO_IBRS     (1ull << 21)
 #define SPEC_CTRL_IBRS     1ull
+#define ARCH_CAPS_RDCL_NO  1ull
 
 #define F_RTM        (5 * 32 + 11)
 #define F_IBPB       (8 * 32 + 12)
@@ -32,20 +33,27 @@
 bool spec_ibpb, spec_verw;
 static bool ibrs;
 static int opt_ibpb = -1, opt_verw = -1, opt_ibrs = -1;
+static int opt_l1tf_dom0, opt_l1tf_domu = -1;
 
-/* One word of the list; -1 when it is none that has an effect here. */
-static int one_option(const char *s, size_t n)
+struct spec_word {
+	const char *name;
+	int *var; /* NULL: no effect here */
+};
+static const struct spec_word spec_ctrl_words[] = {
+	{"ibpb", &opt_ibpb}, {"ibpb-entry", NULL}, {"md-clear", &opt_verw}, {"verw", &opt_verw},
+	{"ibrs", &opt_ibrs}, {"stibp", NULL}, {"ssbd", NULL}, {"psfd", NULL}, {"rsb", NULL},
+	{"msr-sc", NULL}, {"eager-fpu", NULL}, {"l1d-flush", NULL}, {"branch-harden", NULL},
+	{"srb-lock", NULL}, {"unpriv-mmio", NULL}, {"gds-mit", NULL}, {"div-scrub", NULL},
+	{"bhb-entry", NULL}, {"bti-thunk", NULL}, {"pv", NULL}, {"hvm", NULL}, {"xen", NULL},
+	{NULL, NULL},
+};
+static const struct spec_word l1tf_words[] = {
+	{"dom0", &opt_l1tf_dom0}, {"domu", &opt_l1tf_domu}, {NULL, NULL},
+};
+
+/* One word of the list: NAME, no-NAME, NAME=VALUE. */
+static int one_word(const struct spec_word *w, const char *s, size_t n)
 {
-	static const struct {
-		const char *name;
-		int *var;
-	} flags[] = {
-		{"ibpb", &opt_ibpb}, {"ibpb-entry", NULL}, {"md-clear", &opt_verw}, {"verw", &opt_verw},
-		{"ibrs", &opt_ibrs}, {"stibp", NULL}, {"ssbd", NULL}, {"psfd", NULL}, {"rsb", NULL},
-		{"msr-sc", NULL}, {"eager-fpu", NULL}, {"l1d-flush", NULL}, {"branch-harden", NULL},
-		{"srb-lock", NULL}, {"unpriv-mmio", NULL}, {"gds-mit", NULL}, {"div-scrub", NULL},
-		{"bhb-entry", NULL}, {"bti-thunk", NULL}, {"pv", NULL}, {"hvm", NULL}, {"xen", NULL},
-	};
 	int value = 1;
 	size_t name;
 
@@ -58,16 +66,17 @@ static int one_option(const char *s, size_t n)
 		;
 	if (name < n && !parse_bool(s + name + 1, n - name - 1))
 		value = 0;
-	for (unsigned int i = 0; i < ARRAY_SIZE(flags); i++)
-		if (strlen(flags[i].name) == name && !strncmp(flags[i].name, s, name)) {
-			if (flags[i].var)
-				*flags[i].var = value;
+	for (; w->name; w++)
+		if (strlen(w->name) == name && !strncmp(w->name, s, name)) {
+			if (w->var)
+				*w->var = value;
 			return 0;
 		}
 	return -EINVAL;
 }
 
-static int parse_spec_ctrl(const char *s)
+/* A list of words as above, or a plain yes or no for @all. */
+static int parse_words(const struct spec_word *words, const char *s, void (*all)(bool on))
 {
 	int rc = 0, on;
 
@@ -77,16 +86,38 @@ static int parse_spec_ctrl(const char *s)
 		while (s[n] && s[n] != ',')
 			n++;
 		on = parse_bool(s, n);
-		if (!on)
-			opt_ibpb = opt_verw = opt_ibrs = 0;
-		else if (on < 0 && one_option(s, n))
+		if (on >= 0)
+			all(on);
+		else if (one_word(words, s, n))
 			rc = -EINVAL;
 		if (!s[n])
 			return rc;
 		s += n + 1;
 	}
 }
+
+static void spec_ctrl_all(bool on)
+{
+	if (!on)
+		opt_ibpb = opt_verw = opt_ibrs = 0;
+}
+
+static int parse_spec_ctrl(const char *s)
+{
+	return parse_words(spec_ctrl_words, s, spec_ctrl_all);
+}
 BOOT_OPTION_FN("spec-ctrl", parse_spec_ctrl);
+
+static void l1tf_all(bool on)
+{
+	opt_l1tf_dom0 = opt_l1tf_domu = on;
+}
+
+static int parse_pv_l1tf(const char *s)
+{
+	return parse_words(l1tf_words, s, l1tf_all);
+}
+BOOT_OPTION_FN("pv-l1tf", parse_pv_l1tf);
 
 static bool host_has(unsigned int feature)
 {
@@ -102,6 +133,20 @@ static bool verw_needed(void)
 		return host_has(F_FB_CLEAR) || host_has(F_RFDS_CLEAR);
 	return !host_has(F_MDS_NO) || (host_has(F_RTM) && !host_has(F_TAA_NO)) ||
 	       host_has(F_FB_CLEAR) || host_has(F_RFDS_CLEAR);
+}
+
+/* Open to Meltdown and to L1TF. */
+bool spec_reads_l1(void)
+{
+	return host_policy.vendor == VENDOR_INTEL &&
+	       !(host_policy.arch_caps & ARCH_CAPS_RDCL_NO);
+}
+
+bool spec_l1tf_checked(bool hardware_domain)
+{
+	int opt = hardware_domain ? opt_l1tf_dom0 : opt_l1tf_domu;
+
+	return opt < 0 ? spec_reads_l1() : opt;
 }
 
 void spec_init(void)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* PV's part in the life of domains and vcpus; a vcpu's state as the public vcpu_guest_context. */
 #include "hypervisor/cpu/fpu.h"
+#include "hypervisor/cpu/spec.h"
 #include "hypervisor/hypercall/hypercall.h"
 #include "hypervisor/pv/debugreg.h"
 #include "hypervisor/pv/pv.h"
@@ -10,7 +11,7 @@
 
 static int pv_domain_init(struct domain *d)
 {
-	d->pv_state.xpti = xpti_enabled;
+	d->pv_state.check_absent = spec_l1tf_checked(d->hardware);
 	return 0;
 }
 

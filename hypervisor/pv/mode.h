@@ -7,7 +7,7 @@
 #include "hypervisor/pv/segment.h"
 
 /* ---- XPTI: a root of the CPU's own without most of the hypervisor (pv/xpti.c) ---- */
-extern bool xpti_enabled; /* new domains get it */
+extern bool xpti_enabled;
 
 void xpti_init(void); /* boot CPU, after policy_init() */
 int xpti_init_cpu(uint64_t stub, uint64_t stub_maddr);

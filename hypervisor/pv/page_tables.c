@@ -147,7 +147,7 @@ int pv_mod_l1(uint64_t *l1e, uint64_t new, mfn_t l1mfn, struct domain *page_owne
 	int rc;
 
 	if (!(new &PTE_P)) {
-		rc = absent_entry_check(new);
+		rc = new ? absent_entry_check(frame_owner(mfn_to_frame(l1mfn)), new) : 0;
 	} else {
 		if (same_rights(old, &new) &&
 		    entry_change_flags(l1e, old, new, preserve_ad))
@@ -164,7 +164,7 @@ int l1e_cmpxchg(uint64_t *l1e, uint64_t old, uint64_t new, struct domain *d)
 	int rc;
 
 	if (!(new &PTE_P)) {
-		rc = absent_entry_check(new);
+		rc = absent_entry_check(d, new);
 	} else {
 		if (same_rights(old, &new))
 			return atomic_cmpxchg(l1e, &old, new) ? 0 : -EAGAIN;
@@ -190,7 +190,7 @@ static int mod_table_entry(struct table *t, unsigned int level, unsigned int ind
 	if (is_hv_slot(level, index))
 		return -EINVAL;
 	if (!(new &PTE_P)) {
-		rc = absent_entry_check(new);
+		rc = absent_entry_check(frame_owner(t->frame), new);
 	} else {
 		if ((old & PTE_P) && mfn_eq(pte_mfn(old), pte_mfn(new)) &&
 		    is_linear(old, t->frame) == is_linear(new, t->frame)) {

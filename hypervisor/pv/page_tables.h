@@ -102,8 +102,9 @@ int table_entry_get(uint64_t *e, struct frame *table, unsigned int level,
 int table_entry_flags(uint64_t *e);
 /* Device memory whose writable mappings are made read-only and writes emulated. */
 bool mfn_is_read_only(mfn_t mfn);
-/* An entry that is not present must not help L1TF: 0 or -EINVAL. */
-int absent_entry_check(uint64_t e);
+/* L1TF: a CPU may speculate through an entry that is not present and read what the L1 cache
+ * has of the address in it. 0, or -EINVAL when @d may not have such a one. */
+int absent_entry_check(const struct domain *d, uint64_t e);
 
 /* ---- mmu_ops.c: a guest's list of requests ---- */
 /* In the count argument: a continuation made this call; *pdone counts what was done before. */

@@ -9,19 +9,14 @@
 #include "hypervisor/lib/rangeset.h"
 #include "hypervisor/sched/softirq.h"
 
-/* pv-l1tf: refuse entries that are not present and have a memory address in them, on CPUs
- * that speculate through those (Intel, "L1 Terminal Fault"). */
-bool opt_pv_l1tf;
-BOOT_OPTION_BOOL("pv-l1tf", opt_pv_l1tf);
-
 /* Caching of page-table walks is not the guest's; superpages are not offered; bit 8 must
  * be 0 in the upper levels on AMD (APM vol. 2, 5.3.3). */
 #define TABLE_BITS_REFUSED (PTE_PWT | PTE_PCD | PTE_PS | PTE_G)
 #define CACHE_BITS         (PTE_PWT | PTE_PCD | PTE_PAT)
 
-int absent_entry_check(uint64_t e)
+int absent_entry_check(const struct domain *d, uint64_t e)
 {
-	if (likely(!opt_pv_l1tf) || !(e & ~(uint64_t)PTE_P))
+	if (likely(!d->pv_state.check_absent) || !(e & ~(uint64_t)PTE_P))
 		return 0;
 	return pte_mfn(e).n < max_frame ? -EINVAL : 0;
 }
@@ -120,7 +115,7 @@ static int validate_l1(struct frame *f, struct domain *d)
 	for (i = 0; i < PTES_PER_TABLE; i++) {
 		uint64_t e = l1[i];
 
-		rc = e & PTE_P ? l1e_get(&e, d, d) : absent_entry_check(e);
+		rc = e & PTE_P ? l1e_get(&e, d, d) : absent_entry_check(d, e);
 		if (rc)
 			break;
 		if (e != l1[i])
@@ -259,7 +254,7 @@ static int validate_table(struct frame *f, struct domain *d, unsigned int level,
 		if (is_hv_slot(level, i))
 			continue;
 		if (!(e & PTE_P)) {
-			rc = absent_entry_check(e);
+			rc = absent_entry_check(d, e);
 			if (rc)
 				break;
 			continue;

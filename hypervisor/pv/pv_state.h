@@ -7,7 +7,7 @@
 #include "hypervisor/mm/frame.h"
 
 struct pv_domain {
-	bool xpti;
+	bool check_absent; /* against L1TF: see absent_entry_check() */
 	uint32_t shadow_log_dirty; /* log-dirty mode for xl save */
 	struct frame *relinquish_at; /* destruction's place in the page list, with a reference */
 };

@@ -7,15 +7,14 @@
  * is found by a page fault.
  */
 #include "hypervisor/boot/boot.h"
-#include "hypervisor/cpu/policy.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/cpu/setup.h"
+#include "hypervisor/cpu/spec.h"
 #include "hypervisor/mm/mm.h"
 #include "hypervisor/pv/segment.h"
 #include "hypervisor/pv/mode.h"
 
 #define CR4_PGE       (1ull << 7)
-#define ARCH_CAPS_RDCL_NO 1ull
 #define L4_INDEX(va)  ((va) >> 39 & 511)
 #define TABLE         (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_US)
 #define ACCESSED      (PTE_A | PTE_D)
@@ -38,10 +37,7 @@ BOOT_OPTION_FN("xpti", parse_xpti);
 
 void xpti_init(void)
 {
-	bool open = host_policy.vendor == VENDOR_INTEL &&
-		    !(host_policy.arch_caps & ARCH_CAPS_RDCL_NO);
-
-	xpti_enabled = opt_xpti < 0 ? open : opt_xpti;
+	xpti_enabled = opt_xpti < 0 ? spec_reads_l1() : opt_xpti;
 	/* Global entries would stay in the TLB while the guest runs. */
 	if (xpti_enabled)
 		cr4_features &= ~CR4_PGE;
@@ -133,7 +129,7 @@ void xpti_load(const struct vcpu *v)
 {
 	struct cpu_info *info = cpu_info();
 
-	if (v && v->domain->pv_state.xpti) {
+	if (v && xpti_enabled) {
 		info->hypervisor_cr3 = v->pv.cr3;
 		info->guest_cr3 = virt_to_maddr(this_cpu_var(xpti_l4));
 	} else {

@@ -26,7 +26,6 @@ static unsigned int cr3_writes;
 
 struct acpi_info acpi;
 uint64_t idle_l4[512];
-extern bool opt_pv_l1tf;
 
 void hv_fill_root(uint64_t *l4, const struct domain *dom)
 {
@@ -394,9 +393,9 @@ static void test_refused(void)
 	refused(page[0], 511, maddr(page[2]) | RO); /* linear is the same table only */
 	CU_ASSERT_EQUAL(refs_of(foreign), 1);
 
-	opt_pv_l1tf = true;
+	d->pv_state.check_absent = true;
 	refused(page[3], 100, maddr(page[4]));
-	opt_pv_l1tf = false;
+	d->pv_state.check_absent = false;
 	frame_put_allocated(foreign);
 }
 

@@ -113,10 +113,25 @@ static void test_amd(void)
 	CU_ASSERT_EQUAL(pred_cmd, 0);
 }
 
+/* L1TF: of Intel's without RDCL_NO, and not for dom0. */
+static void test_l1tf(void)
+{
+	cpu(0, 0, 0, 0, 0);
+	host_policy.vendor = VENDOR_INTEL;
+	CU_ASSERT_TRUE(spec_l1tf_checked(false));
+	CU_ASSERT_FALSE(spec_l1tf_checked(true));
+	host_policy.arch_caps = 1;
+	CU_ASSERT_FALSE(spec_l1tf_checked(false));
+	host_policy.arch_caps = 0;
+	host_policy.vendor = VENDOR_AMD;
+	CU_ASSERT_FALSE(spec_l1tf_checked(false));
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
 		{"nothing there", test_none}, {"Intel", test_intel}, {"AMD", test_amd},
+		{"L1TF", test_l1tf},
 		CU_TEST_INFO_NULL,
 	};
 
