@@ -16,11 +16,11 @@ HV_FLAGS := $(HV_BASE) -O2 -g -ffreestanding -fPIE -fvisibility=hidden -mno-red-
 	-include hypervisor/lib/hidden.h $(if $(filter-out 0,$(DEBUG)),-DDEBUG)
 
 # $(call hv_test,NAME,SOURCES): build/test/hv_NAME, CUnit under ASan and UBSan, of sources
-# built for the host. LIBS_hv_NAME: libraries that it wants besides.
+# built for the host and tests/unit/hv_stubs.c. LIBS_hv_NAME: libraries that it wants besides.
 define hv_test
 UNIT_TESTS += build/test/hv_$(1)
-HV_TEST_OBJS += $(patsubst %.c,build/hvtest/%.o,$(2))
-build/test/hv_$(1): $(patsubst %.c,build/hvtest/%.o,$(2))
+HV_TEST_OBJS += $(patsubst %.c,build/hvtest/%.o,$(2) tests/unit/hv_stubs.c)
+build/test/hv_$(1): $(patsubst %.c,build/hvtest/%.o,$(2) tests/unit/hv_stubs.c)
 	$$(call say,LD-SAN,$$@)mkdir -p $$(@D) && $$(CC) $$(SAN) -pthread -o $$@ $$(filter %.o,$$^) -lcunit $$(LIBS_hv_$(1))
--include $(patsubst %.c,build/hvtest/%.d,$(2))
+-include $(patsubst %.c,build/hvtest/%.d,$(2) tests/unit/hv_stubs.c)
 endef

@@ -2,6 +2,7 @@
 /* hypervisor/platform/acpi.c: tables as a machine has them, cut short, damaged at random.
  * Each mapping is of its exact size, so that reading past a table is seen. */
 #include "tests/unit/ring_main.h"
+#include "tests/unit/xorshift.h"
 
 #include "hypervisor/boot/boot.h"
 #include "hypervisor/mm/mm.h"
@@ -17,19 +18,13 @@
 #define MAPPINGS  600
 
 struct boot_info boot_info;
-char *host_memory;
 static void *mapping[MAPPINGS];
 static unsigned int nr_mappings;
 
+/* Damaged tables give rise to megabytes. */
 void printk(enum log_level level, const char *fmt, ...)
 {
 	(void)level, (void)fmt;
-}
-
-void panic(const char *fmt, ...)
-{
-	fprintf(stderr, "%s\n", fmt);
-	abort();
 }
 
 void *map_device_cached(uint64_t maddr, size_t bytes)
@@ -57,16 +52,6 @@ static void unmap_all(void)
 {
 	while (nr_mappings)
 		free(mapping[--nr_mappings]);
-}
-
-static uint64_t random_state = 88172645463325252ull;
-
-static uint64_t rnd(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
 }
 
 /* ---- building tables ---- */

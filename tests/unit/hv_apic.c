@@ -11,12 +11,9 @@
 #include "hypervisor/sched/softirq.h"
 #include "hypervisor/sched/timer.h"
 
-__thread struct cpu_info host_cpu_info;
 unsigned int nr_cpus = 4;
 struct cpumask cpu_online_map, cpu_present_map, cpu_ipi_map;
 uint32_t cpu_khz = 2000000;
-struct frame *frame_table;
-char *host_memory;
 
 static uint32_t registers[1024] __attribute__((aligned(4096)));
 static uint64_t msr[0x1000], apic_base = 0xfee00000 | 1 << 8;
@@ -83,13 +80,6 @@ void *map_device(uint64_t maddr, size_t bytes)
 	return registers;
 }
 
-unsigned long find_next_bit(const void *p, unsigned long size, unsigned long from)
-{
-	for (; from < size && !test_bit(from, p); from++)
-		;
-	return from;
-}
-
 void vector_set_handler(uint8_t vector, void (*fn)(void))
 {
 	(void)vector, (void)fn;
@@ -101,31 +91,6 @@ void pic_disable(void)
 
 void smp_prepare(void)
 {
-}
-
-void cpu_relax(void)
-{
-}
-
-unsigned long irq_save(void)
-{
-	return 0;
-}
-
-void irq_restore(unsigned long flags)
-{
-	(void)flags;
-}
-
-void printk(enum log_level level, const char *fmt, ...)
-{
-	(void)level, (void)fmt;
-}
-
-void panic(const char *fmt, ...)
-{
-	fprintf(stderr, "panic: %s\n", fmt);
-	abort();
 }
 
 static void start(uint32_t ecx)

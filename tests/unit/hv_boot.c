@@ -2,6 +2,7 @@
 /* hypervisor/boot: the command line's options, the memory map against a model, what
  * multiboot loaders hand over. */
 #include "tests/unit/ring_main.h"
+#include "tests/unit/xorshift.h"
 
 #include "hypervisor/boot/boot.h"
 #include "hypervisor/cpu/setup.h"
@@ -10,7 +11,6 @@
 #define MEMORY (1u << 20)
 
 const struct boot_option *boot_options_start, *boot_options_end;
-char *host_memory;
 char image_start[PAGE_SIZE * 4] __attribute__((aligned(4096)));
 char image_end[1];
 static char complaints[2048];
@@ -26,12 +26,6 @@ void printk(enum log_level level, const char *fmt, ...)
 	va_end(ap);
 }
 
-void panic(const char *fmt, ...)
-{
-	fprintf(stderr, "%s\n", fmt);
-	abort();
-}
-
 static struct {
 	uint64_t start, end;
 } given[64];
@@ -41,16 +35,6 @@ void boot_alloc_add(uint64_t start, uint64_t end)
 {
 	given[nr_given].start = start;
 	given[nr_given++].end = end;
-}
-
-static uint64_t random_state = 88172645463325252ull;
-
-static uint64_t rnd(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
 }
 
 /* ---- command line ---- */
@@ -338,7 +322,7 @@ static void test_multiboot2(void)
 	CU_ASSERT_EQUAL(memcmp(boot_info.efi_table.vendor, u"EDK", 8), 0);
 	/* Copied: the loader's memory is anybody's. */
 	memset(host_memory, 0xff, MEMORY);
-	CU_ASSERT_EQUAL(memcmp((char *)boot_info.rsdp + IMAGE_START, rsdp, 8), 0);
+	CU_ASSERT_EQUAL(memcmp((char *)(boot_info.rsdp + IMAGE_START), rsdp, 8), 0);
 }
 
 static void test_multiboot2_limits(void)

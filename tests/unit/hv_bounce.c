@@ -16,8 +16,6 @@
 #define STACK_END (STACK + sizeof(stack))
 #define KERNEL_IP 0xffffffff81000000ull
 
-__thread struct cpu_info host_cpu_info;
-DEFINE_PER_CPU(uint64_t, softirq_pending);
 DEFINE_PER_CPU(uint32_t, tlb_emptied_at);
 uint32_t tlb_clock;
 bool xpti_enabled;
@@ -115,11 +113,6 @@ void pv_load_segments(struct vcpu *v)
 void pv_save_segments(struct vcpu *v)
 {
 	(void)v;
-}
-
-void gprintk(enum log_level level, const char *fmt, ...)
-{
-	(void)level, (void)fmt;
 }
 
 void irq_disable(void)

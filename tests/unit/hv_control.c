@@ -7,13 +7,13 @@
 #include "hypervisor/lib/rangeset.h"
 #include "hypervisor/mm/mm.h"
 #include "tests/unit/ring_main.h"
+#include "tests/unit/xorshift.h"
 
 #define CPUS    8u
 #define DOMAINS_TRIED 4u
 
 /* ---- what the calls want of other folders ---- */
 
-__thread struct cpu_info host_cpu_info;
 unsigned int nr_cpus = CPUS;
 struct cpumask cpu_online_map = {{(1u << CPUS) - 1}};
 uint32_t cpu_khz = 2000000;
@@ -47,58 +47,6 @@ size_t clear_guest(uint64_t gva, size_t n)
 	if (n)
 		memset((void *)gva, 0, n);
 	return 0;
-}
-
-void *xzalloc_bytes(size_t size, size_t align)
-{
-	void *p = NULL;
-
-	if (!posix_memalign(&p, MAX(align, sizeof(void *)), size))
-		memset(p, 0, size);
-	return p;
-}
-
-void xfree(void *p)
-{
-	free(p);
-}
-
-void printk(enum log_level level, const char *fmt, ...)
-{
-	(void)level, (void)fmt;
-}
-
-void panic(const char *fmt, ...)
-{
-	printf("panic: %s\n", fmt);
-	abort();
-}
-
-unsigned long irq_save(void)
-{
-	return 0;
-}
-
-void irq_restore(unsigned long flags)
-{
-	(void)flags;
-}
-
-bool irqs_enabled(void)
-{
-	return true;
-}
-
-void irq_disable(void)
-{
-}
-
-void irq_enable(void)
-{
-}
-
-void cpu_relax(void)
-{
 }
 
 struct domain *domain_next(struct domain *d)
@@ -213,15 +161,6 @@ static long call(op_fn *fn, struct domain *d, void *arg)
 	return fn(&c);
 }
 
-static uint64_t random64(void)
-{
-	static uint64_t x = 88172645463325252ull;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	return x ^= x << 17;
-}
-
 static void setup(void)
 {
 	unsigned int i, k;
@@ -264,20 +203,20 @@ static void test_bitmaps(void)
 	unsigned int i, n, len, bad = 0;
 
 	for (int round = 0; round < 20000; round++) {
-		struct xenctl_bitmap b = {.nr_bits = (uint32_t)(random64() % 600)};
+		struct xenctl_bitmap b = {.nr_bits = (uint32_t)(rnd() % 600)};
 
 		b.bitmap.p = (void *)guest;
-		n = 1 + (unsigned int)(random64() % 512);
+		n = 1 + (unsigned int)(rnd() % 512);
 		len = (b.nr_bits + 7) / 8;
 		for (i = 0; i < sizeof(guest); i++)
-			guest[i] = (uint8_t)random64();
+			guest[i] = (uint8_t)rnd();
 		memset(bits, 0xa5, sizeof(bits));
 		bad += bitmap_from_guest(bits, n, &b) != 0;
 		for (i = 0; i < ROUND_UP(n, 64); i++)
 			bad += (bits[i / 64] >> i % 64 & 1) != (i < n && i < b.nr_bits && bit(guest, i));
 
 		for (i = 0; i < 8; i++)
-			bits[i] = random64();
+			bits[i] = rnd();
 		memset(guest, 0x5a, sizeof(guest));
 		bad += bitmap_to_guest(bits, n, &b) != 0;
 		for (i = 0; i < len * 8; i++)
@@ -310,11 +249,11 @@ static void test_ports(void)
 
 	setup();
 	for (int round = 0; round < 20000; round++) {
-		uint32_t first = (uint32_t)(random64() % 256), n = (uint32_t)(random64() % 12);
-		bool allow = random64() & 1, have = true, fits = n && first + n <= 256;
+		uint32_t first = (uint32_t)(rnd() % 256), n = (uint32_t)(rnd() % 12);
+		bool allow = rnd() & 1, have = true, fits = n && first + n <= 256;
 		long rc;
 
-		if (random64() % 3 == 0 && fits) { /* the caller's own change */
+		if (rnd() % 3 == 0 && fits) { /* the caller's own change */
 			if (allow)
 				rangeset_add(domain[0].ioports, first, first + n - 1);
 			else
@@ -394,16 +333,16 @@ static long result_fn(struct op_call *c)
 }
 
 static const struct control_op ops[] = {
-	[1] = {result_fn},
-	[2] = {result_fn, .flags = CTL_RESULTS},
-	[3] = {result_fn, .flags = CTL_ALWAYS},
-	[4] = {result_fn, .flags = CTL_LOCKED | CTL_RESULTS},
-	[5] = {result_fn, .flags = CTL_OTHERS},
-	[6] = {result_fn, .flags = CTL_VCPU},
-	[7] = {result_fn, .flags = CTL_VCPU | CTL_OTHERS, .no_vcpu = ENODATA},
+	[1] = {.fn = result_fn},
+	[2] = {.fn = result_fn, .flags = CTL_RESULTS},
+	[3] = {.fn = result_fn, .flags = CTL_ALWAYS},
+	[4] = {.fn = result_fn, .flags = CTL_LOCKED | CTL_RESULTS},
+	[5] = {.fn = result_fn, .flags = CTL_OTHERS},
+	[6] = {.fn = result_fn, .flags = CTL_VCPU},
+	[7] = {.fn = result_fn, .flags = CTL_VCPU | CTL_OTHERS, .no_vcpu = ENODATA},
 	[8] = {.answer = -ENODEV},
-	[9] = {result_fn, .flags = CTL_XENSTORE | CTL_NO_DOMAIN},
-	[20] = {result_fn, .flags = CTL_RESULTS},
+	[9] = {.fn = result_fn, .flags = CTL_XENSTORE | CTL_NO_DOMAIN},
+	[20] = {.fn = result_fn, .flags = CTL_RESULTS},
 };
 static const struct control_family family = {
 	ops, ARRAY_SIZE(ops), 20, 1000, 5, __HYPERVISOR_domctl, ACCESS_DOMCTL,
@@ -562,15 +501,15 @@ static void test_pools(void)
 	CU_ASSERT_EQUAL(pool_op(XEN_SYSCTL_CPUPOOL_OP_CREATE, ~0u, XEN_SCHEDULER_NULL, &cpus, NULL),
 			-EOPNOTSUPP);
 	for (int round = 0; round < 50000; round++) {
-		uint32_t id = (uint32_t)(random64() % 8), arg = (uint32_t)(random64() % 10);
-		uint32_t op = 1 + (uint32_t)(random64() % 7);
+		uint32_t id = (uint32_t)(rnd() % 8), arg = (uint32_t)(rnd() % 10);
+		uint32_t op = 1 + (uint32_t)(rnd() % 7);
 		long rc;
 
 		if (op == XEN_SYSCTL_CPUPOOL_OP_CREATE)
 			arg = XEN_SCHEDULER_CREDIT2;
-		if (op == XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN && random64() & 1)
-			vcpu[arg % 4][0].hard_affinity.bits[0] |= random64();
-		if (random64() % 16 == 0)
+		if (op == XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN && rnd() & 1)
+			vcpu[arg % 4][0].hard_affinity.bits[0] |= rnd();
+		if (rnd() % 16 == 0)
 			arg = ~0u;
 		rc = pool_op(op, id, arg, &cpus, NULL);
 		done += rc >= 0;

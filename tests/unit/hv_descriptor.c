@@ -12,10 +12,8 @@
 
 #define FRAMES 32
 
-__thread struct cpu_info host_cpu_info;
 static struct frame frames[FRAMES];
 struct frame *frame_table = frames;
-char *host_memory;
 uint64_t max_frame = FRAMES;
 bool cpu_has_fsgsbase;
 static _Alignas(4096) char memory[FRAMES * 4096];

@@ -73,12 +73,10 @@ void xfree(void *p)
 
 /* ---- the rest of the hypervisor ---- */
 
-__thread struct cpu_info host_cpu_info;
 unsigned int nr_cpus = 2;
 struct acpi_info acpi;
 struct cpumask cpu_online_map = {{3}};
 
-DEFINE_PER_CPU(uint64_t, softirq_pending);
 static struct tasklet *tasklets;
 static unsigned int timers_live, type_refs, dom_exc, kind_inits, kind_vcpus, preempts;
 static uint8_t machine_end = 99;
@@ -162,48 +160,6 @@ void smp_send_event(unsigned int cpu)
 	(void)cpu;
 }
 
-void panic(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	abort();
-}
-
-void printk(enum log_level level, const char *fmt, ...)
-{
-	(void)level, (void)fmt;
-}
-
-unsigned long irq_save(void)
-{
-	return 0;
-}
-
-void irq_restore(unsigned long flags)
-{
-	(void)flags;
-}
-
-void irq_disable(void)
-{
-}
-
-void irq_enable(void)
-{
-}
-
-bool irqs_enabled(void)
-{
-	return true;
-}
-
-void cpu_relax(void)
-{
-}
-
 void sync_vcpu_state(struct vcpu *v)
 {
 	(void)v;
@@ -222,18 +178,6 @@ void pv_toggle_mode(struct vcpu *v)
 int pv_drop_roots(struct vcpu *v)
 {
 	(void)v;
-	return 0;
-}
-
-size_t copy_from_guest(void *to, uint64_t gva, size_t n)
-{
-	memcpy(to, (void *)gva, n);
-	return 0;
-}
-
-size_t copy_to_guest(uint64_t gva, const void *from, size_t n)
-{
-	memcpy((void *)gva, from, n);
 	return 0;
 }
 

@@ -8,28 +8,13 @@
 #include "hypervisor/boot/dom0.h"
 #include "hypervisor/lib/abi.h"
 #include "tests/unit/ring_main.h"
+#include "tests/unit/xorshift.h"
 
 #include <xen/elfnote.h>
-
-void panic(const char *fmt, ...)
-{
-	(void)fmt;
-	abort();
-}
 
 size_t strcopy(char *to, const char *from, size_t n)
 {
 	return (size_t)snprintf(to, n, "%s", from);
-}
-
-static uint64_t seed = 7;
-
-static uint64_t rnd(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
 }
 
 /* ---- a kernel file ---- */
@@ -191,6 +176,7 @@ static void test_elf_damaged(void)
 			for (i = 0; elf_segment(&k, i, &s); i++)
 				if (s.file_size)
 					sum += s.data[0] + s.data[s.file_size - 1];
+			(void)sum;
 		}
 		free(copy);
 	}

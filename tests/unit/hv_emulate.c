@@ -20,14 +20,11 @@
 #define CODE 0x400000ull
 #define DATA 0x600000ull
 
-__thread struct cpu_info host_cpu_info;
-DEFINE_PER_CPU(uint64_t, softirq_pending);
 struct cpu_policy host_policy;
 uint64_t cr4_features = 0x3406e0;
 bool cpu_has_fsgsbase, spec_ibpb;
 static struct frame frames[4];
 struct frame *frame_table = frames;
-char *host_memory;
 static struct domain dom;
 static struct vcpu vcpu;
 static struct vcpu_info info;
@@ -158,11 +155,6 @@ void wrmsr(uint32_t msr, uint64_t v)
 {
 	CU_ASSERT_TRUE_FATAL(msr == MSR_KERNEL_GS_BASE);
 	kernel_gs = v;
-}
-
-void gprintk(enum log_level level, const char *fmt, ...)
-{
-	(void)level, (void)fmt;
 }
 
 void pv_inject(unsigned int vector, uint32_t ec)

@@ -14,7 +14,6 @@
 #define LINKED  (1u << EVTCHN_FIFO_LINKED)
 #define BUSY    (1u << EVTCHN_FIFO_BUSY)
 
-DEFINE_PER_CPU(uint64_t, softirq_pending);
 struct domain *dom0;
 static struct domain *a, *b; /* domids 1 and 2 */
 static bool denied;
@@ -25,22 +24,6 @@ static struct {
 } pirq;
 
 /* ---- what event/ wants of other folders: a guest address is a pointer here ---- */
-
-size_t copy_from_guest(void *to, uint64_t gva, size_t n)
-{
-	if (!gva)
-		return n;
-	memcpy(to, (void *)gva, n);
-	return 0;
-}
-
-size_t copy_to_guest(uint64_t gva, const void *from, size_t n)
-{
-	if (!gva)
-		return n;
-	memcpy((void *)gva, from, n);
-	return 0;
-}
 
 long hypercall_continue(unsigned int nr, unsigned int n, ...)
 {

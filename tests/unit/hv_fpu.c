@@ -13,7 +13,6 @@
 
 #define AREA 2688
 
-__thread struct cpu_info host_cpu_info;
 static struct domain dom;
 static struct cpu_policy policy;
 static struct vcpu a, b;
@@ -49,7 +48,6 @@ void fninit(void) {}
 void clear_fpu_pointers(void) { cleared++; }
 uint64_t read_cr0(void) { return cr0; }
 void write_cr0(uint64_t v) { cr0 = v; }
-void xfree(void *p) { free(p); }
 
 void fxsave(struct xsave_area *area)
 {
@@ -78,19 +76,6 @@ bool fxrstor(const struct xsave_area *area)
 	(void)area;
 	CU_FAIL("XSAVE is there");
 	return true;
-}
-
-void *xzalloc_bytes(size_t size, size_t align)
-{
-	void *p = aligned_alloc(align, ROUND_UP(size, align));
-
-	return p ? memset(p, 0, size) : NULL;
-}
-
-void panic(const char *fmt, ...)
-{
-	(void)fmt;
-	abort();
 }
 
 static void setup(void)

@@ -10,7 +10,6 @@
 #include "hypervisor/platform/framebuffer.h"
 
 struct boot_info boot_info;
-char *host_memory;
 uint8_t glyphs[256][FONT_HEIGHT] __asm__("console_font");
 
 #define WIDTH   85u /* ten cells, and a rest that nothing is drawn in */

@@ -12,8 +12,6 @@ __thread struct guest_continuation guest_continued;
 uint64_t guest_fault_at;
 static struct domain *domain_table[DOMAINS_MAX];
 
-DEFINE_PER_CPU(uint64_t, softirq_pending);
-
 /* ---- domains ---- */
 
 static mfn_t translate(struct domain *d, gfn_t gfn)
@@ -147,9 +145,4 @@ size_t copy_to_guest(uint64_t gva, const void *from, size_t n)
 		return n;
 	memcpy((void *)gva, from, n);
 	return 0;
-}
-
-void gprintk(enum log_level level, const char *fmt, ...)
-{
-	(void)level, (void)fmt;
 }

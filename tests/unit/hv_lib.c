@@ -2,10 +2,10 @@
 /* hypervisor/lib: strings and printf against the C library's, bits and ranges against a
  * model, locks between threads. */
 #include <pthread.h>
-#include <sched.h>
 #include <setjmp.h>
 
 #include "tests/unit/ring_main.h"
+#include "tests/unit/xorshift.h"
 
 #include "hypervisor/cpu/percpu.h"
 #include "hypervisor/cpu/privileged.h"
@@ -14,7 +14,6 @@
 #include "hypervisor/lib/spinlock.h"
 #include "hypervisor/mm/mm.h"
 
-__thread struct cpu_info host_cpu_info;
 static jmp_buf on_panic;
 static bool panic_expected;
 
@@ -31,11 +30,6 @@ char *hv_strchr(const char *s, int c);
 int hv_vsnprintf(char *buf, size_t n, const char *fmt, va_list ap);
 
 /* ---- what lib/ wants of others ---- */
-void printk(enum log_level level, const char *fmt, ...)
-{
-	(void)level, (void)fmt;
-}
-
 void panic(const char *fmt, ...)
 {
 	if (panic_expected)
@@ -54,29 +48,6 @@ const char *symbol_lookup(uint64_t address, uint64_t *offset)
 	return address >= 0x1000 && address < 0x2000 ? "function" : NULL;
 }
 
-unsigned long irq_save(void)
-{
-	return 0;
-}
-
-void irq_restore(unsigned long flags)
-{
-	(void)flags;
-}
-
-void irq_disable(void)
-{
-}
-
-void irq_enable(void)
-{
-}
-
-void cpu_relax(void)
-{
-	sched_yield();
-}
-
 static int allocations_left = -1; /* until one fails; -1: none does */
 
 void *xzalloc_bytes(size_t size, size_t align)
@@ -87,21 +58,6 @@ void *xzalloc_bytes(size_t size, size_t align)
 	if (allocations_left > 0)
 		allocations_left--;
 	return calloc(1, size);
-}
-
-void xfree(void *p)
-{
-	free(p);
-}
-
-static uint64_t random_state = 88172645463325252ull;
-
-static uint64_t rnd(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
 }
 
 static int sign(int x)

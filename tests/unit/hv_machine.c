@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* See hv_machine.h. */
 #include "tests/unit/hv_machine.h"
+#include "tests/unit/xorshift.h"
 
-#include <sched.h>
-#include <stdarg.h>
 #include <sys/mman.h>
 
 #include "hypervisor/cpu/privileged.h"
 
-struct frame *frame_table;
-char *host_memory;
 uint64_t *m2p;
 uint64_t max_frame = MACHINE_FRAMES;
 __attribute__((weak)) uint64_t direct_map_limit = (uint64_t)MACHINE_FRAMES << PAGE_SHIFT;
 struct domain *dom_xen;
 unsigned int nr_cpus = HOST_CPUS;
 struct cpumask cpu_online_map = {{(1 << HOST_CPUS) - 1}};
-__thread struct cpu_info host_cpu_info;
 
 int (*machine_validate)(struct frame *f, uint64_t type, bool preemptible);
 int (*machine_devalidate)(struct frame *f, uint64_t type, bool preemptible);
@@ -32,10 +28,7 @@ void machine_seed(uint64_t seed)
 
 uint64_t machine_random(void)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state * 0x2545f4914f6cdd1d >> 8;
+	return xorshift(&random_state) * 0x2545f4914f6cdd1d >> 8;
 }
 
 static void *zero_pages(size_t n)
@@ -139,56 +132,6 @@ void tlb_flush_mask(const struct cpumask *mask, bool global)
 void tlb_flush_local(void)
 {
 	atomic_add(&machine_flushes, 1);
-}
-
-void cpu_relax(void)
-{
-	sched_yield(); /* more threads than processors wait for tickets */
-}
-
-bool irqs_enabled(void)
-{
-	return true;
-}
-
-unsigned long irq_save(void)
-{
-	return 0;
-}
-
-__attribute__((weak)) void irq_restore(unsigned long flags)
-{
-	(void)flags;
-}
-
-void irq_disable(void)
-{
-}
-
-void irq_enable(void)
-{
-}
-
-void printk(enum log_level level, const char *fmt, ...)
-{
-	va_list ap;
-
-	(void)level;
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-}
-
-void panic(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	fputs("panic: ", stderr);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	abort();
 }
 
 struct frame *frame_lookup(mfn_t mfn)

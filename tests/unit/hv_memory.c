@@ -9,7 +9,6 @@ static int preempt_every, preempt_left; /* 0: never */
 static uint64_t denied;                 /* accesses that are refused, a bit each */
 static uint64_t continued;              /* cmd of the last continuation; 0: none */
 static uint64_t bad_address;            /* copies that touch it fail */
-DEFINE_PER_CPU(uint64_t, softirq_pending);
 const struct guest_ops pv_guest_ops;
 
 /* ---- what the calls want of other folders: a guest address is a pointer here ---- */
@@ -75,11 +74,6 @@ struct domain *domain_get(domid_t domid)
 	if (d)
 		domain_ref(d);
 	return d;
-}
-
-void gprintk(enum log_level level, const char *fmt, ...)
-{
-	(void)level, (void)fmt;
 }
 
 /* In files that are not part of this test. */

@@ -16,13 +16,10 @@
 
 /* ---- the machine ---- */
 
-__thread struct cpu_info host_cpu_info;
 unsigned int nr_cpus = 4;
 struct cpumask cpu_online_map = {{15}};
 uint32_t cpu_to_apicid[NR_CPUS] = {0, 2, 4, 300};
 struct acpi_info acpi;
-struct frame *frame_table;
-char *host_memory;
 static struct irq_desc gsi[GSIS];
 static bool gsi_masked[GSIS];
 static unsigned long eois, routed, sent;
@@ -136,51 +133,6 @@ bool frame_get_and_type(struct frame *f, const struct domain *d, uint64_t type)
 void frame_put_and_type(struct frame *f)
 {
 	(void)f;
-}
-
-void cpu_relax(void)
-{
-}
-
-unsigned long irq_save(void)
-{
-	return 0;
-}
-
-void irq_restore(unsigned long flags)
-{
-	(void)flags;
-}
-
-void irq_disable(void)
-{
-}
-
-void irq_enable(void)
-{
-}
-
-bool irqs_enabled(void)
-{
-	return true;
-}
-
-void printk(enum log_level level, const char *fmt, ...)
-{
-	(void)level, (void)fmt;
-}
-
-void panic(const char *fmt, ...)
-{
-	fprintf(stderr, "panic: %s\n", fmt);
-	abort();
-}
-
-unsigned long find_next_bit(const void *p, unsigned long size, unsigned long from)
-{
-	for (; from < size && !test_bit(from, p); from++)
-		;
-	return from;
 }
 
 /* Device 1 has MSI at 0x50 (8 vectors, 64 bits, maskable), device 2 MSI-X at 0x60. */

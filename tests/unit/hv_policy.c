@@ -11,7 +11,6 @@
 
 #define F_AVX 60
 
-__thread struct cpu_info host_cpu_info;
 uint32_t cpu_khz = 2000000;
 static bool intel;
 static struct domain dom;
@@ -94,22 +93,6 @@ uint64_t fpu_host_xcr0(void)
 uint32_t fpu_area_size(uint64_t xcr0)
 {
 	return xcr0 & 0xe0 ? 2000 : xcr0 & 4 ? 832 : 576;
-}
-
-void printk(enum log_level level, const char *fmt, ...)
-{
-	(void)level, (void)fmt;
-}
-
-void *xzalloc_bytes(size_t size, size_t align)
-{
-	(void)align;
-	return calloc(1, size);
-}
-
-void xfree(void *p)
-{
-	free(p);
 }
 
 static void setup(bool is_intel)

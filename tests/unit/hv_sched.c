@@ -12,6 +12,7 @@
 #include "hypervisor/domain/domain.h"
 #include "hypervisor/mm/mm.h"
 #include "tests/unit/ring_main.h"
+#include "tests/unit/xorshift.h"
 
 #include <xen/domctl.h>
 
@@ -20,10 +21,8 @@
 
 /* ---- what the scheduler wants of other folders ---- */
 
-__thread struct cpu_info host_cpu_info;
 unsigned int nr_cpus = CPUS;
 struct cpumask cpu_online_map = {{(1u << CPUS) - 1}};
-DEFINE_PER_CPU(uint64_t, softirq_pending);
 static void (*schedule_fn)(void);
 static bool threads; /* real time, and CPUs that are threads */
 static stime_t clock_now;
@@ -95,60 +94,6 @@ void timer_migrate(struct timer *t, unsigned int cpu)
 	t->cpu = cpu;
 }
 
-void *xzalloc_bytes(size_t size, size_t align)
-{
-	(void)align;
-	return calloc(1, size);
-}
-
-void xfree(void *p)
-{
-	free(p);
-}
-
-void printk(enum log_level level, const char *fmt, ...)
-{
-	(void)level, (void)fmt;
-}
-
-void panic(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	abort();
-}
-
-unsigned long irq_save(void)
-{
-	return 0;
-}
-
-void irq_restore(unsigned long flags)
-{
-	(void)flags;
-}
-
-void irq_disable(void)
-{
-}
-
-void irq_enable(void)
-{
-}
-
-bool irqs_enabled(void)
-{
-	return true;
-}
-
-void cpu_relax(void)
-{
-	sched_yield();
-}
-
 void sync_vcpu_state(struct vcpu *v)
 {
 	(void)v;
@@ -157,12 +102,6 @@ void sync_vcpu_state(struct vcpu *v)
 bool event_port_is_pending(struct domain *d, uint32_t port)
 {
 	return test_bit(port, d->shared_info->evtchn_pending);
-}
-
-size_t copy_to_guest(uint64_t gva, const void *from, size_t n)
-{
-	memcpy((void *)gva, from, n);
-	return 0;
 }
 
 void pv_toggle_mode(struct vcpu *v)
@@ -763,7 +702,7 @@ static void *cpu_thread(void *arg)
 
 static void *waker_thread(void *arg)
 {
-	uint64_t r = 88172645463325252ull + (uintptr_t)arg;
+	uint64_t r = XORSHIFT_SEED + (uintptr_t)arg;
 	unsigned int i;
 
 	host_cpu_info.cpu = CPUS + (unsigned int)(uintptr_t)arg;
@@ -772,7 +711,7 @@ static void *waker_thread(void *arg)
 		struct cpumask m = {{0}};
 		struct vcpu *v;
 
-		r ^= r << 13, r ^= r >> 7, r ^= r << 17;
+		xorshift(&r);
 		v = &vcpu[r % 8];
 		switch (r >> 20 & 15) {
 		case 0:

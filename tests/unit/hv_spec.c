@@ -8,7 +8,6 @@
 #include "hypervisor/cpu/policy.h"
 #include "hypervisor/cpu/spec.h"
 
-__thread struct cpu_info host_cpu_info;
 struct cpu_policy host_policy;
 static uint64_t spec_ctrl, pred_cmd, efer;
 
@@ -27,11 +26,6 @@ void wrmsr(uint32_t msr, uint64_t v)
 uint64_t rdmsr(uint32_t msr)
 {
 	return msr == 0xc0000080 ? 0xd01 : 0;
-}
-
-void printk(enum log_level level, const char *fmt, ...)
-{
-	(void)level, (void)fmt;
 }
 
 /* Words used here, at places of their own. */

@@ -15,7 +15,6 @@
 
 /* ---- the machine: a TSC that threads read, off by something on each CPU ---- */
 
-__thread struct cpu_info host_cpu_info;
 unsigned int nr_cpus = 4;
 struct cpumask cpu_online_map = {{15}};
 static uint64_t tsc_hz = 2300000000, tsc_at;
@@ -89,43 +88,9 @@ struct domain *domain_next(struct domain *d)
 	return !d ? domains[0] : d == domains[0] ? domains[1] : NULL;
 }
 
-void cpu_relax(void)
-{
-	sched_yield();
-}
-
-unsigned long irq_save(void)
-{
-	return 0;
-}
-
-void irq_restore(unsigned long flags)
-{
-	(void)flags;
-}
-
-void irq_disable(void)
-{
-}
-
-void irq_enable(void)
-{
-}
-
 void debug_key_add(char key, const char *what, void (*fn)(void))
 {
 	(void)key, (void)what, (void)fn;
-}
-
-void printk(enum log_level level, const char *fmt, ...)
-{
-	(void)level, (void)fmt;
-}
-
-void panic(const char *fmt, ...)
-{
-	fprintf(stderr, "panic: %s\n", fmt);
-	abort();
 }
 
 static void on_cpu(unsigned int cpu)

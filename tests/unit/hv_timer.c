@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Timers against a model: order, stop, migration, killing, threads as CPUs; tasklets. */
 #include "tests/unit/ring_main.h"
+#include "tests/unit/xorshift.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -17,7 +18,6 @@
 
 /* ---- the machine ---- */
 
-__thread struct cpu_info host_cpu_info;
 unsigned int nr_cpus = CPUS;
 struct cpumask cpu_online_map = {{(1 << CPUS) - 1}};
 static stime_t clock_now;
@@ -40,29 +40,6 @@ void smp_send_event(unsigned int cpu)
 	atomic_add(&sent[cpu], 1);
 }
 
-void cpu_relax(void)
-{
-	sched_yield();
-}
-
-unsigned long irq_save(void)
-{
-	return 0;
-}
-
-void irq_restore(unsigned long flags)
-{
-	(void)flags;
-}
-
-void irq_disable(void)
-{
-}
-
-void irq_enable(void)
-{
-}
-
 static void (*dump)(void);
 static unsigned long dumped;
 
@@ -76,29 +53,6 @@ void printk(enum log_level level, const char *fmt, ...)
 {
 	(void)level;
 	dumped += !strncmp(fmt, "  in", 4);
-}
-
-void panic(const char *fmt, ...)
-{
-	fprintf(stderr, "panic: %s\n", fmt);
-	abort();
-}
-
-unsigned long find_next_bit(const void *p, unsigned long size, unsigned long from)
-{
-	for (; from < size && !test_bit(from, p); from++)
-		;
-	return from;
-}
-
-static uint64_t rnd(void)
-{
-	static __thread uint64_t s = 88172645463325252ull;
-
-	s ^= s << 13;
-	s ^= s >> 7;
-	s ^= s << 17;
-	return s;
 }
 
 static void on_cpu(unsigned int cpu)

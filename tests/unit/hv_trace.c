@@ -6,16 +6,16 @@
 #include "hypervisor/mm/mm.h"
 #include "hypervisor/sched/softirq.h"
 #include "tests/unit/ring_main.h"
+#include "tests/unit/xorshift.h"
 
 #define PAGES 2u
 #define CPUS  3u
 #define EVENT (TRC_SCHED_VERBOSE + 5)
 
-__thread struct cpu_info host_cpu_info;
 unsigned int nr_cpus = CPUS;
 struct cpumask cpu_present_map = {{(1u << CPUS) - 1}};
-char *host_memory;
-struct frame *frame_table;
+static struct frame frames[16 + 64]; /* frame 0 is nothing's, 16 the arena's first */
+struct frame *frame_table = frames;
 static char arena[64 * 4096] __attribute__((aligned(4096)));
 static unsigned int arena_pages, shared_writable, shared_readonly, notified;
 static uint64_t tsc;
@@ -52,35 +52,9 @@ void send_global_virq(unsigned int virq)
 	notified++;
 }
 
-unsigned long find_next_bit(const void *p, unsigned long size, unsigned long from)
-{
-	while (from < size && !test_bit(from, p))
-		from++;
-	return from;
-}
-
-unsigned long irq_save(void)
-{
-	return 0;
-}
-
-void irq_restore(unsigned long flags)
-{
-	(void)flags;
-}
-
 uint64_t rdtsc(void)
 {
 	return ++tsc;
-}
-
-static uint64_t random64(void)
-{
-	static uint64_t x = 88172645463325252ull;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	return x ^= x << 17;
 }
 
 /* ---- a reader ---- */
@@ -142,7 +116,7 @@ static void test_setup(void)
 	uint64_t mfn;
 	uint32_t mask, bytes;
 
-	host_memory = arena - 16 * PAGE_SIZE; /* frame 0 is nothing's */
+	host_memory = (char *)((uintptr_t)arena - 16 * PAGE_SIZE);
 	trace_get(&mask, &mfn, &bytes);
 	CU_ASSERT(!mfn && !bytes);
 	CU_ASSERT_EQUAL(trace_enable(true), -EINVAL);
@@ -164,15 +138,15 @@ static void test_records(void)
 	host_cpu_info.cpu = 1;
 	bad = expected = lost = 0;
 	for (int round = 0; round < 300000; round++) {
-		uint32_t extra[TRACE_EXTRA_MAX], n = 1 + (uint32_t)(random64() % TRACE_EXTRA_MAX);
+		uint32_t extra[TRACE_EXTRA_MAX], n = 1 + (uint32_t)(rnd() % TRACE_EXTRA_MAX);
 
 		for (uint32_t i = 0; i < n; i++)
 			extra[i] = i ? sent * i : sent;
 		trace_write(EVENT, n, extra);
 		sent++;
 		/* Sometimes fast, sometimes too slow. */
-		if (random64() % (round / 10000 % 2 ? 400 : 8) == 0)
-			read_some(b, data, (uint32_t)(random64() % 5000));
+		if (rnd() % (round / 10000 % 2 ? 400 : 8) == 0)
+			read_some(b, data, (uint32_t)(rnd() % 5000));
 	}
 	read_some(b, data, ~0u);
 	trace_write(EVENT, 1, &sent); /* says what was lost before it */
@@ -222,9 +196,9 @@ static void test_hostile_reader(void)
 	host_cpu_info.cpu = 0;
 	memcpy(after, end, sizeof(after));
 	for (int round = 0; round < 300000; round++) {
-		b->cons = random64() & 1 ? (uint32_t)random64() : (uint32_t)(random64() % 20000);
-		b->prod = (uint32_t)random64();
-		trace_write(EVENT, (uint32_t)(random64() % (TRACE_EXTRA_MAX + 1)), x);
+		b->cons = rnd() & 1 ? (uint32_t)rnd() : (uint32_t)(rnd() % 20000);
+		b->prod = (uint32_t)rnd();
+		trace_write(EVENT, (uint32_t)(rnd() % (TRACE_EXTRA_MAX + 1)), x);
 	}
 	CU_ASSERT_EQUAL(memcmp(after, end, sizeof(after)), 0);
 }

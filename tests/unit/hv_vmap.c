@@ -13,7 +13,6 @@
 #define AREA  (1ul << 20) /* pages: mm/map.c */
 #define CHUNK 1000u
 
-__thread struct cpu_info host_cpu_info;
 struct cpumask cpu_online_map;
 static bool mapped[AREA], stale[AREA];
 static unsigned int flushes, early;
@@ -65,40 +64,6 @@ void tlb_flush_va_local(uint64_t va)
 
 void drop_lazy_state(void)
 {
-}
-
-unsigned long irq_save(void)
-{
-	return 0;
-}
-
-void irq_restore(unsigned long flags)
-{
-	(void)flags;
-}
-
-void irq_disable(void)
-{
-}
-
-void irq_enable(void)
-{
-}
-
-void cpu_relax(void)
-{
-	sched_yield();
-}
-
-void printk(enum log_level level, const char *fmt, ...)
-{
-	(void)level, (void)fmt;
-}
-
-void panic(const char *fmt, ...)
-{
-	printf("panic: %s\n", fmt);
-	abort();
 }
 
 static void *other_cpu(void *arg)

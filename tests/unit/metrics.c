@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backends/common/metrics.h"
+#include "tests/unit/xorshift.h"
 
 #define SAMPLES 20000
 
@@ -75,14 +76,12 @@ static void test_quantiles(void)
 	static uint64_t samples[SAMPLES];
 	static struct metrics_queue a, b;
 	const struct metrics_queue *both[] = {&a, &b};
-	uint64_t x = 88172645463325252ull, got, want;
+	uint64_t x, got, want;
 	unsigned int i;
 
 	CU_ASSERT_EQUAL(metrics_quantile(both, 2, 0.5), 0);
 	for (i = 0; i < SAMPLES; i++) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
+		x = rnd();
 		samples[i] = 1000 + (x % 1000) * (x % 997) * (x % 11);
 		metrics_latency(i % 3 ? &a : &b, samples[i]);
 	}

@@ -13,6 +13,7 @@
 
 #include "tests/unit/vbd_main.h"
 #include "tests/unit/vbd_rig.h"
+#include "tests/unit/xorshift.h"
 
 #define SIZE (1u << 20)
 
@@ -318,12 +319,10 @@ struct flipper {
 static void *flip(void *arg)
 {
 	struct flipper *f = arg;
-	uint64_t x = 88172645463325252ull;
+	uint64_t x = XORSHIFT_SEED;
 
 	while (!atomic_load_explicit(&f->stop, memory_order_relaxed)) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
+		xorshift(&x);
 		f->at[(x >> 8) % f->n] = (uint8_t)x;
 	}
 	return NULL;
@@ -436,12 +435,8 @@ static void test_flood(void)
 		while (ring_front_free(&r.ring)) {
 			uint64_t *slot = ring_front_produce(&r.ring);
 
-			for (unsigned int i = 0; i < r.ring.slot_size / 8; i++) {
-				x ^= x << 13;
-				x ^= x >> 7;
-				x ^= x << 17;
-				slot[i] = x;
-			}
+			for (unsigned int i = 0; i < r.ring.slot_size / 8; i++)
+				slot[i] = xorshift(&x);
 			*(uint8_t *)slot = (uint8_t)(x % 8);
 			n++;
 		}

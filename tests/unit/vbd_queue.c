@@ -12,6 +12,7 @@
 
 #include "tests/unit/vbd_main.h"
 #include "tests/unit/vbd_rig.h"
+#include "tests/unit/xorshift.h"
 
 #define SIZE     (1u << 20)
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -25,18 +26,15 @@ static int image(uint64_t size)
 }
 
 static uint64_t seed;
-static uint64_t rnd(uint64_t below)
+static uint64_t below(uint64_t n)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed % below;
+	return xorshift(&seed) % n;
 }
 
 static void fill(char *p, size_t n)
 {
 	for (size_t i = 0; i + 8 <= n; i += 8) {
-		uint64_t v = rnd(~0ull);
+		uint64_t v = below(~0ull);
 
 		memcpy(p + i, &v, 8);
 	}
@@ -63,22 +61,22 @@ static void random_shape(struct rig *r, struct shape *s, uint8_t op, uint64_t id
 	memset(s, 0, sizeof(*s));
 	s->req.op = op;
 	s->req.id = id;
-	if (r->disk.max_segments && rnd(3) == 0) {
-		uint32_t page = 900 + (uint32_t)rnd(300);
+	if (r->disk.max_segments && below(3) == 0) {
+		uint32_t page = 900 + (uint32_t)below(300);
 
 		s->req.indirect = true;
 		s->req.indirect_gref[0] = r->ref[page];
 		seg = (void *)rig_page(r, page);
 		max = r->disk.max_segments;
 	}
-	s->n = 1 + (uint32_t)rnd(max);
+	s->n = 1 + (uint32_t)below(max);
 	for (uint32_t i = 0; i < s->n; i++) {
-		uint32_t frame = (uint32_t)rnd(900), first = 0, last = per_page - 1;
+		uint32_t frame = (uint32_t)below(900), first = 0, last = per_page - 1;
 
-		if (rnd(2)) {
-			first = (uint32_t)rnd(per_page / grain) * grain;
+		if (below(2)) {
+			first = (uint32_t)below(per_page / grain) * grain;
 			last = first +
-			       (1 + (uint32_t)rnd((per_page - first) / grain)) * grain -
+			       (1 + (uint32_t)below((per_page - first) / grain)) * grain -
 			       1;
 		}
 		seg[i] = (struct blkif_request_segment){r->ref[frame], (uint8_t)first,
@@ -88,7 +86,7 @@ static void random_shape(struct rig *r, struct shape *s, uint8_t op, uint64_t id
 		s->bytes += s->len[i];
 	}
 	s->req.nr_segments = (uint16_t)s->n;
-	s->req.sector = rnd((units - s->bytes / unit) / grain + 1) * grain;
+	s->req.sector = below((units - s->bytes / unit) / grain + 1) * grain;
 }
 
 static void model_write(const struct rig *r, const struct shape *s, char *disk)
@@ -144,7 +142,7 @@ static void verify_run(struct rig_options o, unsigned int requests)
 	o.check_io = true;
 	CU_ASSERT_FATAL(disk && rig_open(&r, &o));
 	for (unsigned int i = 0; ok && i < requests; i++) {
-		bool write = rnd(2);
+		bool write = below(2);
 
 		do
 			random_shape(&r, &s, write ? BLKIF_OP_WRITE : BLKIF_OP_READ, i);

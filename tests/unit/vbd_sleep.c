@@ -13,6 +13,7 @@
 
 #include "tests/unit/vbd_main.h"
 #include "tests/unit/vbd_rig.h"
+#include "tests/unit/xorshift.h"
 
 #define SIZE (1u << 20)
 
@@ -25,12 +26,9 @@ static int image(uint64_t size)
 }
 
 static uint64_t seed = 0x1234567;
-static uint64_t rnd(uint64_t below)
+static uint64_t below(uint64_t n)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed % below;
+	return xorshift(&seed) % n;
 }
 
 struct sleeper {
@@ -98,19 +96,19 @@ static void wake_ups(struct engine *(*engine)(const struct engine_setup *),
 		usleep(100);
 	CU_ASSERT_EQUAL_FATAL(atomic_load(&s.up), 1);
 	for (int round = 0; ok && round < 400; round++) {
-		uint32_t n = 1 + (uint32_t)rnd(8);
+		uint32_t n = 1 + (uint32_t)below(8);
 
 		for (uint32_t i = 0; i < n; i++) {
 			rig_request(&r, &req, i & 1 ? BLKIF_OP_WRITE : BLKIF_OP_READ, i,
 				    8 * i, i, 1);
 			rig_put(&r, &req);
-			if (rnd(2))
+			if (below(2))
 				rig_push(&r);
 		}
 		rig_push(&r);
 		ok = await(&r, n);
-		if (rnd(4) == 0)
-			usleep((useconds_t)rnd(300));
+		if (below(4) == 0)
+			usleep((useconds_t)below(300));
 	}
 	CU_ASSERT(ok);
 	/* stopped while work is under way */

@@ -17,6 +17,7 @@
 
 #include "tests/unit/vbd_main.h"
 #include "tests/unit/vbd_rig.h"
+#include "tests/unit/xorshift.h"
 
 #define SECTORS  256u
 #define SIZE     (SECTORS * 512u)
@@ -48,12 +49,9 @@ static struct model m;
 static struct op ops[INFLIGHT];
 static uint64_t seed;
 
-static uint32_t rnd(uint32_t below)
+static uint32_t below(uint32_t n)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (uint32_t)(seed >> 11) % below;
+	return (uint32_t)(xorshift(&seed) >> 11) % n;
 }
 
 static uint32_t find_slot(void)
@@ -72,8 +70,8 @@ static bool put_write(uint32_t slot, uint8_t op)
 	struct blkif_req req;
 
 	o->op = op;
-	o->n = 1 + rnd(8);
-	o->sector = rnd(SECTORS - o->n + 1);
+	o->n = 1 + below(8);
+	o->sector = below(SECTORS - o->n + 1);
 	for (uint32_t s = o->sector; s < o->sector + o->n; s++)
 		if (m.busy[s])
 			return false;
@@ -113,11 +111,11 @@ static void put_some(bool barriers)
 {
 	uint32_t slot;
 
-	for (uint32_t tries = 1 + rnd(6); tries; tries--) {
+	for (uint32_t tries = 1 + below(6); tries; tries--) {
 		slot = find_slot();
 		if (slot == INFLIGHT)
 			break;
-		switch (rnd(12)) {
+		switch (below(12)) {
 		case 0:
 			ops[slot].used = put_flush(slot);
 			break;
@@ -210,9 +208,9 @@ static unsigned int one_life(struct rig_options o, uint64_t with, bool barriers,
 	if (lie)
 		volatile_disk_lie(d);
 	CU_ASSERT_FATAL(rig_open(&r, &o));
-	volatile_disk_cut_after(d, 1 + rnd(300));
+	volatile_disk_cut_after(d, 1 + below(300));
 	for (int step = 0; step < 4000 && !volatile_disk_is_cut(d); step++) {
-		if (rnd(3) == 0)
+		if (below(3) == 0)
 			put_some(barriers);
 		vbd_queue_step(r.queue, false);
 		take_responses();
