@@ -4,7 +4,8 @@
 
 HV_OUT := build/hv$(if $(filter-out 0,$(DEBUG)),-debug)
 
-HV_BASE := -std=gnu11 -Wall -Wextra -Werror -I. -D__XEN_INTERFACE_VERSION__=0x00041700
+HV_BASE := -std=gnu11 -Wall -Wextra -Werror -I. -D__XEN_INTERFACE_VERSION__=0x00041700 \
+	$(if $(filter-out 0,$(DEBUG)),-DDEBUG)
 ifneq ($(findstring clang,$(CC)),)
 HV_THUNKS := -mretpoline-external-thunk
 else
@@ -13,7 +14,7 @@ endif
 HV_FLAGS := $(HV_BASE) -O2 -g -ffreestanding -fPIE -fvisibility=hidden -mno-red-zone \
 	-mgeneral-regs-only -fno-stack-protector -fcf-protection=none $(HV_THUNKS) \
 	-fno-omit-frame-pointer -fno-strict-aliasing -fno-asynchronous-unwind-tables \
-	-include hypervisor/lib/hidden.h $(if $(filter-out 0,$(DEBUG)),-DDEBUG)
+	-include hypervisor/lib/hidden.h
 
 # $(call hv_test,NAME,SOURCES): build/test/hv_NAME, CUnit under ASan and UBSan, of sources
 # built for the host and tests/unit/hv_stubs.c. LIBS_hv_NAME: libraries that it wants besides.

@@ -7,6 +7,7 @@
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/cpu/setup.h"
 #include "hypervisor/domain/domain.h"
+#include "hypervisor/lib/perfc.h"
 #include "hypervisor/pv/pv.h"
 #include "hypervisor/pv/trap.h"
 
@@ -84,6 +85,7 @@ void boot_main(uint32_t magic, uint64_t info)
 	sched_init(opt_sched);
 	domains_init();
 	pv_audit_init();
+	perfc_init();
 	irq_enable();
 	console_init_late();
 	smp_boot_cpus();

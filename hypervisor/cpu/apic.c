@@ -8,6 +8,7 @@
 #include "hypervisor/cpu/irq_desc.h"
 #include "hypervisor/cpu/percpu.h"
 #include "hypervisor/cpu/privileged.h"
+#include "hypervisor/lib/perfc.h"
 #include "hypervisor/mm/mm.h"
 #include "hypervisor/sched/softirq.h"
 #include "hypervisor/sched/timer.h"
@@ -110,6 +111,7 @@ static void icr_write(uint32_t dest, uint32_t low)
 
 void apic_send_ipi(unsigned int cpu, uint8_t vector)
 {
+	perfc_incr(ipis);
 	icr_write(cpu_to_apicid[cpu], ICR_ASSERT | vector);
 }
 

@@ -8,6 +8,7 @@
 #include "hypervisor/cpu/percpu.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/domain/domain.h"
+#include "hypervisor/lib/perfc.h"
 #include "hypervisor/sched/softirq.h"
 
 #define VECTOR_GUEST_INT80 0x80
@@ -183,6 +184,7 @@ void do_irq(struct cpu_user_regs *regs)
 	uint8_t vector = (uint8_t)regs->entry_vector;
 	struct irq_desc *desc;
 
+	perfc_incr(interrupts);
 	if (vector == VECTOR_SPURIOUS)
 		return; /* has no EOI */
 	if (fixed_handler[vector]) {

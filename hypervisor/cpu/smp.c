@@ -10,6 +10,7 @@
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/cpu/setup.h"
 #include "hypervisor/domain/domain.h"
+#include "hypervisor/lib/perfc.h"
 #include "hypervisor/mm/mm.h"
 #include "hypervisor/pv/trap.h"
 #include "hypervisor/sched/softirq.h"
@@ -77,6 +78,7 @@ void on_cpus(const struct cpumask *mask, void (*fn)(void *), void *arg)
 
 	if (others) {
 		ASSERT(irqs_enabled());
+		perfc_incr(calls);
 		spin_lock(&call_lock);
 		call.fn = fn;
 		call.arg = arg;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* TLB flushes: this CPU's, and other CPUs' by a call that is waited for. */
 #include "hypervisor/cpu/privileged.h"
+#include "hypervisor/lib/perfc.h"
 #include "hypervisor/mm/mm.h"
 #include "hypervisor/sched/softirq.h"
 
@@ -42,6 +43,7 @@ static void flush(void *global)
 
 void tlb_flush_mask(const struct cpumask *mask, bool global)
 {
+	perfc_incr(tlb_flushes);
 	on_cpus(mask, flush, (void *)(uintptr_t)global);
 }
 

@@ -3,6 +3,7 @@
  * guests make are in event_op.c. */
 #include "hypervisor/cpu/irq.h"
 #include "hypervisor/event/channel.h"
+#include "hypervisor/lib/perfc.h"
 #include "hypervisor/mm/mm.h"
 #include "hypervisor/sched/softirq.h"
 
@@ -158,6 +159,7 @@ int event_send(struct domain *d, uint32_t port)
 	unsigned long flags;
 	int rc = 0;
 
+	perfc_incr(events);
 	if (!c)
 		return -EINVAL;
 	flags = spin_lock_irqsave(&c->lock);

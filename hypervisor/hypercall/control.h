@@ -89,7 +89,7 @@ void cpu_names(struct cpu_names *n);
 
 /* ---- sysctl_info.c, sysctl_misc.c ---- */
 op_fn sysctl_physinfo, sysctl_cputopoinfo, sysctl_numainfo, sysctl_pcitopoinfo;
-op_fn sysctl_page_offline_op;
+op_fn sysctl_page_offline_op, sysctl_perfc_op;
 op_fn sysctl_getcpuinfo, sysctl_availheap, sysctl_getdomaininfolist;
 op_fn sysctl_get_cpu_featureset, sysctl_get_cpu_policy, sysctl_get_cpu_levelling_caps;
 op_fn sysctl_readconsole, sysctl_debug_keys, sysctl_sched_id, sysctl_scheduler_op;

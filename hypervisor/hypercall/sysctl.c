@@ -10,6 +10,9 @@ static const struct control_op ops[] = {
 	OP(tbuf_op, CTL_RESULTS | CTL_LOCKED),
 	OP(physinfo, CTL_RESULTS),
 	OP(sched_id, CTL_RESULTS),
+#ifdef DEBUG
+	OP(perfc_op, CTL_RESULTS),
+#endif
 	OP(getdomaininfolist, CTL_RESULTS),
 	OP(debug_keys, 0),
 	OP(getcpuinfo, CTL_RESULTS),

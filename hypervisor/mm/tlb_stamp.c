@@ -34,7 +34,12 @@ static void flush(const struct cpumask *mask, uint32_t stamp, bool all)
 		ASSERT(irqs_enabled());
 		tlb_flush_mask(&need, false);
 	} else {
+		/* Idle keeps a vcpu's root loaded until another CPU asks for it, by interrupt: not
+		 * between reading it and loading it again. */
+		unsigned long flags = irq_save();
+
 		tlb_flush_local();
+		irq_restore(flags);
 	}
 	/* A CPU that noted a later flush of its own loses it here: one more flush, no less. */
 	for_each_cpu(cpu, &need)

@@ -7,6 +7,7 @@
 #include "hypervisor/cpu/guest_copy.h"
 #include "hypervisor/cpu/policy.h"
 #include "hypervisor/hypercall/hypercall.h"
+#include "hypervisor/lib/perfc.h"
 #include "hypervisor/pv/debugreg.h"
 #include "hypervisor/pv/emulate.h"
 #include "hypervisor/pv/segment.h"
@@ -239,6 +240,7 @@ bool pv_emulate_privileged(struct cpu_user_regs *regs)
 	bool mode64;
 	size_t n;
 
+	perfc_incr(privileged);
 	n = fetch_code(v, regs, bytes, &mode64);
 	if (!n || insn_decode(bytes, n, mode64, &in))
 		return false;

@@ -5,6 +5,7 @@
  * live on this path. dom0's writes to PCI's MMCONFIG come here too. The faulting address
  * is the operand's, so none is computed.
  */
+#include "hypervisor/lib/perfc.h"
 #include "hypervisor/pv/page_tables.h"
 #include "hypervisor/boot/boot.h"
 #include "hypervisor/cpu/pci.h"
@@ -278,6 +279,7 @@ bool pv_emulate_pte_write(uint64_t address, struct cpu_user_regs *regs)
 
 	if (!emulated_page(e))
 		return false;
+	perfc_incr(pte_writes);
 	insn = decode(regs->rip);
 	if (!insn || (address & (insn->size - 1)) || !emulate_write(e, address, insn, regs))
 		return false;

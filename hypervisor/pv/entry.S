@@ -43,6 +43,12 @@ ENTRY(syscall_slow)
 	cmpq $64, %rax
 	sbbq %rcx, %rcx
 	andq %rcx, %rax
+#ifdef DEBUG /* PERFC_hypercalls */
+	movq CPUINFO_percpu_offset(%rsp), %rdx
+	leaq percpu_perfc(%rip), %rsi
+	addq %rsi, %rdx
+	incl (%rdx, %rax, 4)
+#endif
 	leaq hypercall_table(%rip), %rcx
 	movq (%rcx, %rax, 8), %rax
 	testq %rax, %rax

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* HYPERVISOR_mmu_update, update_va_mapping and update_va_mapping_otherdomain. */
+#include "hypervisor/lib/perfc.h"
 #include "hypervisor/pv/page_tables.h"
 #include "hypervisor/hypercall/hypercall.h"
 
@@ -58,6 +59,7 @@ static int mmu_update_one(struct mmu_call *c, const struct mmu_update *req)
 	uint64_t ptr = req->ptr & ~3ull;
 	mfn_t mfn = maddr_to_mfn(ptr);
 
+	perfc_incr(mmu_updates);
 	if (cmd == MMU_MACHPHYS_UPDATE)
 		return machphys_update(c, mfn, req->val);
 	if (ptr & 4)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* HYPERVISOR_mmuext_op: pinning, base pointers, flushes, LDT, pages cleared and copied.
  */
+#include "hypervisor/lib/perfc.h"
 #include "hypervisor/pv/page_tables.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/hypercall/hypercall.h"
@@ -201,6 +202,7 @@ static int mmuext_self(const struct mmuext_op *op)
 
 static int mmuext_one(struct domain *d, const struct mmuext_op *op)
 {
+	perfc_incr(mmuext_ops);
 	switch (op->cmd) {
 	case MMUEXT_PIN_L1_TABLE:
 	case MMUEXT_PIN_L2_TABLE:

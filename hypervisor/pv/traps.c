@@ -7,6 +7,7 @@
 #include "hypervisor/cpu/guest_copy.h"
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/cpu/setup.h"
+#include "hypervisor/lib/perfc.h"
 #include "hypervisor/pv/debugreg.h"
 #include "hypervisor/pv/pv.h"
 #include "hypervisor/pv/trap.h"
@@ -128,6 +129,7 @@ void handle_guest_exception(struct cpu_user_regs *regs)
 	unsigned int vector = regs->entry_vector & 31;
 	uint64_t address = vector == TRAP_PF ? read_cr2() : 0;
 
+	perfc_incr_at(exceptions, vector);
 	/* What is the CPU's own, before it may serve another vcpu. */
 	if (vector == TRAP_DB)
 		debug_exception();

@@ -4,6 +4,7 @@
 #include "hypervisor/boot/boot.h"
 #include "hypervisor/domain/domain.h"
 #include "hypervisor/cpu/privileged.h"
+#include "hypervisor/lib/perfc.h"
 #include "hypervisor/lib/trace.h"
 #include "hypervisor/mm/mm.h"
 #include "hypervisor/sched/sched.h"
@@ -242,6 +243,7 @@ static void schedule(void)
 	stime_t t, slice = NEVER;
 	bool stays;
 
+	perfc_incr(schedules);
 	irq_disable();
 	l = this_cpu_var(sched_lock);
 	spin_lock(l);
@@ -249,6 +251,7 @@ static void schedule(void)
 	stays = !is_idle_vcpu(prev) && vcpu_runnable(prev) && vcpu_may_run_on(prev, this_cpu);
 	next = sched_policy->pick(stays ? prev : NULL, t, &slice);
 	if (prev != next) {
+		perfc_incr(switches);
 		trace(TRC_SCHED_SWITCH, prev->domain->domid, prev->id, next->domain->domid,
 		      next->id);
 		vcpu_runstate_set(prev, state_off_cpu(prev), t);

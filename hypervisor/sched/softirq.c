@@ -7,6 +7,7 @@
 
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/lib/lib.h"
+#include "hypervisor/lib/perfc.h"
 
 DEFINE_PER_CPU(uint64_t, softirq_pending);
 static void (*softirq_handler[SOFTIRQS])(void);
@@ -42,6 +43,7 @@ void softirq_run(void)
 		unsigned int nr = (unsigned int)__builtin_ctzll(pending);
 
 		clear_bit(nr, &this_cpu_var(softirq_pending));
+		perfc_incr_at(softirqs, nr & 7);
 		if (nr < SOFTIRQS && softirq_handler[nr])
 			softirq_handler[nr]();
 	}

@@ -10,6 +10,7 @@
 
 #include "hypervisor/boot/boot.h"
 #include "hypervisor/cpu/privileged.h"
+#include "hypervisor/lib/perfc.h"
 #include "hypervisor/lib/spinlock.h"
 #include "hypervisor/sched/softirq.h"
 
@@ -230,6 +231,7 @@ static void timers_run(void)
 		void (*fn)(void *) = t->fn;
 		void *arg = t->arg;
 
+		perfc_incr(timers);
 		heap_remove(tc, t);
 		WRITE_ONCE(tc->running, t);
 		spin_unlock_irq(&tc->lock);
