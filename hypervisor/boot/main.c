@@ -94,5 +94,6 @@ void boot_main(uint32_t magic, uint64_t info)
 	pv_build_dom0(&boot_info.module[0],
 		      boot_info.nr_modules > 1 ? &boot_info.module[1] : NULL);
 	console_give_back();
+	spin_check_irqs();
 	reset_stack_and_jump(start_idle);
 }

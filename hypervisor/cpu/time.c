@@ -252,7 +252,7 @@ void update_domain_wallclock(struct domain *d)
 
 	if (!s)
 		return;
-	spin_guard(&wallclock_lock);
+	spin_guard_irqsave(&wallclock_lock);
 	sec = wallclock / NS_PER_S + (uint64_t)d->time_offset_seconds;
 	nsec = wallclock % NS_PER_S;
 	version = READ_ONCE(s->wc_version) | 1;
@@ -267,22 +267,21 @@ void update_domain_wallclock(struct domain *d)
 
 void set_wallclock(uint64_t secs, uint32_t nsecs, uint64_t system_time_base)
 {
+	unsigned long flags = spin_lock_irqsave(&wallclock_lock);
 	struct domain *d;
 
-	spin_lock(&wallclock_lock);
 	wallclock = secs * NS_PER_S + nsecs - system_time_base;
-	spin_unlock(&wallclock_lock);
+	spin_unlock_irqrestore(&wallclock_lock, flags);
 	for (d = domain_next(NULL); d; d = domain_next(d))
 		update_domain_wallclock(d);
 }
 
 void get_wallclock(uint64_t *secs, uint32_t *nsecs)
 {
-	uint64_t ns;
+	unsigned long flags = spin_lock_irqsave(&wallclock_lock);
+	uint64_t ns = wallclock + (uint64_t)now();
 
-	spin_lock(&wallclock_lock);
-	ns = wallclock + (uint64_t)now();
-	spin_unlock(&wallclock_lock);
+	spin_unlock_irqrestore(&wallclock_lock, flags);
 	*secs = ns / NS_PER_S;
 	*nsecs = (uint32_t)(ns % NS_PER_S);
 }

@@ -48,6 +48,25 @@ static void check_order(struct spinlock *l, bool wait)
 		complain(h, l, "too many held");
 }
 
+static bool check_irqs;
+
+void spin_check_irqs(void)
+{
+	check_irqs = true;
+}
+
+/*
+ * Always with interrupts on, or always off. Whoever waits with them off answers no call
+ * (on_cpus()), while a holder with them on may make one, and may be interrupted by
+ * a handler that wants the lock.
+ */
+static void note_irqs(struct held_locks *h, struct spinlock *l)
+{
+	l->irqs |= irqs_enabled() ? 1 : 2;
+	if (l->irqs == 3)
+		complain(h, l, "with interrupts on and off");
+}
+
 /* Interrupts are off while the list changes: a handler takes locks too. */
 static void note_taken(struct spinlock *l, void *at)
 {
@@ -58,6 +77,8 @@ static void note_taken(struct spinlock *l, void *at)
 	l->taken_at = at;
 	if (h->off || !l->class)
 		return;
+	if (check_irqs)
+		note_irqs(h, l);
 	flags = irq_save();
 	h->lock[h->n++] = l;
 	irq_restore(flags);

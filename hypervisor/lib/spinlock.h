@@ -2,8 +2,9 @@
 /*
  * Ticket locks and reader-writer locks. In debug builds each knows its owner and its
  * class; taking a lock whose class is not above all classes held panics: the classes
- * below are the lock order, outermost first (docs/locking.md). A lock taken by
- * interrupt handlers is only ever taken with interrupts off (the _irq variants).
+ * below are the lock order, outermost first (docs/locking.md). So does one that is taken
+ * with interrupts on here and off (the _irq variants) there: a lock taken by interrupt
+ * handlers is only ever taken with them off.
  */
 #ifndef HV_SPINLOCK_H
 #define HV_SPINLOCK_H
@@ -39,13 +40,16 @@ struct spinlock {
 #ifdef DEBUG
 	uint16_t class;
 	uint16_t cpu; /* holder + 1 */
+	uint8_t irqs; /* taken with interrupts on: 1; off: 2 */
 	void *taken_at;
 #endif
 };
 
 #ifdef DEBUG
 #define SPINLOCK(c) {.class = (c)}
+void spin_check_irqs(void); /* from now on: while it starts, all are off */
 #else
+#define spin_check_irqs() ((void)0)
 #define SPINLOCK(c) {0}
 #endif
 

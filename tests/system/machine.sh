@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# A machine's devices in dom0, with a vcpu on each of 4 CPUs: a SATA disk, an NVMe disk
-# with a queue a vcpu, a network card by MSI-X, by MSI and by its interrupt line.
+# A machine's devices in dom0, with a vcpu on each of 4 CPUs: a SATA disk by MSI, an NVMe
+# disk with a queue a vcpu, a network card by MSI-X and by its interrupt line. (By MSI the
+# card of QEMU 7.2 fails Linux's own test of it, on stock Xen as well.)
 # limit: 600
 # smp: 4
 # qemu: -netdev user,id=lan,tftp=TOP/tests/system -device e1000e,netdev=lan -drive if=none,id=nvme,snapshot=on,driver=raw,file.driver=null-co,file.size=64M,file.read-zeroes=on -device nvme,drive=nvme,serial=1
@@ -48,6 +49,12 @@ interrupts()
 	awk -v what="$1" '$0 ~ what { n = 0; for (i = 2; i <= 5; i++) n += $i; print n }' /proc/interrupts
 }
 
+# came PATTERN: such an interrupt.
+came()
+{
+	interrupts "$1" | grep -v '^0$' || { cat /proc/interrupts; return 1; }
+}
+
 # Each queue's own vector came.
 queues_used()
 {
@@ -65,7 +72,7 @@ lan()
 	ip link set eth0 up && ip addr add 10.0.2.15/24 dev eth0
 	wait_for 10 grep -q 1 /sys/class/net/eth0/carrier && ping -c 3 -i 0.2 -W 10 10.0.2.2 || return 1
 	tftp -g -l /tmp/file -r lib.sh 10.0.2.2 && cmp /tmp/file /rig/lib.sh || return 1
-	interrupts "$2.* eth0" | grep -v '^0$' || { grep eth0 /proc/interrupts; return 1; }
+	came "$2.* eth0"
 }
 
 check four-cpus is cpus "$(grep -c ^processor /proc/cpuinfo)" 4
@@ -74,13 +81,13 @@ check hypervisor-says is nr_cpus "$(xl info nr_cpus)" 4
 check vcpu-off-and-on vcpu_moves 3
 sata=$(rig_disk 0)
 check ahci-verify verified "$sata"
+check ahci-msi came '-msi .*ahci'
 modprobe nvme
 check nvme-found wait_for 10 [ -b /dev/nvme0n1 ]
 check nvme-verify verified /dev/nvme0n1
 check nvme-queues queues_used
 check both-at-once both_at_once
 check lan-msix lan 2 msi-x
-check lan-msi lan 1 msi
 check lan-line lan 0 ioapic-level
 check no-complaints sh -c '! dmesg | grep -E "BUG|WARNING|soft lockup|nobody cared|Oops|timeout"'
 finish
