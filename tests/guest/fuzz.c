@@ -237,20 +237,6 @@ static void arena_init(void)
 	tables_for(WINDOW, WINDOW_PAGES);
 }
 
-static domid_t find_own_domid(void)
-{
-	struct evtchn_alloc_unbound unbound = {.dom = DOMID_SELF, .remote_dom = DOMID_SELF};
-	struct evtchn_bind_interdomain bind = {.remote_dom = DOMID_SELF};
-	struct evtchn_status status = {.dom = DOMID_SELF};
-
-	must(hcall(event_channel_op, EVTCHNOP_alloc_unbound, &unbound) == 0);
-	bind.remote_port = unbound.port;
-	must(hcall(event_channel_op, EVTCHNOP_bind_interdomain, &bind) == 0);
-	status.port = bind.local_port;
-	must(hcall(event_channel_op, EVTCHNOP_status, &status) == 0);
-	return status.u.interdomain.dom;
-}
-
 static void summary(unsigned int cpus)
 {
 	for (unsigned int cpu = 0; cpu < cpus; cpu++)

@@ -24,20 +24,10 @@ static long grant_op(unsigned int op, void *arg, unsigned int n)
 	return hcall(grant_table_op, op, arg, n);
 }
 
-/* Nobody tells a domain its number, but the other end of its own event channel does. */
-static domid_t own_domid(void)
+static void map_frames(unsigned long va, const uint64_t *mfns, unsigned int n, uint64_t flags)
 {
-	struct evtchn_alloc_unbound unbound = {.dom = DOMID_SELF, .remote_dom = DOMID_SELF};
-	struct evtchn_bind_interdomain bind = {.remote_dom = DOMID_SELF};
-	struct evtchn_status status = {.dom = DOMID_SELF};
-
-	must(hcall(event_channel_op, EVTCHNOP_alloc_unbound, &unbound) == 0);
-	bind.remote_port = unbound.port;
-	must(hcall(event_channel_op, EVTCHNOP_bind_interdomain, &bind) == 0);
-	status.port = bind.local_port;
-	must(hcall(event_channel_op, EVTCHNOP_status, &status) == 0);
-	must(status.status == EVTCHNSTAT_interdomain);
-	return status.u.interdomain.dom;
+	for (unsigned long i = 0; i < n; i++)
+		must(map_at(va + i * PAGE_SIZE, mfns[i] << 12 | flags) == 0);
 }
 
 static void table_init(void)
@@ -49,8 +39,7 @@ static void table_init(void)
 	set_xen_guest_handle(setup.frame_list, list);
 	must(grant_op(GNTTABOP_setup_table, &setup, 1) == 0);
 	must(setup.status == GNTST_okay);
-	for (unsigned long i = 0; i < FRAMES; i++)
-		must(map_at(TABLE_VA + i * PAGE_SIZE, list[i] << 12 | PTE_DATA) == 0);
+	map_frames(TABLE_VA, list, FRAMES, PTE_DATA);
 	must(grant_op(GNTTABOP_query_size, &size, 1) == 0);
 	print("version %u: %u of %u frames\n", version, size.nr_frames, size.max_nr_frames);
 	must(size.status == GNTST_okay && size.nr_frames == FRAMES);
@@ -65,8 +54,7 @@ static void status_init(void)
 	set_xen_guest_handle(get.frame_list, list);
 	must(grant_op(GNTTABOP_get_status_frames, &get, 1) == 0);
 	must(get.status == GNTST_okay);
-	for (unsigned long i = 0; i < n; i++)
-		must(map_at(STATUS_VA + i * PAGE_SIZE, list[i] << 12 | PTE_RO) == 0);
+	map_frames(STATUS_VA, list, n, PTE_RO);
 }
 
 static void grant(unsigned int ref, bool readonly)
@@ -200,7 +188,7 @@ void guest_main(void)
 	struct gnttab_set_version set = {.version = 2};
 	struct gnttab_get_version get = {.dom = DOMID_SELF};
 
-	self = own_domid();
+	self = find_own_domid();
 	target = page_alloc();
 	for (unsigned int i = 0; i < PAGES; i++) {
 		pages[i] = page_alloc();

@@ -83,6 +83,7 @@ void shutdown(unsigned int reason) __attribute__((noreturn)); /* SHUTDOWN_* */
 void give_up(const char *file, int line, const char *what) __attribute__((noreturn));
 #define must(condition) ((condition) ? (void)0 : give_up(__FILE__, __LINE__, #condition))
 const char *errno_name(long ret); /* EPERM for -EPERM; 0; ? */
+domid_t find_own_domid(void);     /* takes two ports */
 
 /* ---- lib/memory.c ---- */
 #define PHYSMAP 0xffff880000000000ul /* all memory of the guest, its frames in order */
