@@ -129,30 +129,20 @@ int bitmap_to_guest(const uint64_t *bits, unsigned int n, const struct xenctl_bi
 
 /* ---- CPU policies ---- */
 
-static long leaves_to_guest(const struct cpu_policy *p, uint64_t gva, uint32_t *n)
+/* @n: in, how many there is room for; out, how many there are. */
+static long entries_to_guest(const struct cpu_policy *p, bool msrs, uint64_t gva, uint32_t *n)
 {
-	xen_cpuid_leaf_t leaf;
+	union {
+		xen_cpuid_leaf_t leaf;
+		xen_msr_entry_t msr;
+	} e;
+	size_t size = msrs ? sizeof(e.msr) : sizeof(e.leaf);
 	uint32_t i;
 
-	for (i = 0; policy_leaf(p, i, &leaf); i++) {
+	for (i = 0; msrs ? policy_msr(p, i, &e.msr) : policy_leaf(p, i, &e.leaf); i++) {
 		if (i >= *n)
 			return -ENOBUFS;
-		if (!put_guest(gva + i * sizeof(leaf), &leaf))
-			return -EFAULT;
-	}
-	*n = i;
-	return 0;
-}
-
-static long msrs_to_guest(const struct cpu_policy *p, uint64_t gva, uint32_t *n)
-{
-	xen_msr_entry_t msr;
-	uint32_t i;
-
-	for (i = 0; policy_msr(p, i, &msr); i++) {
-		if (i >= *n)
-			return -ENOBUFS;
-		if (!put_guest(gva + i * sizeof(msr), &msr))
+		if (copy_to_guest(gva + i * size, &e, size))
 			return -EFAULT;
 	}
 	*n = i;
@@ -165,11 +155,11 @@ long policy_to_guest(const struct cpu_policy *p, uint64_t leaves, uint32_t *nr_l
 	long rc = 0;
 
 	if (leaves)
-		rc = leaves_to_guest(p, leaves, nr_leaves);
+		rc = entries_to_guest(p, false, leaves, nr_leaves);
 	else
 		*nr_leaves = POLICY_MAX_LEAVES;
 	if (!rc && msrs)
-		rc = msrs_to_guest(p, msrs, nr_msrs);
+		rc = entries_to_guest(p, true, msrs, nr_msrs);
 	else if (!rc)
 		*nr_msrs = POLICY_MAX_MSRS;
 	return rc;
