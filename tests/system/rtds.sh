@@ -13,20 +13,20 @@ of_vcpu()
 
 whole()
 {
-	xl sched-rtds -d g1 -p 20000 -b 8000 && is 'vcpu 0' "$(of_vcpu 0)" '20000 8000' &&
+	xl sched-rtds -d g1 -v all -p 20000 -b 8000 -e 1 && is 'vcpu 0' "$(of_vcpu 0)" '20000 8000' &&
 		is 'vcpu 1' "$(of_vcpu 1)" '20000 8000' && guest_sh g1 true
 }
 
 by_vcpu()
 {
-	xl sched-rtds -d g1 -v 0 -p 30000 -b 9000 -v 1 -p 40000 -b 10000 &&
+	xl sched-rtds -d g1 -v 0 -p 30000 -b 9000 -e 1 -v 1 -p 40000 -b 10000 -e 0 &&
 		is 'vcpu 0' "$(of_vcpu 0)" '30000 9000' && is 'vcpu 1' "$(of_vcpu 1)" '40000 10000' &&
 		guest_sh g1 true
 }
 
 refused()
 {
-	! xl sched-rtds -d g1 -p 10000 -b 20000
+	! xl sched-rtds -d g1 -v all -p 10000 -b 20000 -e 0
 }
 
 check scheduler is scheduler "$(xl info xen_scheduler)" rtds
