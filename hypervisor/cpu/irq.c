@@ -218,11 +218,6 @@ static void irq_wait_idle(struct irq_desc *desc)
 	}
 }
 
-static void look_up(void *arg)
-{
-	(void)arg;
-}
-
 /* The descriptor may be freed after it: a CPU that has found it by its vector has done so
  * with interrupts off, and is counted in in_progress when it lets them on. */
 void vector_free(struct irq_desc *desc)
@@ -233,7 +228,7 @@ void vector_free(struct irq_desc *desc)
 		atomic_store(&vector_desc[desc->vector], NULL);
 	desc->vector = 0;
 	spin_unlock_irqrestore(&vector_lock, flags);
-	on_cpus(&cpu_online_map, look_up, NULL);
+	smp_wait_others();
 	spin_lock_irq(&desc->lock);
 	irq_wait_idle(desc);
 	spin_unlock_irq(&desc->lock);

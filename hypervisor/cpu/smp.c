@@ -99,6 +99,16 @@ void on_cpus(const struct cpumask *mask, void (*fn)(void *), void *arg)
 	}
 }
 
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+void smp_wait_others(void)
+{
+	on_cpus(&cpu_online_map, nothing, NULL);
+}
+
 /* To leave, a CPU waits for the lock with interrupts on, since its holder waits for its answer. */
 void smp_set_answers(bool answers)
 {

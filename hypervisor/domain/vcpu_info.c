@@ -20,9 +20,10 @@ int vcpu_map_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
 		return rc;
 	to = (struct vcpu_info *)((char *)v->info_page.map + offset);
 	memcpy(to, v->info, sizeof(*to));
-	/* Senders that still see the old place come before the look that follows. */
 	atomic_store(&v->info, to);
-	smp_mb();
+	/* A sender, with interrupts off, may still be on its way to the old place: an event that
+	 * it left there after the look would be the last of its queue that the guest is told of. */
+	smp_wait_others();
 	event_check_pending(v);
 	return 0;
 }

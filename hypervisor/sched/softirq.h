@@ -46,6 +46,8 @@ void tasklet_schedule(struct tasklet *t);
 /* ---- IPIs (cpu/smp.c) ---- */
 /* Run @fn on the CPUs of @mask, this one included if in it; wait for all. */
 void on_cpus(const struct cpumask *mask, void (*fn)(void *), void *arg);
+/* What others were doing with interrupts off is done: they hold no pointer from before. */
+void smp_wait_others(void);
 void smp_send_event(unsigned int cpu); /* make it look at its softirqs */
 void smp_set_answers(bool answers);    /* this CPU, while no call or flush is under way */
 void smp_prepare(void);       /* counts CPUs; once the boot CPU's APIC id is known */

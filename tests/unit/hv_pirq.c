@@ -72,12 +72,6 @@ void softirq_raise(enum softirq nr)
 	softirq_wanted = true;
 }
 
-void on_cpus(const struct cpumask *mask, void (*fn)(void *), void *arg)
-{
-	(void)mask;
-	fn(arg);
-}
-
 /* GSI 30 is not this domain's to have. */
 bool rangeset_contains(struct rangeset *r, uint64_t first, uint64_t last)
 {

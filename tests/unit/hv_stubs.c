@@ -43,6 +43,10 @@ WEAK bool irqs_enabled(void)
 	return true;
 }
 
+WEAK void smp_wait_others(void)
+{
+}
+
 WEAK void cpu_relax(void)
 {
 	sched_yield(); /* more threads than processors wait for tickets */
