@@ -282,7 +282,7 @@ guest_config()
 		type = "$2"
 		kernel = "$guest_kernel"
 		ramdisk = "$guest_ramdisk"
-		cmdline = "console=hvc0 quiet loglevel=4 ${GUEST_IP:+rigip=$GUEST_IP} ${GUEST_ARGS:-}${GUEST_JOB:+ rigjob=$(echo "$GUEST_JOB" | base64 | tr -d '\n')}"
+		cmdline = "$LINUX_ARGS loglevel=4 ${GUEST_IP:+rigip=$GUEST_IP} ${GUEST_ARGS:-}${GUEST_JOB:+ rigjob=$(echo "$GUEST_JOB" | base64 | tr -d '\n')}"
 		memory = ${GUEST_MEMORY:-512}
 		vcpus = ${GUEST_VCPUS:-1}
 		tsc_mode = "native"
