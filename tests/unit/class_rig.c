@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* See class_rig.h. */
 #include "tests/unit/class_rig.h"
+#include "tests/unit/suite.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -81,17 +82,6 @@ bool missing(const char *node)
 }
 
 /* ---- descriptors ---- */
-
-unsigned int open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
 
 void close_fds(void)
 {
@@ -219,18 +209,6 @@ static int drop_dir(void)
 
 int class_main(const CU_TestInfo *tests)
 {
-	const CU_SuiteInfo suites[] = {
-		{under_test.name, make_dir, drop_dir, NULL, NULL, (CU_TestInfo *)tests},
-		CU_SUITE_INFO_NULL,
-	};
-	unsigned int failures;
-
 	log_init(under_test.name, LOG_LEVEL_ERROR - 1);
-	if (CU_initialize_registry() || CU_register_suites((CU_SuiteInfo *)suites))
-		return 1;
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-	CU_cleanup_registry();
-	return failures != 0;
+	return suite_main_between(under_test.name, make_dir, drop_dir, tests);
 }

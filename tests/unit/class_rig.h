@@ -14,6 +14,7 @@
 #include "backends/common/log.h"
 #include "backends/common/state.h"
 #include "backends/common/store_mem.h"
+#include "tests/unit/open_fds.h"
 
 struct class_under_test {
 	const struct backend_class *class;
@@ -39,7 +40,6 @@ void put(const char *path, const char *node, const char *value);
 void gone(const char *path, const char *node);
 bool has(const char *node, const char *value); /* of the back end's; says so if not */
 bool missing(const char *node);
-unsigned int open_fds(void);
 void close_fds(void); /* those that would go to the worker */
 void configure(const char *text);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Every allocation of the shared parts fails in turn: nothing leaks, nothing is half
  * done. */
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <ev.h>
 #include <stdio.h>
@@ -17,6 +16,7 @@
 #include "backends/common/stats.h"
 #include "backends/common/store_mem.h"
 #include "tests/unit/alloc_fault.h"
+#include "tests/unit/suite.h"
 
 #define MOST 1000 /* allocations in one case */
 
@@ -223,18 +223,13 @@ static void test_stats(void)
 
 int main(void)
 {
-	unsigned int failures;
+	static const CU_TestInfo tests[] = {
+		{"conf", test_conf},
+		{"loopback", test_loopback},
+		{"store", test_store},
+		{"statistics", test_stats},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 1;
-	CU_pSuite s = CU_add_suite("common_faults", NULL, NULL);
-	CU_add_test(s, "conf", test_conf);
-	CU_add_test(s, "loopback", test_loopback);
-	CU_add_test(s, "store", test_store);
-	CU_add_test(s, "statistics", test_stats);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures != 0;
+	return suite_main("common_faults", tests);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* conf: values, which section wins, and that every bad line is said with its number. */
-#include <CUnit/Basic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 
 #include "backends/common/conf.h"
 #include "backends/common/log.h"
+#include "tests/unit/suite.h"
 
 static const struct conf_key keys[] = {
 	{"engine", CONF_CHOICE, "io_uring libaio null", 0, 0},
@@ -254,20 +254,15 @@ static void test_strange_files(void)
 
 int main(void)
 {
-	unsigned int failures;
+	static const CU_TestInfo tests[] = {
+		{"values", test_values},
+		{"sizes", test_sizes},
+		{"the most specific wins", test_most_specific},
+		{"guests' names", test_names},
+		{"every bad line is said", test_errors},
+		{"strange files", test_strange_files},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 1;
-	CU_pSuite s = CU_add_suite("conf", NULL, NULL);
-	CU_add_test(s, "values", test_values);
-	CU_add_test(s, "sizes", test_sizes);
-	CU_add_test(s, "the most specific wins", test_most_specific);
-	CU_add_test(s, "guests' names", test_names);
-	CU_add_test(s, "every bad line is said", test_errors);
-	CU_add_test(s, "strange files", test_strange_files);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures != 0;
+	return suite_main("conf", tests);
 }

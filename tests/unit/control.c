@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Frames of the control socket: what goes through whole, and what is refused. */
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -9,6 +8,8 @@
 #include <unistd.h>
 
 #include "backends/common/control.h"
+#include "tests/unit/open_fds.h"
+#include "tests/unit/suite.h"
 
 static int pair[2];
 static struct control_packet packet;
@@ -22,15 +23,6 @@ static void close_pair(void)
 {
 	close(pair[0]);
 	close(pair[1]);
-}
-
-static unsigned int open_fds(void)
-{
-	unsigned int i, n = 0;
-
-	for (i = 0; i < 1024; i++)
-		n += fcntl((int)i, F_GETFD) >= 0;
-	return n;
 }
 
 static void test_whole(void)
@@ -188,16 +180,13 @@ static void test_ends(void)
 
 int main(void)
 {
-	CU_pSuite s;
+	static const CU_TestInfo tests[] = {
+		{"whole", test_whole},
+		{"too much", test_too_much},
+		{"refused", test_refused},
+		{"ends", test_ends},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (CU_initialize_registry())
-		return 1;
-	s = CU_add_suite("control", NULL, NULL);
-	CU_ADD_TEST(s, test_whole);
-	CU_ADD_TEST(s, test_too_much);
-	CU_ADD_TEST(s, test_refused);
-	CU_ADD_TEST(s, test_ends);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() || CU_get_number_of_failure_records();
+	return suite_main("control", tests);
 }

@@ -58,8 +58,9 @@ static void test_places_and_lengths(void)
 	test_places();
 }
 
-static const struct vbd_test tests[] = {
+static const CU_TestInfo tests[] = {
 	{"every length, every alignment", test_places_and_lengths},
+	CU_TEST_INFO_NULL,
 };
 
 VBD_MAIN("copy", tests)

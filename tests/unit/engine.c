@@ -644,7 +644,7 @@ static void test_cannot_open(void)
 	CU_ASSERT(engine_aio_open(&s) == NULL);
 }
 
-static const struct vbd_test tests[] = {
+static const CU_TestInfo tests[] = {
 	{"reads, writes, flush, discard", test_read_write},
 	{"large ones, and in pieces", test_large},
 	{"the end of the image", test_end_of_image},
@@ -661,6 +661,7 @@ static const struct vbd_test tests[] = {
 	{"polled I/O", test_polled},
 	{"a device not worth polling", test_patience},
 	{"an engine that cannot be opened", test_cannot_open},
+	CU_TEST_INFO_NULL,
 };
 
 VBD_MAIN("engine", tests)

@@ -9,7 +9,7 @@
 
 #include "frontends/blkfront.h"
 #include "tests/unit/front_loopback.h"
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 #define FRAMES  6000u
 #define GRANTS  8000u
@@ -568,5 +568,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("blkfront", tests);
+	return suite_main("blkfront", tests);
 }

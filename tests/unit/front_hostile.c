@@ -23,7 +23,7 @@
 #include "backends/common/xenbus.h"
 #include "tests/guest-process/attack.h"
 #include "tests/unit/front_loopback.h"
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 #define BACK   "/local/domain/0/backend/vbd/3/51712"
 #define FRONT  "/local/domain/3/device/vbd/51712"
@@ -405,7 +405,7 @@ int main(void)
 		return 1;
 	}
 	close(fd);
-	status = ring_main("hostile front ends on a disk", tests);
+	status = suite_main("hostile front ends on a disk", tests);
 	unlink(image);
 	return status;
 }

@@ -19,7 +19,7 @@
 #include "backends/netback/vif_backend.h"
 #include "tests/guest-process/attack.h"
 #include "tests/unit/front_loopback.h"
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 #define BACK   "/local/domain/0/backend/vif/3/0"
 #define FRONT  "/local/domain/3/device/vif/0"
@@ -254,5 +254,5 @@ int main(void)
 	};
 
 	log_init("front_hostile_net", (enum log_level)0);
-	return ring_main("hostile front ends on a network interface", tests);
+	return suite_main("hostile front ends on a network interface", tests);
 }

@@ -10,7 +10,7 @@
 #include "frontends/console.h"
 #include "frontends/netfront.h"
 #include "tests/unit/front_loopback.h"
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 #define FRAMES 3000u
 
@@ -560,5 +560,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("netfront and console", tests);
+	return suite_main("netfront and console", tests);
 }

@@ -561,7 +561,7 @@ static void test_model(void)
 	}
 }
 
-static const struct vbd_test tests[] = {
+static const CU_TestInfo tests[] = {
 	{"mapped once, found again", test_found_again},
 	{"the least recently used goes", test_lru},
 	{"what is held stays", test_held},
@@ -578,6 +578,7 @@ static const struct vbd_test tests[] = {
 	{"nothing but bad requests", test_all_bad},
 	{"more than may be mapped", test_too_many},
 	{"against a model", test_model},
+	CU_TEST_INFO_NULL,
 };
 
 VBD_MAIN("grant_cache", tests)

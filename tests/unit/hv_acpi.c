@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* hypervisor/platform/acpi.c: tables as a machine has them, cut short, damaged at random.
  * Each mapping is of its exact size, so that reading past a table is seen. */
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 #include "tests/unit/xorshift.h"
 
 #include "hypervisor/boot/boot.h"
@@ -250,7 +250,7 @@ int main(void)
 	int failed;
 
 	host_memory = malloc(MEMORY);
-	failed = ring_main("hv_acpi", tests);
+	failed = suite_main("hv_acpi", tests);
 	free(host_memory);
 	return failed;
 }

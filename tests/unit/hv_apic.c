@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The local APIC by its registers' mocks: xAPIC, x2APIC, and the TSC deadline, which no
  * machine of the tests has. */
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 #include "hypervisor/boot/boot.h"
 #include "hypervisor/cpu/irq_desc.h"
@@ -205,5 +205,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("hv_apic", tests);
+	return suite_main("hv_apic", tests);
 }

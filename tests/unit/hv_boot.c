@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* hypervisor/boot: the command line's options, the memory map against a model, what
  * multiboot loaders hand over. */
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 #include "tests/unit/xorshift.h"
 
 #include "hypervisor/boot/boot.h"
@@ -363,7 +363,7 @@ int main(void)
 	int failed;
 
 	host_memory = malloc(MEMORY);
-	failed = ring_main("hv_boot", tests);
+	failed = suite_main("hv_boot", tests);
 	free(host_memory);
 	return failed;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Exceptions, events and NMIs as a PV guest's kernel finds them on its stack, and the way
  * back by HYPERVISOR_iret. Guest memory is one stack; elsewhere copies fault. */
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 #include <string.h>
 
@@ -448,5 +448,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("hv_bounce", tests);
+	return suite_main("hv_bounce", tests);
 }

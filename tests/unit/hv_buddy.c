@@ -348,5 +348,5 @@ int main(void)
 	};
 
 	machine_init();
-	return ring_main("buddy", tests);
+	return suite_main("buddy", tests);
 }

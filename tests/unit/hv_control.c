@@ -6,7 +6,7 @@
 #include "hypervisor/hypercall/control.h"
 #include "hypervisor/lib/rangeset.h"
 #include "hypervisor/mm/mm.h"
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 #include "tests/unit/xorshift.h"
 
 #define CPUS    8u
@@ -544,5 +544,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("control", tests);
+	return suite_main("control", tests);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The instruction decoder against instructions assembled by hand, and every truncation. */
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 #include <string.h>
 
@@ -209,5 +209,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("hv_decode", tests);
+	return suite_main("hv_decode", tests);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Descriptors that a guest may have, GDT frames and LDT pages and their references, debug
  * registers. Frames are a small table whose types count as mm/frame.c's would. */
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 #include <string.h>
 
@@ -370,5 +370,5 @@ int main(void)
 	};
 
 	host_memory = memory;
-	return ring_main("hv_descriptor", tests);
+	return suite_main("hv_descriptor", tests);
 }

@@ -10,7 +10,7 @@
 #include "hypervisor/hypercall/hypercall.h"
 #include "hypervisor/mm/mm.h"
 #include "hypervisor/pv/pv.h"
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 #include <xen/domctl.h>
 
@@ -773,5 +773,5 @@ int main(void)
 	};
 
 	(void)dom_exc;
-	return ring_main("domain", tests);
+	return suite_main("domain", tests);
 }

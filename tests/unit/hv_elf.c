@@ -7,7 +7,7 @@
 
 #include "hypervisor/boot/dom0.h"
 #include "hypervisor/lib/abi.h"
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 #include "tests/unit/xorshift.h"
 
 #include <xen/elfnote.h>
@@ -295,5 +295,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("elf", tests);
+	return suite_main("elf", tests);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Privileged instructions of PV guests: ports and strings, control and debug registers,
  * MSRs, CPUID; who may use them, from which mode and segment. Random code at the end. */
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 #include <string.h>
 
@@ -613,5 +613,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("hv_emulate", tests);
+	return suite_main("hv_emulate", tests);
 }

@@ -1029,5 +1029,5 @@ int main(void)
 	};
 
 	machine_init();
-	return ring_main("event", tests);
+	return suite_main("event", tests);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Extended state: XCR0s that a guest may load, images that tools set, switches between
  * vcpus that have enabled different states. The CPU's registers are one area here. */
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 #include <string.h>
 
@@ -197,7 +197,7 @@ int main(void)
 		{"XCR0", test_xcr0}, {"switch", test_switch}, {"images", test_images},
 		CU_TEST_INFO_NULL,
 	};
-	int rc = ring_main("hv_fpu", tests);
+	int rc = suite_main("hv_fpu", tests);
 
 	fpu_vcpu_destroy(&a);
 	fpu_vcpu_destroy(&b);

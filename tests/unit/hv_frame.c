@@ -467,5 +467,5 @@ int main(void)
 	machine_init();
 	d = machine_domain(1000);
 	other = machine_domain(1000);
-	return ring_main("frame", tests);
+	return suite_main("frame", tests);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* hypervisor/platform: glyphs in a frame buffer, at each width of a pixel; the screen's
  * lines and scrolling, the hand-over. */
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 #include "hypervisor/boot/boot.h"
 #include "hypervisor/cpu/privileged.h"
@@ -178,5 +178,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("hv_framebuffer", tests);
+	return suite_main("hv_framebuffer", tests);
 }

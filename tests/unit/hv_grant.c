@@ -873,5 +873,5 @@ int main(void)
 	user = make_domain(2, own);
 	third = make_domain(3, rest);
 	guest_run(user);
-	return ring_main("grant", tests);
+	return suite_main("grant", tests);
 }

@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 #include "tests/unit/xorshift.h"
 
 #include "hypervisor/cpu/percpu.h"
@@ -454,5 +454,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("hv_lib", tests);
+	return suite_main("hv_lib", tests);
 }

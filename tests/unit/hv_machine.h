@@ -6,7 +6,7 @@
 #ifndef HV_MACHINE_H
 #define HV_MACHINE_H
 
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 #include "hypervisor/mm/mm_internal.h"
 

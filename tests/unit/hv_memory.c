@@ -497,5 +497,5 @@ int main(void)
 	self->domid = 3;
 	vcpu.domain = self;
 	current = &vcpu;
-	return ring_main("memory", tests);
+	return suite_main("memory", tests);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Several calls in one: results, continuations, and a list that leaves the guest's kernel. */
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/hypercall/hypercall.h"
@@ -111,5 +111,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("multicall", tests);
+	return suite_main("multicall", tests);
 }

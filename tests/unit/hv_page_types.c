@@ -1174,5 +1174,5 @@ int main(void)
 	for (unsigned int i = 0; i < PAGES; i++)
 		page[i] = guest_page(d);
 	expected = calloc(MACHINE_FRAMES, sizeof(*expected));
-	return ring_main("page_types", tests);
+	return suite_main("page_types", tests);
 }

@@ -223,5 +223,5 @@ int main(void)
 
 	machine_init();
 	model = calloc(PAGES, sizeof(*model));
-	return ring_main("paging", tests);
+	return suite_main("paging", tests);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Domains' interrupts: numbers, binding, sharing, EOI of level lines, MSI and MSI-X. */
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 #include "hypervisor/boot/boot.h"
 #include "hypervisor/cpu/irq_desc.h"
@@ -502,5 +502,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("hv_pirq", tests);
+	return suite_main("hv_pirq", tests);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* CPU policies: what a PV domain sees of two made-up CPUs, a vcpu's own answers, the
  * serialised form there and back, and what tools may not give. */
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 #include <string.h>
 
@@ -288,7 +288,7 @@ int main(void)
 		{"clipped", test_clipped},
 		CU_TEST_INFO_NULL,
 	};
-	int rc = ring_main("hv_policy", tests);
+	int rc = suite_main("hv_policy", tests);
 
 	policy_domain_destroy(&dom);
 	return rc;

@@ -11,7 +11,7 @@
 #include "hypervisor/cpu/privileged.h"
 #include "hypervisor/domain/domain.h"
 #include "hypervisor/mm/mm.h"
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 #include "tests/unit/xorshift.h"
 
 #include <xen/domctl.h>
@@ -806,5 +806,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("sched", tests);
+	return suite_main("sched", tests);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Which mitigations a CPU gets, and what they write: IBPB, VERW, IBRS with made-up CPUs,
  * since the emulators have none of them. */
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 #include <string.h>
 
@@ -129,5 +129,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("hv_spec", tests);
+	return suite_main("hv_spec", tests);
 }

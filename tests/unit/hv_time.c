@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Time: exactness of the scale, CPUs whose TSCs differ, what a guest is told, wall clock. */
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -311,5 +311,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("hv_time", tests);
+	return suite_main("hv_time", tests);
 }

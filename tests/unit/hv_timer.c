@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Timers against a model: order, stop, migration, killing, threads as CPUs; tasklets. */
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 #include "tests/unit/xorshift.h"
 
 #include <pthread.h>
@@ -371,5 +371,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("hv_timer", tests);
+	return suite_main("hv_timer", tests);
 }

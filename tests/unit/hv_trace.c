@@ -5,7 +5,7 @@
 #include "hypervisor/lib/trace.h"
 #include "hypervisor/mm/mm.h"
 #include "hypervisor/sched/softirq.h"
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 #include "tests/unit/xorshift.h"
 
 #define PAGES 2u
@@ -213,5 +213,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("trace", tests);
+	return suite_main("trace", tests);
 }

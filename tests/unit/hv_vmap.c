@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Addresses of lasting mappings: none is given out again before the TLBs that may know its
  * last use were emptied, whoever gives one back meanwhile. */
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -111,5 +111,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("vmap", tests);
+	return suite_main("vmap", tests);
 }

@@ -144,5 +144,5 @@ int main(void)
 	};
 
 	machine_init();
-	return ring_main("xmalloc", tests);
+	return suite_main("xmalloc", tests);
 }

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* backends/blkback/image.c: what is opened, what is refused, what is measured. */
-#include <CUnit/Basic.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
@@ -17,6 +15,8 @@
 
 #include "backends/blkback/image.h"
 #include "backends/common/log.h"
+#include "tests/unit/open_fds.h"
+#include "tests/unit/suite.h"
 
 static char dir[64];
 
@@ -46,17 +46,6 @@ static void put_text(const char *path, const char *text)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
 	fputs(text, f);
 	fclose(f);
-}
-
-static unsigned int open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
 }
 
 static void refused(const char *path, int err)
@@ -336,24 +325,18 @@ static int drop_dir(void)
 
 int main(void)
 {
-	CU_pSuite s;
-	unsigned int failures;
+	static const CU_TestInfo tests[] = {
+		{"what is neither file nor disk is refused", test_refuses},
+		{"file", test_file},
+		{"read-only", test_readonly},
+		{"odd sizes", test_size},
+		{"resize", test_resize},
+		{"discard", test_discard},
+		{"queue limits", test_limits},
+		{"loop devices", test_loop},
+		CU_TEST_INFO_NULL,
+	};
 
 	log_init("image-test", LOG_LEVEL_ERROR);
-	if (CU_initialize_registry())
-		return 1;
-	s = CU_add_suite("image", make_dir, drop_dir);
-	CU_add_test(s, "what is neither file nor disk is refused", test_refuses);
-	CU_add_test(s, "file", test_file);
-	CU_add_test(s, "read-only", test_readonly);
-	CU_add_test(s, "odd sizes", test_size);
-	CU_add_test(s, "resize", test_resize);
-	CU_add_test(s, "discard", test_discard);
-	CU_add_test(s, "queue limits", test_limits);
-	CU_add_test(s, "loop devices", test_loop);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-	CU_cleanup_registry();
-	return failures != 0;
+	return suite_main_between("image", make_dir, drop_dir, tests);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* limit: rates over simulated time, live change, and threads that share a bucket. */
-#include <CUnit/Basic.h>
 #include <pthread.h>
 #include <string.h>
 
 #include "backends/common/limit.h"
+#include "tests/unit/suite.h"
 
 #define SECOND 1000000000ull
 #define START  (5000 * SECOND)
@@ -210,21 +210,16 @@ static void test_threads(void)
 
 int main(void)
 {
-	unsigned int failures;
+	static const CU_TestInfo tests[] = {
+		{"no limit", test_unlimited},
+		{"the rate is kept and used", test_rate},
+		{"burst", test_burst},
+		{"bytes and operations together or not at all", test_both_or_none},
+		{"changed live", test_live_change},
+		{"extreme numbers", test_extremes},
+		{"threads are not granted more", test_threads},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 1;
-	CU_pSuite s = CU_add_suite("limit", NULL, NULL);
-	CU_add_test(s, "no limit", test_unlimited);
-	CU_add_test(s, "the rate is kept and used", test_rate);
-	CU_add_test(s, "burst", test_burst);
-	CU_add_test(s, "bytes and operations together or not at all", test_both_or_none);
-	CU_add_test(s, "changed live", test_live_change);
-	CU_add_test(s, "extreme numbers", test_extremes);
-	CU_add_test(s, "threads are not granted more", test_threads);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures != 0;
+	return suite_main("limit", tests);
 }

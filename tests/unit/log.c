@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* log: what a line looks like, what a guest cannot forge, and the guest limit. */
-#include <CUnit/Basic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "backends/common/log.h"
+#include "tests/unit/suite.h"
 
 #define SECOND 1000000000ull
 
@@ -128,18 +128,13 @@ static void test_limit_says(void)
 
 int main(void)
 {
-	unsigned int failures;
+	static const CU_TestInfo tests[] = {
+		{"a line on stderr and in the journal", test_stderr},
+		{"sink, level, length", test_sink_and_level},
+		{"the guest limit over time", test_limit_clock},
+		{"what was left out is said", test_limit_says},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 1;
-	CU_pSuite s = CU_add_suite("log", NULL, NULL);
-	CU_add_test(s, "a line on stderr and in the journal", test_stderr);
-	CU_add_test(s, "sink, level, length", test_sink_and_level);
-	CU_add_test(s, "the guest limit over time", test_limit_clock);
-	CU_add_test(s, "what was left out is said", test_limit_says);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures != 0;
+	return suite_main("log", tests);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The loopback transport behaves as Xen does, between threads and processes. */
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <liburing.h>
 #include <poll.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "backends/common/loopback.h"
+#include "tests/unit/suite.h"
 
 #define RW (PROT_READ | PROT_WRITE)
 
@@ -562,29 +562,24 @@ static void test_sets_run_out(void)
 
 int main(void)
 {
-	unsigned int failures;
+	static const CU_TestInfo tests[] = {
+		{"map and unmap", test_map},
+		{"a bad reference fails the whole map", test_map_bad},
+		{"nothing beside a mapping can be touched", test_map_guarded},
+		{"grant table full", test_grant_table_full},
+		{"copy: a status a segment", test_copy},
+		{"copy: calls that are refused", test_copy_bad},
+		{"events: bind, mask, unmask, notify, close", test_events},
+		{"events: bind again", test_rebind},
+		{"events: more than fit", test_many_ports},
+		{"events through an io_uring READ", test_uring},
+		{"two threads", test_threads},
+		{"two processes", test_processes},
+		{"a backend that dies", test_back_died},
+		{"faults", test_faults},
+		{"sets run out", test_sets_run_out},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 1;
-	CU_pSuite s = CU_add_suite("loopback", NULL, NULL);
-	CU_add_test(s, "map and unmap", test_map);
-	CU_add_test(s, "a bad reference fails the whole map", test_map_bad);
-	CU_add_test(s, "nothing beside a mapping can be touched", test_map_guarded);
-	CU_add_test(s, "grant table full", test_grant_table_full);
-	CU_add_test(s, "copy: a status a segment", test_copy);
-	CU_add_test(s, "copy: calls that are refused", test_copy_bad);
-	CU_add_test(s, "events: bind, mask, unmask, notify, close", test_events);
-	CU_add_test(s, "events: bind again", test_rebind);
-	CU_add_test(s, "events: more than fit", test_many_ports);
-	CU_add_test(s, "events through an io_uring READ", test_uring);
-	CU_add_test(s, "two threads", test_threads);
-	CU_add_test(s, "two processes", test_processes);
-	CU_add_test(s, "a backend that dies", test_back_died);
-	CU_add_test(s, "faults", test_faults);
-	CU_add_test(s, "sets run out", test_sets_run_out);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures != 0;
+	return suite_main("loopback", tests);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* metrics: the histogram's buckets, quantiles against sorted samples, hostile memory. */
-#include <CUnit/Basic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backends/common/metrics.h"
+#include "tests/unit/suite.h"
 #include "tests/unit/xorshift.h"
 
 #define SAMPLES 20000
@@ -137,18 +137,13 @@ static void test_counters(void)
 
 int main(void)
 {
-	unsigned int failures;
+	static const CU_TestInfo tests[] = {
+		{"buckets", test_buckets},
+		{"quantiles", test_quantiles},
+		{"hostile memory", test_hostile},
+		{"counters and names", test_counters},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 1;
-	CU_pSuite s = CU_add_suite("metrics", NULL, NULL);
-	CU_add_test(s, "buckets", test_buckets);
-	CU_add_test(s, "quantiles", test_quantiles);
-	CU_add_test(s, "hostile memory", test_hostile);
-	CU_add_test(s, "counters and names", test_counters);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures != 0;
+	return suite_main("metrics", tests);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* When a queue lets packets gather, and when it does not. */
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 #include "backends/netback/coalesce.h"
 
@@ -109,5 +109,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("coalesce", tests);
+	return suite_main("coalesce", tests);
 }

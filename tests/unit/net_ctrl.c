@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The control ring: every request, right and wrong, and what hashing does to packets. */
-#include <CUnit/Basic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/net_rig.h"
+#include "tests/unit/suite.h"
 
 #define OK       XEN_NETIF_CTRL_STATUS_SUCCESS
 #define NOT      XEN_NETIF_CTRL_STATUS_NOT_SUPPORTED
@@ -365,24 +365,19 @@ static void test_steering_threads(void)
 
 int main(void)
 {
-	CU_pSuite suite;
-	unsigned int failed;
+	static const CU_TestInfo tests[] = {
+		{"algorithm and flags", test_algorithm_and_flags},
+		{"key", test_key},
+		{"mapping", test_mapping},
+		{"what is not offered", test_unknown},
+		{"a full ring, and beyond", test_full},
+		{"steering", test_steering},
+		{"steering to a stuck queue", test_steering_bound},
+		{"steering to a queue without buffers", test_steering_starved},
+		{"steering, a packet given up", test_steering_given_up},
+		{"steering with threads", test_steering_threads},
+		CU_TEST_INFO_NULL,
+	};
 
-	CU_initialize_registry();
-	suite = CU_add_suite("net_ctrl", NULL, NULL);
-	CU_add_test(suite, "algorithm and flags", test_algorithm_and_flags);
-	CU_add_test(suite, "key", test_key);
-	CU_add_test(suite, "mapping", test_mapping);
-	CU_add_test(suite, "what is not offered", test_unknown);
-	CU_add_test(suite, "a full ring, and beyond", test_full);
-	CU_add_test(suite, "steering", test_steering);
-	CU_add_test(suite, "steering to a stuck queue", test_steering_bound);
-	CU_add_test(suite, "steering to a queue without buffers", test_steering_starved);
-	CU_add_test(suite, "steering, a packet given up", test_steering_given_up);
-	CU_add_test(suite, "steering with threads", test_steering_threads);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed ? 1 : 0;
+	return suite_main("net_ctrl", tests);
 }

@@ -4,7 +4,6 @@
  * allocation of a vif's whole life is made to fail in turn. Nothing may leak, and
  * the next vif on the same guest must work.
  */
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <sys/mman.h>
 
 #include "tests/unit/net_rig.h"
+#include "tests/unit/suite.h"
 
 static const struct net_rig_options options = {.features = RIG_FEATURES | VIF_CTRL_RING,
 					       .live_flags = VIF_CARRIER,
@@ -270,24 +270,19 @@ static void test_allocations_threads(void)
 
 int main(void)
 {
-	CU_pSuite suite;
-	unsigned int failed;
+	static const CU_TestInfo tests[] = {
+		{"map", test_map},
+		{"unmap", test_unmap},
+		{"copy", test_copy},
+		{"a segment of a copy", test_segment},
+		{"bind", test_bind},
+		{"notify", test_notify},
+		{"port", test_port},
+		{"offload", test_offload},
+		{"allocations", test_allocations},
+		{"allocations and threads", test_allocations_threads},
+		CU_TEST_INFO_NULL,
+	};
 
-	CU_initialize_registry();
-	suite = CU_add_suite("net_faults", NULL, NULL);
-	CU_add_test(suite, "map", test_map);
-	CU_add_test(suite, "unmap", test_unmap);
-	CU_add_test(suite, "copy", test_copy);
-	CU_add_test(suite, "a segment of a copy", test_segment);
-	CU_add_test(suite, "bind", test_bind);
-	CU_add_test(suite, "notify", test_notify);
-	CU_add_test(suite, "port", test_port);
-	CU_add_test(suite, "offload", test_offload);
-	CU_add_test(suite, "allocations", test_allocations);
-	CU_add_test(suite, "allocations and threads", test_allocations_threads);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed ? 1 : 0;
+	return suite_main("net_faults", tests);
 }

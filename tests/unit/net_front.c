@@ -4,7 +4,6 @@
  * through netfront and a vif to a port that sends them back, and arrive as they
  * were sent, in order. A failing round prints its seed.
  */
-#include <CUnit/Basic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "frontends/netfront.h"
 #include "tests/unit/front_loopback.h"
 #include "tests/unit/net_rig.h"
+#include "tests/unit/suite.h"
 
 #define FRAMES    3000u
 #define PACKETS   400u
@@ -337,17 +337,12 @@ static void test_control(void)
 
 int main(void)
 {
-	CU_pSuite suite;
-	unsigned int failed;
+	static const CU_TestInfo tests[] = {
+		{"random packets, one thread", test_seeds},
+		{"random packets, threads", test_seeds_threads},
+		{"control ring and multicast", test_control},
+		CU_TEST_INFO_NULL,
+	};
 
-	CU_initialize_registry();
-	suite = CU_add_suite("net_front", NULL, NULL);
-	CU_add_test(suite, "random packets, one thread", test_seeds);
-	CU_add_test(suite, "random packets, threads", test_seeds_threads);
-	CU_add_test(suite, "control ring and multicast", test_control);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed ? 1 : 0;
+	return suite_main("net_front", tests);
 }

@@ -3,12 +3,12 @@
  * Toeplitz hashing against the test vectors that Microsoft publishes for Receive
  * Side Scaling ("Verifying the RSS Hash Calculation"), and the choice of type.
  */
-#include <CUnit/Basic.h>
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backends/netback/hash.h"
+#include "tests/unit/suite.h"
 
 static const uint8_t rss_key[40] = {
 	0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67,
@@ -212,19 +212,14 @@ static void test_queue(void)
 
 int main(void)
 {
-	CU_pSuite suite;
-	unsigned int failed;
+	static const CU_TestInfo tests[] = {
+		{"published vectors, IPv4", test_vectors_v4},
+		{"published vectors, IPv6", test_vectors_v6},
+		{"any key, by the definition", test_key_lengths},
+		{"packets without a hash", test_no_hash},
+		{"hash to queue", test_queue},
+		CU_TEST_INFO_NULL,
+	};
 
-	CU_initialize_registry();
-	suite = CU_add_suite("net_hash", NULL, NULL);
-	CU_add_test(suite, "published vectors, IPv4", test_vectors_v4);
-	CU_add_test(suite, "published vectors, IPv6", test_vectors_v6);
-	CU_add_test(suite, "any key, by the definition", test_key_lengths);
-	CU_add_test(suite, "packets without a hash", test_no_hash);
-	CU_add_test(suite, "hash to queue", test_queue);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed ? 1 : 0;
+	return suite_main("net_hash", tests);
 }

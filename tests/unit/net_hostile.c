@@ -4,13 +4,13 @@
  * down and a reason given; another guest's vif in the same process goes on, and
  * nothing is left behind. The loopback guards the pages beside every mapping.
  */
-#include <CUnit/Basic.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/net_rig.h"
+#include "tests/unit/suite.h"
 
 static const struct net_rig_options plain = {.features = RIG_FEATURES | VIF_CTRL_RING,
 					     .live_flags = VIF_CARRIER};
@@ -448,27 +448,22 @@ static void test_scribbling(void)
 
 int main(void)
 {
-	CU_pSuite suite;
-	unsigned int failed;
+	static const CU_TestInfo tests[] = {
+		{"transmit producer out of range", test_tx_index},
+		{"transmit producer backwards", test_tx_backwards},
+		{"receive producer out of range", test_rx_index},
+		{"indices at connect", test_connect_index},
+		{"event and response indices", test_event_index},
+		{"chains beyond answering", test_fatal_chains},
+		{"chains that are refused", test_refused_chains},
+		{"references", test_bad_refs},
+		{"rings and ports at connect", test_bad_connect},
+		{"the attach message", test_bad_attach},
+		{"a guest that vanishes", test_vanished},
+		{"an event storm", test_event_storm},
+		{"rings that change while read", test_scribbling},
+		CU_TEST_INFO_NULL,
+	};
 
-	CU_initialize_registry();
-	suite = CU_add_suite("net_hostile", NULL, NULL);
-	CU_add_test(suite, "transmit producer out of range", test_tx_index);
-	CU_add_test(suite, "transmit producer backwards", test_tx_backwards);
-	CU_add_test(suite, "receive producer out of range", test_rx_index);
-	CU_add_test(suite, "indices at connect", test_connect_index);
-	CU_add_test(suite, "event and response indices", test_event_index);
-	CU_add_test(suite, "chains beyond answering", test_fatal_chains);
-	CU_add_test(suite, "chains that are refused", test_refused_chains);
-	CU_add_test(suite, "references", test_bad_refs);
-	CU_add_test(suite, "rings and ports at connect", test_bad_connect);
-	CU_add_test(suite, "the attach message", test_bad_attach);
-	CU_add_test(suite, "a guest that vanishes", test_vanished);
-	CU_add_test(suite, "an event storm", test_event_storm);
-	CU_add_test(suite, "rings that change while read", test_scribbling);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed ? 1 : 0;
+	return suite_main("net_hostile", tests);
 }

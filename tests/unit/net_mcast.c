@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Multicast control: the list, its requests on the transmit ring, the filter. */
-#include <CUnit/Basic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/net_rig.h"
+#include "tests/unit/suite.h"
 
 static const uint8_t group[6] = {0x01, 0x00, 0x5e, 1, 2, 3};
 static const struct virtio_net_hdr_v1 no_offload;
@@ -131,17 +131,12 @@ static void test_bound(void)
 
 int main(void)
 {
-	CU_pSuite suite;
-	unsigned int failed;
+	static const CU_TestInfo tests[] = {
+		{"the list", test_list},
+		{"the filter", test_filter},
+		{"the list's bound", test_bound},
+		CU_TEST_INFO_NULL,
+	};
 
-	CU_initialize_registry();
-	suite = CU_add_suite("net_mcast", NULL, NULL);
-	CU_add_test(suite, "the list", test_list);
-	CU_add_test(suite, "the filter", test_filter);
-	CU_add_test(suite, "the list's bound", test_bound);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed ? 1 : 0;
+	return suite_main("net_mcast", tests);
 }

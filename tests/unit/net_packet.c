@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Headers of every kind, whole and cut off at every byte; checksums by the book. */
-#include <CUnit/Basic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/net_rig.h"
+#include "tests/unit/suite.h"
 
 static uint8_t buf[PACKET_MAX];
 
@@ -207,20 +207,15 @@ static void test_checksum(void)
 
 int main(void)
 {
-	CU_pSuite suite;
-	unsigned int failed;
+	static const CU_TestInfo tests[] = {
+		{"IPv6 extension headers", test_extension_headers},
+		{"IPv6 oddities", test_extension_oddities},
+		{"IPv4", test_ipv4},
+		{"VLAN tags", test_vlan},
+		{"sums", test_sums},
+		{"checksums", test_checksum},
+		CU_TEST_INFO_NULL,
+	};
 
-	CU_initialize_registry();
-	suite = CU_add_suite("net_packet", NULL, NULL);
-	CU_add_test(suite, "IPv6 extension headers", test_extension_headers);
-	CU_add_test(suite, "IPv6 oddities", test_extension_oddities);
-	CU_add_test(suite, "IPv4", test_ipv4);
-	CU_add_test(suite, "VLAN tags", test_vlan);
-	CU_add_test(suite, "sums", test_sums);
-	CU_add_test(suite, "checksums", test_checksum);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed ? 1 : 0;
+	return suite_main("net_packet", tests);
 }

@@ -4,7 +4,6 @@
  * other end of the wire a packet socket. Needs the right to make namespaces and
  * taps; without it only the loop port is tested, and the test says so.
  */
-#include <CUnit/Basic.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +23,7 @@
 #include "backends/netback/packet.h"
 #include "backends/netback/tap.h"
 #include "tests/unit/net_rig.h"
+#include "tests/unit/suite.h"
 
 static uint8_t frame[RIG_PACKET], got[RIG_PACKET];
 
@@ -349,20 +349,15 @@ static void test_vif_on_tap(void)
 
 int main(void)
 {
-	CU_pSuite suite;
-	unsigned int failed;
+	static const CU_TestInfo tests[] = {
+		{"loop", test_loop},
+		{"tap", test_tap},
+		{"tap, large packets whole", test_tap_gso},
+		{"packet socket", test_packet},
+		{"a vif on a tap", test_vif_on_tap},
+		CU_TEST_INFO_NULL,
+	};
 
 	enter_namespace();
-	CU_initialize_registry();
-	suite = CU_add_suite("net_port", NULL, NULL);
-	CU_add_test(suite, "loop", test_loop);
-	CU_add_test(suite, "tap", test_tap);
-	CU_add_test(suite, "tap, large packets whole", test_tap_gso);
-	CU_add_test(suite, "packet socket", test_packet);
-	CU_add_test(suite, "a vif on a tap", test_vif_on_tap);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed ? 1 : 0;
+	return suite_main("net_port", tests);
 }

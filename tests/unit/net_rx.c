@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* From the port to the guest: sizes, offloads, headroom, missing buffers, limits. */
-#include <CUnit/Basic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/net_rig.h"
+#include "tests/unit/suite.h"
 
 static const struct net_rig_options plain = {.features = RIG_FEATURES,
 					     .live_flags = VIF_CARRIER};
@@ -565,32 +565,27 @@ static void test_reflect_uring(void)
 
 int main(void)
 {
-	CU_pSuite suite;
-	unsigned int failed;
+	static const CU_TestInfo tests[] = {
+		{"sizes", test_sizes},
+		{"headroom for XDP", test_headroom},
+		{"too long and too short", test_too_long},
+		{"a full ring is one burst", test_burst},
+		{"few buffers", test_few_buffers},
+		{"no buffers", test_no_buffers},
+		{"a frontend without rx-notify", test_silent_frontend},
+		{"checksums", test_checksum},
+		{"validated data", test_validated},
+		{"GSO", test_gso},
+		{"what the frontend accepts", test_features},
+		{"a bad grant", test_bad_grant},
+		{"limits", test_limit},
+		{"limits and too few buffers", test_limit_starved},
+		{"carrier and live changes", test_carrier},
+		{"the host's interface gone", test_port_gone},
+		{"reflected, with threads", test_reflect},
+		{"reflected, sleeping in an io_uring", test_reflect_uring},
+		CU_TEST_INFO_NULL,
+	};
 
-	CU_initialize_registry();
-	suite = CU_add_suite("net_rx", NULL, NULL);
-	CU_add_test(suite, "sizes", test_sizes);
-	CU_add_test(suite, "headroom for XDP", test_headroom);
-	CU_add_test(suite, "too long and too short", test_too_long);
-	CU_add_test(suite, "a full ring is one burst", test_burst);
-	CU_add_test(suite, "few buffers", test_few_buffers);
-	CU_add_test(suite, "no buffers", test_no_buffers);
-	CU_add_test(suite, "a frontend without rx-notify", test_silent_frontend);
-	CU_add_test(suite, "checksums", test_checksum);
-	CU_add_test(suite, "validated data", test_validated);
-	CU_add_test(suite, "GSO", test_gso);
-	CU_add_test(suite, "what the frontend accepts", test_features);
-	CU_add_test(suite, "a bad grant", test_bad_grant);
-	CU_add_test(suite, "limits", test_limit);
-	CU_add_test(suite, "limits and too few buffers", test_limit_starved);
-	CU_add_test(suite, "carrier and live changes", test_carrier);
-	CU_add_test(suite, "the host's interface gone", test_port_gone);
-	CU_add_test(suite, "reflected, with threads", test_reflect);
-	CU_add_test(suite, "reflected, sleeping in an io_uring", test_reflect_uring);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed ? 1 : 0;
+	return suite_main("net_rx", tests);
 }

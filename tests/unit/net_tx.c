@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* From the guest to the port: sizes, fragments, offloads, answers, limits. */
-#include <CUnit/Basic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/net_rig.h"
+#include "tests/unit/suite.h"
 
 static const struct net_rig_options plain = {.features = RIG_FEATURES,
 					     .live_flags = VIF_CARRIER};
@@ -439,28 +439,23 @@ static void test_threads_uring(void)
 
 int main(void)
 {
-	CU_pSuite suite;
-	unsigned int failed;
+	static const CU_TestInfo tests[] = {
+		{"sizes and offsets", test_sizes},
+		{"sizes and offsets, pools with references", test_sizes_pool},
+		{"sizes of the first fragment", test_first_fragment_sizes},
+		{"a full ring is one burst", test_burst},
+		{"checksum offload", test_checksum_offload},
+		{"GSO", test_gso},
+		{"offloads that lie", test_offload_lies},
+		{"a port that is full", test_port_full},
+		{"a bad grant", test_bad_grant},
+		{"limits", test_limit},
+		{"limited packets taken back", test_limit_taken_back},
+		{"carrier", test_carrier},
+		{"threads", test_threads},
+		{"threads that sleep in an io_uring", test_threads_uring},
+		CU_TEST_INFO_NULL,
+	};
 
-	CU_initialize_registry();
-	suite = CU_add_suite("net_tx", NULL, NULL);
-	CU_add_test(suite, "sizes and offsets", test_sizes);
-	CU_add_test(suite, "sizes and offsets, pools with references", test_sizes_pool);
-	CU_add_test(suite, "sizes of the first fragment", test_first_fragment_sizes);
-	CU_add_test(suite, "a full ring is one burst", test_burst);
-	CU_add_test(suite, "checksum offload", test_checksum_offload);
-	CU_add_test(suite, "GSO", test_gso);
-	CU_add_test(suite, "offloads that lie", test_offload_lies);
-	CU_add_test(suite, "a port that is full", test_port_full);
-	CU_add_test(suite, "a bad grant", test_bad_grant);
-	CU_add_test(suite, "limits", test_limit);
-	CU_add_test(suite, "limited packets taken back", test_limit_taken_back);
-	CU_add_test(suite, "carrier", test_carrier);
-	CU_add_test(suite, "threads", test_threads);
-	CU_add_test(suite, "threads that sleep in an io_uring", test_threads_uring);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed ? 1 : 0;
+	return suite_main("net_tx", tests);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Both ways for a queue to sleep: the same things wake both, and nothing else does. */
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <liburing.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "tests/unit/net_rig.h"
+#include "tests/unit/suite.h"
 
 struct bed {
 	struct loopback *lb;
@@ -227,23 +227,18 @@ BOTH(time)
 
 int main(void)
 {
-	CU_pSuite suite;
-	unsigned int failed;
+	static const CU_TestInfo tests[] = {
+		{"ppoll: events", test_events_poll},
+		{"ppoll: the main thread calls", test_wake_poll},
+		{"ppoll: the port", test_port_poll},
+		{"ppoll: time", test_time_poll},
+		{"io_uring: events", test_events_uring},
+		{"io_uring: the main thread calls", test_wake_uring},
+		{"io_uring: the port", test_port_uring},
+		{"io_uring: time", test_time_uring},
+		{"io_uring: unmasking", test_unmask_uring},
+		CU_TEST_INFO_NULL,
+	};
 
-	CU_initialize_registry();
-	suite = CU_add_suite("net_waiter", NULL, NULL);
-	CU_add_test(suite, "ppoll: events", test_events_poll);
-	CU_add_test(suite, "ppoll: the main thread calls", test_wake_poll);
-	CU_add_test(suite, "ppoll: the port", test_port_poll);
-	CU_add_test(suite, "ppoll: time", test_time_poll);
-	CU_add_test(suite, "io_uring: events", test_events_uring);
-	CU_add_test(suite, "io_uring: the main thread calls", test_wake_uring);
-	CU_add_test(suite, "io_uring: the port", test_port_uring);
-	CU_add_test(suite, "io_uring: time", test_time_uring);
-	CU_add_test(suite, "io_uring: unmasking", test_unmask_uring);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed ? 1 : 0;
+	return suite_main("net_waiter", tests);
 }

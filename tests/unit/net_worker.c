@@ -3,7 +3,6 @@
  * The vif as a worker's device class: messages with wrong sizes, numbers and
  * descriptors, who closes what, packets through a vif attached that way.
  */
-#include <CUnit/Basic.h>
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "tests/unit/net_rig.h"
+#include "tests/unit/suite.h"
 
 /* ---- the worker around it ---- */
 
@@ -249,17 +249,12 @@ static void test_bad_messages(void)
 
 int main(void)
 {
-	CU_pSuite suite;
-	unsigned int failed;
+	static const CU_TestInfo tests[] = {
+		{"attach, update, detach", test_attach},
+		{"a frontend that breaks the protocol", test_broken},
+		{"bad messages", test_bad_messages},
+		CU_TEST_INFO_NULL,
+	};
 
-	CU_initialize_registry();
-	suite = CU_add_suite("net_worker", NULL, NULL);
-	CU_add_test(suite, "attach, update, detach", test_attach);
-	CU_add_test(suite, "a frontend that breaks the protocol", test_broken);
-	CU_add_test(suite, "bad messages", test_bad_messages);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed ? 1 : 0;
+	return suite_main("net_worker", tests);
 }

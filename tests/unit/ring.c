@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "ring/ring.h"
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 #define xen_mb()  __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define xen_wmb() __atomic_thread_fence(__ATOMIC_RELEASE)
 #include <xen/io/ring.h>
@@ -432,5 +432,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("ring", tests);
+	return suite_main("ring", tests);
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "ring/blkif.h"
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 /*
  * What an i386 compiler makes of io/blkif.h: the same fields, 64-bit ones aligned
@@ -431,5 +431,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("ring, blkif", tests);
+	return suite_main("ring, blkif", tests);
 }

@@ -17,7 +17,7 @@ static void model_fence(void);
 #define __atomic_thread_fence(order) model_fence()
 #include "ring/ring.h"
 #undef __atomic_thread_fence
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 #define STACK      (256 * 1024)
 #define STEPS_MAX  4096
@@ -338,5 +338,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("ring, all interleavings", tests);
+	return suite_main("ring, all interleavings", tests);
 }

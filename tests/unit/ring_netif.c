@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "ring/netif.h"
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 static _Alignas(4096) uint8_t page[RING_PAGE_SIZE];
 static struct ring_front f;
@@ -428,5 +428,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("ring, netif", tests);
+	return suite_main("ring, netif", tests);
 }

@@ -6,7 +6,7 @@
 #include "ring/bytes.h"
 #include "ring/ctrl.h"
 #include "ring/vchan.h"
-#include "tests/unit/ring_main.h"
+#include "tests/unit/suite.h"
 
 /* ---- byte streams ---- */
 
@@ -299,5 +299,5 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 
-	return ring_main("ring, streams and control", tests);
+	return suite_main("ring, streams and control", tests);
 }

@@ -4,7 +4,6 @@
  * tests/system-helpers/probe.c fails inside the sandbox, works outside where it
  * should (so that the attempt is a real one), and what a worker needs works.
  */
-#include <CUnit/Basic.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +20,7 @@
 #include "backends/common/sandbox.h"
 #include "tests/system-helpers/probe.h"
 #include "tests/unit/privileged.h"
+#include "tests/unit/suite.h"
 
 #define UID 760000u
 
@@ -189,16 +189,13 @@ static void test_close_others(void)
 
 int main(void)
 {
-	CU_pSuite s;
+	static const CU_TestInfo tests[] = {
+		{"attempts", test_attempts},
+		{"what it has become", test_what_it_has_become},
+		{"uid alone", test_uid_alone},
+		{"close others", test_close_others},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (CU_initialize_registry())
-		return 1;
-	s = CU_add_suite("sandbox", NULL, NULL);
-	CU_ADD_TEST(s, test_attempts);
-	CU_ADD_TEST(s, test_what_it_has_become);
-	CU_ADD_TEST(s, test_uid_alone);
-	CU_ADD_TEST(s, test_close_others);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() || CU_get_number_of_failure_records();
+	return suite_main("sandbox", tests);
 }

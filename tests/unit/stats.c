@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* stats: the texts of hostile names and memory, and the socket with rude clients. */
-#include <CUnit/Basic.h>
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <ev.h>
@@ -14,6 +13,7 @@
 
 #include "backends/common/log.h"
 #include "backends/common/stats.h"
+#include "tests/unit/suite.h"
 
 #define QUEUE_SIZE                                                                       \
 	(sizeof(struct state_queue) + 128) /* a class has data of its own behind */
@@ -441,21 +441,16 @@ static void test_open(void)
 
 int main(void)
 {
-	unsigned int failures;
+	static const CU_TestInfo tests[] = {
+		{"JSON", test_json},
+		{"hostile names", test_hostile_names},
+		{"hostile state", test_hostile_state},
+		{"OpenMetrics", test_openmetrics},
+		{"the socket", test_socket},
+		{"rude clients", test_rude_clients},
+		{"opening", test_open},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 1;
-	CU_pSuite s = CU_add_suite("stats", NULL, NULL);
-	CU_add_test(s, "JSON", test_json);
-	CU_add_test(s, "hostile names", test_hostile_names);
-	CU_add_test(s, "hostile state", test_hostile_state);
-	CU_add_test(s, "OpenMetrics", test_openmetrics);
-	CU_add_test(s, "the socket", test_socket);
-	CU_add_test(s, "rude clients", test_rude_clients);
-	CU_add_test(s, "opening", test_open);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures != 0;
+	return suite_main("stats", tests);
 }

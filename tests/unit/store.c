@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* store: numbers from hostile text; the in-memory store behaves as xenstored. */
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backends/common/store_mem.h"
+#include "tests/unit/suite.h"
 
 static bool value_is(struct store *s, store_txn t, const char *path, const char *want)
 {
@@ -410,22 +410,17 @@ static void test_fault_sweep(void)
 
 int main(void)
 {
-	unsigned int failures;
+	static const CU_TestInfo tests[] = {
+		{"nodes", test_nodes},
+		{"paths and values that are refused", test_bad_paths},
+		{"numbers", test_numbers},
+		{"watches", test_watches},
+		{"transactions", test_transactions},
+		{"transactions that conflict", test_conflicts},
+		{"domains", test_domains},
+		{"every operation fails in turn", test_fault_sweep},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 1;
-	CU_pSuite s = CU_add_suite("store", NULL, NULL);
-	CU_add_test(s, "nodes", test_nodes);
-	CU_add_test(s, "paths and values that are refused", test_bad_paths);
-	CU_add_test(s, "numbers", test_numbers);
-	CU_add_test(s, "watches", test_watches);
-	CU_add_test(s, "transactions", test_transactions);
-	CU_add_test(s, "transactions that conflict", test_conflicts);
-	CU_add_test(s, "domains", test_domains);
-	CU_add_test(s, "every operation fails in turn", test_fault_sweep);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures != 0;
+	return suite_main("store", tests);
 }

@@ -4,8 +4,6 @@
  * this program starts itself as the worker, with a class whose devices do what
  * their payload says. Uids and namespaces are changed when run as root.
  */
-#include <CUnit/Basic.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -29,7 +27,9 @@
 #include "backends/common/supervisor.h"
 #include "backends/common/worker.h"
 #include "backends/common/xenbus.h"
+#include "tests/unit/open_fds.h"
 #include "tests/unit/privileged.h"
+#include "tests/unit/suite.h"
 
 #define UID_BASE 720000u
 
@@ -302,18 +302,6 @@ static char dir[64], conf_path[96], sysfs[96];
 static unsigned int fds_before;
 static bool privileged;
 static unsigned int adopt_ms, patience_ms, linger_ms;
-
-static unsigned int open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	while (d && readdir(d))
-		n++;
-	if (d)
-		closedir(d);
-	return n;
-}
 
 static void start(void)
 {
@@ -1424,7 +1412,41 @@ static void test_signals(void)
 
 int main(int argc, char **argv)
 {
-	CU_pSuite s;
+	static const CU_TestInfo tests[] = {
+		{"life", test_life},
+		{"a worker a guest", test_a_worker_a_guest},
+		{"file limit", test_file_limit},
+		{"layout", test_layout},
+		{"reconnect", test_reconnect},
+		{"untold", test_untold},
+		{"refused attach", test_refused_attach},
+		{"broken frontend", test_broken_frontend},
+		{"crash", test_crash},
+		{"forbidden call", test_forbidden_call},
+		{"unasked message", test_unasked_message},
+		{"garbage", test_garbage},
+		{"deaf", test_deaf},
+		{"restart", test_restart},
+		{"changes while away", test_changes_while_away},
+		{"impostor", test_impostor},
+		{"talkers", test_talkers},
+		{"slow answer", test_slow_answer},
+		{"full backlog", test_full_backlog},
+		{"left over", test_left_over},
+		{"stray never answered", test_stray_never_answered},
+		{"busy after death", test_busy_after_death},
+		{"names", test_names},
+		{"released", test_released},
+		{"vanish", test_vanish},
+		{"replaced", test_replaced},
+		{"there before", test_there_before},
+		{"kernel driver", test_kernel_driver},
+		{"reload", test_reload},
+		{"signals", test_signals},
+		{"odd directories", test_odd_directories},
+		{"flood", test_flood},
+		CU_TEST_INFO_NULL,
+	};
 
 	if (argc == 2 && !strcmp(argv[1], "--worker"))
 		return worker_main(&echo_worker);
@@ -1433,42 +1455,5 @@ int main(int argc, char **argv)
 		printf("note: workers keep uid and root directory: %s\n", not_privileged());
 	log_init("echoback", LOG_LEVEL_INFO);
 	signal(SIGPIPE, SIG_IGN);
-	if (CU_initialize_registry())
-		return 1;
-	s = CU_add_suite("supervisor", NULL, NULL);
-	CU_ADD_TEST(s, test_life);
-	CU_ADD_TEST(s, test_a_worker_a_guest);
-	CU_ADD_TEST(s, test_file_limit);
-	CU_ADD_TEST(s, test_layout);
-	CU_ADD_TEST(s, test_reconnect);
-	CU_ADD_TEST(s, test_untold);
-	CU_ADD_TEST(s, test_refused_attach);
-	CU_ADD_TEST(s, test_broken_frontend);
-	CU_ADD_TEST(s, test_crash);
-	CU_ADD_TEST(s, test_forbidden_call);
-	CU_ADD_TEST(s, test_unasked_message);
-	CU_ADD_TEST(s, test_garbage);
-	CU_ADD_TEST(s, test_deaf);
-	CU_ADD_TEST(s, test_restart);
-	CU_ADD_TEST(s, test_changes_while_away);
-	CU_ADD_TEST(s, test_impostor);
-	CU_ADD_TEST(s, test_talkers);
-	CU_ADD_TEST(s, test_slow_answer);
-	CU_ADD_TEST(s, test_full_backlog);
-	CU_ADD_TEST(s, test_left_over);
-	CU_ADD_TEST(s, test_stray_never_answered);
-	CU_ADD_TEST(s, test_busy_after_death);
-	CU_ADD_TEST(s, test_names);
-	CU_ADD_TEST(s, test_released);
-	CU_ADD_TEST(s, test_vanish);
-	CU_ADD_TEST(s, test_replaced);
-	CU_ADD_TEST(s, test_there_before);
-	CU_ADD_TEST(s, test_kernel_driver);
-	CU_ADD_TEST(s, test_reload);
-	CU_ADD_TEST(s, test_signals);
-	CU_ADD_TEST(s, test_odd_directories);
-	CU_ADD_TEST(s, test_flood);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() || CU_get_number_of_failure_records();
+	return suite_main("supervisor", tests);
 }

@@ -3,9 +3,7 @@
  * backends/netback/tap.c against this machine's kernel, in a network namespace of
  * its own; skipped where that is not allowed.
  */
-#include <CUnit/Basic.h>
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/ethtool.h>
@@ -24,6 +22,8 @@
 #include <unistd.h>
 
 #include "backends/netback/tap.h"
+#include "tests/unit/open_fds.h"
+#include "tests/unit/suite.h"
 
 #define HEADER sizeof(struct virtio_net_hdr_v1)
 
@@ -70,17 +70,6 @@ static bool carrier(const char *name)
 
 	CU_ASSERT_EQUAL(request(name, SIOCETHTOOL, &r), 0);
 	return v.data;
-}
-
-static unsigned int open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
 }
 
 static void test_create(void)
@@ -323,22 +312,16 @@ static void test_packet(void)
 
 int main(void)
 {
-	unsigned int failures;
-	CU_pSuite s;
+	static const CU_TestInfo tests[] = {
+		{"create", test_create},
+		{"queues and holders", test_queues},
+		{"rename", test_rename},
+		{"the holder takes no packet", test_holder_takes_nothing},
+		{"plug again", test_plug},
+		{"packet sockets", test_packet},
+		CU_TEST_INFO_NULL,
+	};
 
 	allowed = unshare(CLONE_NEWNET) == 0 && access("/dev/net/tun", R_OK | W_OK) == 0;
-	if (CU_initialize_registry())
-		return 1;
-	s = CU_add_suite("tap", NULL, NULL);
-	CU_add_test(s, "create", test_create);
-	CU_add_test(s, "queues and holders", test_queues);
-	CU_add_test(s, "rename", test_rename);
-	CU_add_test(s, "the holder takes no packet", test_holder_takes_nothing);
-	CU_add_test(s, "plug again", test_plug);
-	CU_add_test(s, "packet sockets", test_packet);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-	CU_cleanup_registry();
-	return failures != 0;
+	return suite_main("tap", tests);
 }

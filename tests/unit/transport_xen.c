@@ -4,7 +4,6 @@
  * comes back, and that every descriptor and handle is given up on failure. What
  * Xen itself does is asked by tests/system/transport_probe.c.
  */
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 
 #include "backends/common/transport.h"
 #include "tests/unit/alloc_fault.h"
+#include "tests/unit/suite.h"
 
 /* ---- the libraries ---- */
 
@@ -302,18 +302,13 @@ static void test_parse(void)
 
 int main(void)
 {
-	unsigned int failures;
+	static const CU_TestInfo tests[] = {
+		{"grants", test_grants},
+		{"a restricted descriptor", test_restricted_fd},
+		{"event channels", test_events},
+		{"what a read means", test_parse},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 1;
-	CU_pSuite s = CU_add_suite("transport_xen", NULL, NULL);
-	CU_add_test(s, "grants", test_grants);
-	CU_add_test(s, "a restricted descriptor", test_restricted_fd);
-	CU_add_test(s, "event channels", test_events);
-	CU_add_test(s, "what a read means", test_parse);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures != 0;
+	return suite_main("transport_xen", tests);
 }

@@ -4,7 +4,6 @@
  * with several queues and threads, and that detach leaves nothing behind. The
  * worker itself is stood in for by this file.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
@@ -18,6 +17,7 @@
 #include "backends/blkback/vbd.h"
 #include "backends/blkback/vbd_proto.h"
 #include "backends/common/loopback.h"
+#include "tests/unit/open_fds.h"
 #include "tests/unit/vbd_main.h"
 
 #define SIZE   (1u << 20)
@@ -115,17 +115,6 @@ static void *state;
 static size_t state_size;
 static int fds[1 + QUEUES];
 static int image_dup = -1; /* of the image last attached */
-
-static unsigned int open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
 
 /* Two pages a ring; the frames behind them are data. */
 static void make_guest(void)
@@ -452,7 +441,7 @@ static void test_cycles(void)
 	CU_ASSERT_EQUAL(open_fds(), before);
 }
 
-static const struct vbd_test tests[] = {
+static const CU_TestInfo tests[] = {
 	{"three queues, each engine, polled or not", test_serves},
 	{"fewer io_urings than queues", test_no_uring_left},
 	{"attach messages that are wrong", test_bad_messages},
@@ -460,6 +449,7 @@ static const struct vbd_test tests[] = {
 	{"one ring breaks", test_broken},
 	{"read-modify-write of one block by several queues", test_rmw_across_queues},
 	{"attach and detach under load", test_cycles},
+	CU_TEST_INFO_NULL,
 };
 
 VBD_MAIN("vbd", tests)

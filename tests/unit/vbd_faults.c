@@ -307,7 +307,7 @@ static void test_allocation(void)
 	CU_ASSERT(sweep(FAULT_ALLOC, 0) > 0);
 }
 
-static const struct vbd_test tests[] = {
+static const CU_TestInfo tests[] = {
 	{"each map fails", test_map},
 	{"each unmap fails", test_unmap},
 	{"each grant copy call fails", test_copy},
@@ -316,6 +316,7 @@ static const struct vbd_test tests[] = {
 	{"each notification fails", test_notify},
 	{"each I/O fails", test_io},
 	{"each allocation fails", test_allocation},
+	CU_TEST_INFO_NULL,
 };
 
 VBD_MAIN("vbd_faults", tests)

@@ -450,7 +450,7 @@ static void test_flood(void)
 	still_sound();
 }
 
-static const struct vbd_test tests[] = {
+static const CU_TestInfo tests[] = {
 	{"a producer that runs ahead", test_producer_ahead},
 	{"a producer that goes back", test_producer_back},
 	{"a ring that breaks with requests in flight", test_broken_in_flight},
@@ -466,6 +466,7 @@ static const struct vbd_test tests[] = {
 	{"ring slots that change while they are read", test_slot_changes},
 	{"indices that change while they are read", test_indices_change},
 	{"a flood of garbage", test_flood},
+	CU_TEST_INFO_NULL,
 };
 
 VBD_MAIN("vbd_hostile", tests)

@@ -321,7 +321,7 @@ static void test_engine_full(void)
 	io_uring_queue_exit(&small_ring);
 }
 
-static const struct vbd_test tests[] = {
+static const CU_TestInfo tests[] = {
 	{"which requests", test_which},
 	{"on which disks", test_which_disk},
 	{"order, with a barrier between", test_order},
@@ -330,6 +330,7 @@ static const struct vbd_test tests[] = {
 	{"indirect, and parts of pages", test_indirect},
 	{"whole pages", test_whole},
 	{"more than the engine takes", test_engine_full},
+	CU_TEST_INFO_NULL,
 };
 
 VBD_MAIN("vbd_plain", tests)

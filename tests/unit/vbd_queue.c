@@ -709,7 +709,7 @@ static void test_ranges(void)
 	ranges_end(&rs);
 }
 
-static const struct vbd_test tests[] = {
+static const CU_TestInfo tests[] = {
 	{"random requests: layouts, rings, grants, direct, indirect", test_matrix},
 	{"4096-byte sectors, in units of either kind", test_sector_units},
 	{"read-modify-write", test_rmw},
@@ -731,6 +731,7 @@ static const struct vbd_test tests[] = {
 	{"limits hold back in order", test_limits},
 	{"limits change live", test_limits_live},
 	{"ranges", test_ranges},
+	CU_TEST_INFO_NULL,
 };
 
 VBD_MAIN("vbd_queue", tests)

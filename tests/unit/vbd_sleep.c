@@ -166,11 +166,12 @@ static void test_idle(void)
 	CU_ASSERT(rig_close(&r));
 }
 
-static const struct vbd_test tests[] = {
+static const CU_TestInfo tests[] = {
 	{"no wake-up is lost, io_uring", test_wake_ups_uring},
 	{"no wake-up is lost, libaio", test_wake_ups_aio},
 	{"no wake-up is lost, null", test_wake_ups_null},
 	{"an idle queue sleeps", test_idle},
+	CU_TEST_INFO_NULL,
 };
 
 VBD_MAIN("vbd_sleep", tests)

@@ -5,7 +5,6 @@
  * and our own front end as the guest. What the unit tests of each assume of the
  * others is true here or nowhere.
  */
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -23,6 +22,7 @@
 #include "backends/common/store_mem.h"
 #include "frontends/blkfront.h"
 #include "tests/unit/front_loopback.h"
+#include "tests/unit/suite.h"
 
 #define BACK   "/local/domain/0/backend/vbd/3/51712"
 #define FRONT  "/local/domain/3/device/vbd/51712"
@@ -423,18 +423,7 @@ int main(void)
 		{"CD-ROM", test_cdrom},
 		CU_TEST_INFO_NULL,
 	};
-	static const CU_SuiteInfo suites[] = {
-		{"vbd_whole", make_dir, drop_dir, NULL, NULL, (CU_TestInfo *)tests},
-		CU_SUITE_INFO_NULL,
-	};
-	unsigned int failures;
 
 	log_init("vbd-test", LOG_LEVEL_ERROR - 1);
-	if (CU_initialize_registry() || CU_register_suites((CU_SuiteInfo *)suites))
-		return 1;
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-	CU_cleanup_registry();
-	return failures != 0;
+	return suite_main_between("vbd_whole", make_dir, drop_dir, tests);
 }

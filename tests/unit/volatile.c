@@ -278,7 +278,7 @@ static void test_liar_is_caught(void)
 	CU_ASSERT(caught > 20);
 }
 
-static const struct vbd_test tests[] = {
+static const CU_TestInfo tests[] = {
 	{"flush", test_flush},
 	{"flush, persistent grants", test_flush_persistent},
 	{"flush, straight from the guest's pages", test_flush_direct},
@@ -286,6 +286,7 @@ static const struct vbd_test tests[] = {
 	{"barriers", test_barrier},
 	{"barriers, read-modify-write", test_barrier_rmw},
 	{"a disk that lies is caught", test_liar_is_caught},
+	CU_TEST_INFO_NULL,
 };
 
 VBD_MAIN("volatile", tests)

@@ -4,7 +4,6 @@
  * the socket: messages in any order, a change of supervisor, the io_uring pool
  * from inside the sandbox, ends.
  */
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
@@ -26,6 +25,7 @@
 #include "backends/common/log.h"
 #include "backends/common/worker.h"
 #include "tests/unit/privileged.h"
+#include "tests/unit/suite.h"
 
 #define POOL       3
 #define WORKER_UID 730000u
@@ -565,24 +565,21 @@ static void test_bad_start(void)
 
 int main(int argc, char **argv)
 {
-	CU_pSuite s;
+	static const CU_TestInfo tests[] = {
+		{"messages", test_messages},
+		{"words", test_words},
+		{"rings", test_rings},
+		{"file limit", test_file_limit},
+		{"change of supervisor", test_change_of_supervisor},
+		{"busy supervisor", test_busy_supervisor},
+		{"broken is remembered", test_broken_is_remembered},
+		{"stranger", test_stranger},
+		{"bad start", test_bad_start},
+		CU_TEST_INFO_NULL,
+	};
 
 	if (argc == 2 && !strcmp(argv[1], "--worker"))
 		return worker_main(&class);
-	if (CU_initialize_registry())
-		return 1;
 	signal(SIGPIPE, SIG_IGN);
-	s = CU_add_suite("worker", NULL, NULL);
-	CU_ADD_TEST(s, test_messages);
-	CU_ADD_TEST(s, test_words);
-	CU_ADD_TEST(s, test_rings);
-	CU_ADD_TEST(s, test_file_limit);
-	CU_ADD_TEST(s, test_change_of_supervisor);
-	CU_ADD_TEST(s, test_busy_supervisor);
-	CU_ADD_TEST(s, test_broken_is_remembered);
-	CU_ADD_TEST(s, test_stranger);
-	CU_ADD_TEST(s, test_bad_start);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() || CU_get_number_of_failure_records();
+	return suite_main("worker", tests);
 }

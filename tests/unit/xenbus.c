@@ -4,7 +4,6 @@
  * ends, with this file in the parts of the toolstack, the guest, the worker and
  * the clock.
  */
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 
 #include "backends/common/store_mem.h"
 #include "backends/common/xenbus.h"
+#include "tests/unit/suite.h"
 
 #define BACK  "/local/domain/0/backend/vbd/5/51712"
 #define FRONT "/local/domain/5/device/vbd/51712"
@@ -1177,42 +1177,39 @@ static void test_store_faults(void)
 
 int main(void)
 {
-	CU_pSuite s;
+	static const CU_TestInfo tests[] = {
+		{"detailed error", test_detailed_error},
+		{"connect and detach", test_connect_and_detach},
+		{"connected without initialised", test_connected_without_initialised},
+		{"reconnect", test_reconnect},
+		{"frontend does not close", test_frontend_does_not_close},
+		{"frontend closes late", test_frontend_closes_late},
+		{"worker does not detach", test_worker_does_not_detach},
+		{"slow and shared", test_slow_and_shared},
+		{"worker does not attach", test_worker_does_not_attach},
+		{"frontend leaves", test_frontend_leaves},
+		{"changed its mind", test_changed_its_mind},
+		{"nonsense state", test_nonsense_state},
+		{"directory removed", test_directory_removed},
+		{"destroy", test_destroy},
+		{"domain released", test_domain_released},
+		{"force before connect", test_force_before_connect},
+		{"force while draining", test_force_while_draining},
+		{"hotplug", test_hotplug},
+		{"class fails", test_class_fails},
+		{"probe again", test_probe_again},
+		{"broken", test_broken},
+		{"worker dies", test_worker_dies},
+		{"worker dies when asked", test_worker_dies_when_asked},
+		{"foreign", test_foreign},
+		{"resume", test_resume},
+		{"found", test_found},
+		{"replaced", test_replaced},
+		{"no ghost", test_no_ghost},
+		{"walks", test_walks},
+		{"store faults", test_store_faults},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (CU_initialize_registry())
-		return 1;
-	s = CU_add_suite("xenbus", NULL, NULL);
-	CU_ADD_TEST(s, test_detailed_error);
-	CU_ADD_TEST(s, test_connect_and_detach);
-	CU_ADD_TEST(s, test_connected_without_initialised);
-	CU_ADD_TEST(s, test_reconnect);
-	CU_ADD_TEST(s, test_frontend_does_not_close);
-	CU_ADD_TEST(s, test_frontend_closes_late);
-	CU_ADD_TEST(s, test_worker_does_not_detach);
-	CU_ADD_TEST(s, test_slow_and_shared);
-	CU_ADD_TEST(s, test_worker_does_not_attach);
-	CU_ADD_TEST(s, test_frontend_leaves);
-	CU_ADD_TEST(s, test_changed_its_mind);
-	CU_ADD_TEST(s, test_nonsense_state);
-	CU_ADD_TEST(s, test_directory_removed);
-	CU_ADD_TEST(s, test_destroy);
-	CU_ADD_TEST(s, test_domain_released);
-	CU_ADD_TEST(s, test_force_before_connect);
-	CU_ADD_TEST(s, test_force_while_draining);
-	CU_ADD_TEST(s, test_hotplug);
-	CU_ADD_TEST(s, test_class_fails);
-	CU_ADD_TEST(s, test_probe_again);
-	CU_ADD_TEST(s, test_broken);
-	CU_ADD_TEST(s, test_worker_dies);
-	CU_ADD_TEST(s, test_worker_dies_when_asked);
-	CU_ADD_TEST(s, test_foreign);
-	CU_ADD_TEST(s, test_resume);
-	CU_ADD_TEST(s, test_found);
-	CU_ADD_TEST(s, test_replaced);
-	CU_ADD_TEST(s, test_no_ghost);
-	CU_ADD_TEST(s, test_walks);
-	CU_ADD_TEST(s, test_store_faults);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() || CU_get_number_of_failure_records();
+	return suite_main("xenbus", tests);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* xylem-stat's reading end: snapshots from JSON, rates, and the exporter's HTTP. */
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -13,6 +12,7 @@
 
 #include "backends/common/stat_exporter.h"
 #include "backends/common/stat_snapshot.h"
+#include "tests/unit/suite.h"
 
 #define QUEUES 2
 
@@ -361,21 +361,16 @@ static void test_exporter_address(void)
 
 int main(void)
 {
-	unsigned int failures;
+	static const CU_TestInfo tests[] = {
+		{"JSON and back", test_round_trip},
+		{"rates", test_rates},
+		{"bad JSON", test_bad_json},
+		{"only some guests", test_keep},
+		{"asking a daemon", test_fetch},
+		{"exporter", test_exporter},
+		{"exporter's address", test_exporter_address},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 1;
-	CU_pSuite s = CU_add_suite("xylem_stat", NULL, NULL);
-	CU_add_test(s, "JSON and back", test_round_trip);
-	CU_add_test(s, "rates", test_rates);
-	CU_add_test(s, "bad JSON", test_bad_json);
-	CU_add_test(s, "only some guests", test_keep);
-	CU_add_test(s, "asking a daemon", test_fetch);
-	CU_add_test(s, "exporter", test_exporter);
-	CU_add_test(s, "exporter's address", test_exporter_address);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures != 0;
+	return suite_main("xylem_stat", tests);
 }
