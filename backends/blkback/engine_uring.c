@@ -109,6 +109,21 @@ static inline struct io_uring_sqe *get_sqe(struct engine_uring *u)
 	return sqe;
 }
 
+/* The same for a read or write: in the ring for polled I/O where that may and will. */
+static inline struct io_uring_sqe *get_io_sqe(struct engine_uring *u,
+					      const struct engine_io *io)
+{
+	struct io_uring_sqe *sqe = NULL;
+
+	if (io->pooled && !io->fua && polled_wanted(&u->polled))
+		sqe = io_uring_get_sqe(u->polled.ring);
+	if (!sqe)
+		return get_sqe(u);
+	u->polled.inflight++;
+	u->base.polling = true;
+	return sqe;
+}
+
 static void file_sqe(struct io_uring_sqe *sqe, uint64_t data)
 {
 	sqe->flags |= IOSQE_FIXED_FILE;
@@ -213,7 +228,7 @@ static int issue_pieces(struct engine_uring *u, struct engine_io *io)
 			return issue_whole(u, io);
 	}
 	for (; done < io->length; done += bytes) {
-		struct io_uring_sqe *sqe = get_sqe(u);
+		struct io_uring_sqe *sqe = get_io_sqe(u, io);
 		struct iovec one;
 
 		first = i;
@@ -269,17 +284,8 @@ static void uring_commit(struct engine *e)
 /* Queue a request of one piece, out of the pool: what nearly every one is. */
 static inline int issue_plain(struct engine_uring *u, struct engine_io *io)
 {
-	struct io_uring_sqe *sqe = NULL;
+	struct io_uring_sqe *sqe = get_io_sqe(u, io);
 
-	if (!io->fua && polled_wanted(&u->polled)) {
-		sqe = io_uring_get_sqe(u->polled.ring);
-		if (sqe) {
-			u->polled.inflight++;
-			u->base.polling = true;
-		}
-	}
-	if (!sqe)
-		sqe = get_sqe(u);
 	if (!sqe)
 		return -EAGAIN;
 	prep_one(u, sqe, io, io->iov, io->offset);
@@ -549,7 +555,7 @@ static unsigned int uring_wait(struct engine *e, const int *unmask,
 	/* An unmasking write completes at once, and must not count as a reason to wake.
 	 */
 	if (timeout_ns != ENGINE_POLL || io_uring_sq_ready(u->ring) ||
-	    e->inflight > u->polled.inflight + u->nr_done)
+	    e->inflight + u->extra > u->polled.inflight + u->nr_done)
 		enter(u, 1 + u->unmasking, timeout_ns);
 	collect(u);
 	u->woken = false;

@@ -527,9 +527,9 @@ static void test_skips_data(void)
 
 /*
  * Polled I/O where the file system can: in a file, opened O_DIRECT. Nothing wakes the
- * engine when it completes, and flushes go with it.
+ * engine when it completes, and flushes go with it. @piece: see engine_setup.
  */
-static void test_polled(void)
+static void polled_rounds(uint32_t piece)
 {
 	char name[] = "polled.XXXXXX", *pool;
 	struct engine_io io[6], flush = {.op = ENGINE_FLUSH};
@@ -543,6 +543,7 @@ static void test_polled(void)
 	e->ops->close(e);
 	before = setup.fd;
 	setup.fd = fd;
+	setup.piece = piece;
 	e = polled_uring_open(&setup);
 	CU_ASSERT_FATAL(e != NULL);
 	pool = setup.pool;
@@ -550,9 +551,9 @@ static void test_polled(void)
 		struct iovec iov[6];
 
 		for (unsigned int i = 0; i < 6; i++) {
-			iov[i] = (struct iovec){pool + i * 8192, 4096};
-			memset(iov[i].iov_base, (int)(round + i), 4096);
-			io[i] = rw(ENGINE_WRITE, i * 4096, &iov[i], 1);
+			iov[i] = (struct iovec){pool + i * 8192, 8192};
+			memset(iov[i].iov_base, (int)(round + i), 8192);
+			io[i] = rw(ENGINE_WRITE, i * 8192, &iov[i], 1);
 			io[i].pooled = true;
 			io[i].fua = i == 3;
 			CU_ASSERT_EQUAL_FATAL(e->ops->submit(e, &io[i]), 0);
@@ -562,7 +563,7 @@ static void test_polled(void)
 		for (unsigned int i = 0; i < 6; i++) {
 			CU_ASSERT_EQUAL(io[i].result, 0);
 			io[i].op = ENGINE_READ;
-			iov[i].iov_base = pool + 65536 + i * 4096;
+			iov[i].iov_base = pool + 65536 + i * 8192;
 			io[i].fua = false;
 			CU_ASSERT_EQUAL_FATAL(e->ops->submit(e, &io[i]), 0);
 		}
@@ -576,12 +577,18 @@ static void test_polled(void)
 		CU_ASSERT(!e->polling);
 		for (unsigned int i = 0; i < 6; i++) {
 			CU_ASSERT_EQUAL(io[i].result, 0);
-			CU_ASSERT(!memcmp(pool + i * 8192, iov[i].iov_base, 4096));
+			CU_ASSERT(!memcmp(pool + i * 8192, iov[i].iov_base, 8192));
 		}
 	}
 	setup.fd = before;
 	stop(POLLED);
 	close(fd);
+}
+
+static void test_polled(void)
+{
+	polled_rounds(0);
+	polled_rounds(4096);
 }
 
 /* A device that is looked at in vain is left alone, longer each time. */
