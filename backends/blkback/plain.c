@@ -55,8 +55,8 @@ static inline void submit(struct vbd_queue *q, struct vbd_request *req, bool wri
 }
 
 /*
- * Hold the pages of @n segments, each a whole page, or none of them. Not inline: its
- * loop needs all registers.
+ * Hold the pages of @n segments, each a whole page, or none of them, for a read. Not
+ * inline: its loop needs all registers.
  */
 __attribute__((noinline)) static bool hold_pages(struct grant_cache *c, uint32_t unit,
 						 const struct blkif_request_segment *seg,
@@ -92,16 +92,47 @@ static inline bool hold_whole(struct grant_cache *c, uint32_t unit,
 	return *held != GRANT_CACHE_NONE;
 }
 
-/* Take a write's data. */
-static inline void take_whole(struct vbd_queue *q, struct vbd_request *req, uint32_t n)
+/*
+ * Take a write's data from the pages of @n segments, each a whole page: all of them, or
+ * it does not count. Then nobody needs the pages any more, and none is held.
+ */
+__attribute__((always_inline)) static inline bool
+take(struct grant_cache *c, uint32_t unit, const struct blkif_request_segment *seg,
+     uint32_t n, char *data)
 {
-	const struct grant_cache_entry *entry = q->cache.entry;
-	const uint32_t *held = req->held, *end = held + n;
-	char *data = pool_at(&q->pool, req->pool_first);
+	const struct blkif_request_segment *end = seg + n;
+	const struct grant_finder f = grant_cache_finder(c);
+	uint64_t now = ++c->uses;
 
-	for (; held != end; data += POOL_PAGE)
-		copy_page(data, entry[*held++].page);
+	for (; seg != end && blkif_whole_page(seg, unit); seg++, data += POOL_PAGE) {
+		uint32_t index = grant_finder_find(&f, seg->gref);
+
+		if (index == GRANT_CACHE_NONE)
+			break;
+		f.entry[index].last_use = now;
+		copy_page(data, f.entry[index].page);
+	}
+	return seg == end;
+}
+
+__attribute__((noinline)) static bool take_pages(struct grant_cache *c, uint32_t unit,
+						 const struct blkif_request_segment *seg,
+						 uint32_t n, char *data)
+{
+	return take(c, unit, seg, n, data);
+}
+
+static inline bool take_whole(struct vbd_queue *q,
+			      const struct blkif_request_segment *seg, uint32_t n,
+			      char *data)
+{
+	uint32_t unit = q->disk->sector_unit;
+
+	if (!(n == 1 ? take(&q->cache, unit, seg, 1, data)
+		     : take_pages(&q->cache, unit, seg, n, data)))
+		return false;
 	metric_add(q->metrics, METRIC_COPIED_BYTES, (uint64_t)n * POOL_PAGE);
+	return true;
 }
 
 /* Nearly every segment is a page, which is soon checked. */
@@ -110,7 +141,8 @@ static inline bool start_whole(struct vbd_queue *q, struct vbd_request *req,
 {
 	const struct vbd_disk *d = q->disk;
 	const struct blkif_req *r = &req->rec->req;
-	uint64_t bytes = (uint64_t)r->nr_segments * POOL_PAGE, offset;
+	uint32_t n = r->nr_segments;
+	uint64_t bytes = (uint64_t)n * POOL_PAGE, offset;
 	bool write = r->op == BLKIF_OP_WRITE;
 
 	if (bytes >= d->direct_min_persistent ||
@@ -118,17 +150,17 @@ static inline bool start_whole(struct vbd_queue *q, struct vbd_request *req,
 			      &offset) ||
 	    (offset & (d->offset_align - 1)))
 		return false;
-	req->pool_first = pool_get(&q->pool, r->nr_segments);
+	req->pool_first = pool_get(&q->pool, n);
 	if (req->pool_first == POOL_NONE)
 		return false;
-	if (!hold_whole(&q->cache, d->sector_unit, seg, r->nr_segments, req->held)) {
-		pool_put(&q->pool, req->pool_first, r->nr_segments);
+	if (!(write ? take_whole(q, seg, n, pool_at(&q->pool, req->pool_first))
+		    : hold_whole(&q->cache, d->sector_unit, seg, n, req->held))) {
+		pool_put(&q->pool, req->pool_first, n);
 		return false;
 	}
 	req->whole = true;
-	req->nr_pieces = req->pool_pages = r->nr_segments;
-	if (write)
-		take_whole(q, req, r->nr_segments);
+	req->nr_pieces = write ? 0 : n;
+	req->pool_pages = n;
 	submit(q, req, write, offset, bytes);
 	return true;
 }
@@ -230,13 +262,13 @@ void plain_continue(struct vbd_queue *q, struct vbd_request *req)
 		request_continue(q, req);
 		return;
 	}
-	if (req->whole && req->io.op == ENGINE_READ) {
-		give_whole(q, req);
-	} else {
+	if (!req->whole) {
 		if (req->io.op == ENGINE_READ)
 			data_move_persistent(q, req, pool_at(&q->pool, req->pool_first),
 					     true);
 		grant_cache_put(&q->cache, req->held, req->nr_pieces);
+	} else if (req->io.op == ENGINE_READ) {
+		give_whole(q, req);
 	}
 	pool_put(&q->pool, req->pool_first, req->pool_pages);
 	answer(q, req, req->io.op, req->io.length, BLKIF_RSP_OKAY);

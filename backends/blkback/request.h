@@ -56,7 +56,8 @@ struct vbd_request {
 	bool rmw;
 	bool copy_failed;
 	bool plain;      /* goes the short way: most fields above are not set */
-	bool whole;      /* and its pieces are pages: `pieces` is not set either */
+	bool whole;      /* and its pieces are pages: `pieces` is not set either, and a
+			    write's are not held */
 	int16_t refused; /* status to answer without doing anything; 0: go */
 	struct vbd_range range;
 	struct iovec one;
