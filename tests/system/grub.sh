@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Debian's PV and PVH GRUB read their disk through the backend, and boot Debian's
-# kernel from it, which connects to the same device again.
+# kernel from it, which connects to the same device again. Arguments: pv, pvh (default both).
 # limit: 600
 # rig: grub
 . /rig/lib.sh
@@ -40,6 +40,11 @@ check backends-start backends_start
 # one from a file, one from a block device
 ram_disk 64
 dd if=/rig/grub.img of=/dev/ram0 bs=1M 2>/dev/null
-one pvgrub pv grub-x86_64-xen.bin file:/rig/grub.img
-one pvhgrub pvh grub-i386-xen_pvh.bin phy:/dev/ram0
+[ $# -gt 0 ] || set -- pv pvh
+for type; do
+	case $type in
+	pv) one pvgrub pv grub-x86_64-xen.bin file:/rig/grub.img ;;
+	pvh) one pvhgrub pvh grub-i386-xen_pvh.bin phy:/dev/ram0 ;;
+	esac
+done
 finish
