@@ -13,4 +13,4 @@ build/bin/registers: tests/guest-process/registers.c build/config.mk
 	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(WARN) -std=gnu11 -O2 -static -o $@ $<
 build/bin/compat: tests/guest-process/compat.c build/config.mk
 	$(call say,CC,$@)mkdir -p $(@D) && $(CC) -m32 $(WARN) -Wno-missing-prototypes -std=gnu11 -O2 -ffreestanding \
-		-fno-pie -fno-stack-protector -fcf-protection=none -nostdlib -static -no-pie -o $@ $<
+		-fno-pie -fno-stack-protector -fcf-protection=none -nostdlib -static -o $@ $<
