@@ -6,19 +6,17 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/fs.h>
-#include <liburing.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "backends/blkback/engine_common.h"
 #include "backends/blkback/engine_polled.h"
 #include "backends/common/log.h"
+#include "backends/common/uring.h"
 
 enum { FILE_IMAGE, FILE_EVENT, FILE_WAKE, FILES };
 
@@ -649,27 +647,6 @@ static int own_ring(struct engine_uring *u, unsigned int depth)
 	return ret;
 }
 
-/* io_uring retries a read of a descriptor that would block only if it says so. */
-static int set_nonblocking(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags < 0)
-		return -errno;
-	if (flags & O_NONBLOCK)
-		return 0;
-	return fcntl(fd, F_SETFL, flags | O_NONBLOCK) ? -errno : 0;
-}
-
-/* liburing 2.3 declares io_uring_enable_rings() and does not export it. 0 or -errno. */
-static int enable(struct io_uring *ring)
-{
-	if (!syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_ENABLE_RINGS,
-		     NULL, 0))
-		return 0;
-	return errno == EBADFD ? 0 : -errno; /* EBADFD: enabled by an earlier queue */
-}
-
 /*
  * The pool whole as buffer 0, and each of its pages as one more. A page is looked up
  * in the kernel once for either, but what is asked of the whole pool goes to the
@@ -703,7 +680,7 @@ static void bring_up_polled(struct engine_uring *u)
 	struct io_uring *ring = u->setup.polled_ring;
 
 	if (!ring || !u->buffers || io_uring_register_files(ring, &u->setup.fd, 1) ||
-	    register_pool(u, ring) != u->buffers || enable(ring))
+	    register_pool(u, ring) != u->buffers || uring_enable(ring))
 		return;
 	u->polled.ring = ring;
 	u->polled.ring_fd_registered = io_uring_register_ring_fd(ring) == 1;
@@ -717,7 +694,7 @@ static int bring_up(struct engine_uring *u)
 	int ret;
 
 	for (int i = FILE_EVENT; i < FILES; i++) {
-		ret = files[i] < 0 ? 0 : set_nonblocking(files[i]);
+		ret = files[i] < 0 ? 0 : uring_set_nonblocking(files[i]);
 		if (ret)
 			return ret;
 	}
@@ -728,7 +705,7 @@ static int bring_up(struct engine_uring *u)
 		u->buffers = register_pool(u, u->ring);
 	u->ring_fd_registered = io_uring_register_ring_fd(u->ring) == 1;
 	bring_up_polled(u);
-	return enable(u->ring);
+	return uring_enable(u->ring);
 }
 
 /* How much the device takes in one request; 0 for a file, whose device is not known. */

@@ -54,7 +54,7 @@ struct grants *worker_grants(struct worker *w);
  * An io_uring from the pool that was made before the sandbox closed: restricted
  * to read, write, fsync, fallocate, poll, timeout and cancel on registered files,
  * and disabled until the caller has registered its files (and buffers) and called
- * worker_enable_uring(). EVERY request needs IOSQE_FIXED_FILE, also those that
+ * uring_enable() (uring.h). EVERY request needs IOSQE_FIXED_FILE, also those that
  * have no file (timeout, cancel, nop); others end with -EACCES. NULL when the pool
  * is empty: use an engine without one. Give it back with worker_put_uring() once
  * nothing is in flight: that unregisters files and buffers, and the ring may be
@@ -65,9 +65,6 @@ struct io_uring *worker_get_uring(struct worker *w);
 /* The same of those for polled I/O (IORING_SETUP_IOPOLL): only reads and writes. */
 struct io_uring *worker_get_polled_uring(struct worker *w);
 void worker_put_uring(struct worker *w, struct io_uring *ring);
-/* liburing 2.3 has no io_uring_enable_rings(). 0 (also when already enabled) or -errno.
- */
-int worker_enable_uring(struct io_uring *ring);
 
 /* The guest's domid. */
 uint32_t worker_domid(const struct worker *w);

@@ -4,11 +4,8 @@
  * io_uring_setup() kills afterwards; each is mapped when a queue first takes it,
  * so that a ring nobody uses costs the worker no memory.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "backends/common/log.h"
 #include "backends/common/sandbox.h"
@@ -115,12 +112,4 @@ void worker_put_uring(struct worker *w, struct io_uring *ring)
 	pthread_mutex_lock(&w->uring_lock);
 	r->busy = false;
 	pthread_mutex_unlock(&w->uring_lock);
-}
-
-int worker_enable_uring(struct io_uring *ring)
-{
-	if (!syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_ENABLE_RINGS,
-		     NULL, 0))
-		return 0;
-	return errno == EBADFD ? 0 : -errno; /* EBADFD: enabled by an earlier queue */
 }

@@ -5,15 +5,13 @@
  * descriptor stay armed from one wait to the next; so does the poll of the packet
  * port, which is armed only when it is wanted and may fire once more after that.
  */
+#include "backends/common/uring.h"
 #include "backends/netback/waiter.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <liburing.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { FILE_EVENTS, FILE_WAKE, FILE_PORT, FILES };
@@ -198,26 +196,6 @@ static void uring_close(struct waiter *w)
 
 static const struct waiter_ops uring_ops = {.wait = uring_wait, .close = uring_close};
 
-/* io_uring reads and polls such a descriptor again by itself instead of blocking a
- * thread. */
-static int set_nonblocking(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags < 0)
-		return -errno;
-	return flags & O_NONBLOCK || !fcntl(fd, F_SETFL, flags | O_NONBLOCK) ? 0 : -errno;
-}
-
-/* liburing 2.3 declares io_uring_enable_rings() and does not export it. */
-static int enable(struct io_uring *ring)
-{
-	if (!syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_ENABLE_RINGS,
-		     NULL, 0))
-		return 0;
-	return errno == EBADFD ? 0 : -errno; /* EBADFD: enabled by an earlier queue */
-}
-
 struct waiter *waiter_uring_open(struct io_uring *ring, struct events *events,
 				 int port_fd, int wake_fd, struct metrics_queue *metrics)
 {
@@ -234,13 +212,13 @@ struct waiter *waiter_uring_open(struct io_uring *ring, struct events *events,
 				    .port_fd = port_fd,
 				    .wake_fd = wake_fd};
 	u->ring = ring;
-	err = set_nonblocking(events->fd);
+	err = uring_set_nonblocking(events->fd);
 	if (!err)
-		err = set_nonblocking(wake_fd);
+		err = uring_set_nonblocking(wake_fd);
 	if (!err)
 		err = io_uring_register_files(ring, files, FILES);
 	if (!err)
-		err = enable(ring);
+		err = uring_enable(ring);
 	if (err) {
 		free(u);
 		errno = -err;

@@ -102,12 +102,6 @@ void worker_put_uring(struct worker *worker, struct io_uring *ring)
 	(void)ring;
 }
 
-int worker_enable_uring(struct io_uring *ring)
-{
-	(void)ring;
-	return -EINVAL;
-}
-
 void worker_broken(struct worker *worker, uint32_t devid, const char *fmt, ...)
 {
 	(void)worker;

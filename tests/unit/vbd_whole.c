@@ -99,12 +99,6 @@ void worker_put_uring(struct worker *w, struct io_uring *ring)
 	(void)ring;
 }
 
-int worker_enable_uring(struct io_uring *ring)
-{
-	(void)ring;
-	return -EINVAL;
-}
-
 void worker_broken(struct worker *w, uint32_t devid, const char *fmt, ...)
 {
 	va_list ap;

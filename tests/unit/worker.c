@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "backends/common/log.h"
+#include "backends/common/uring.h"
 #include "backends/common/worker.h"
 #include "tests/unit/privileged.h"
 #include "tests/unit/suite.h"
@@ -51,7 +52,7 @@ static int read_through(struct io_uring *ring, int fd)
 
 	rc = io_uring_register_files(ring, &fd, 1);
 	if (!rc)
-		rc = worker_enable_uring(ring);
+		rc = uring_enable(ring);
 	if (rc)
 		return rc;
 	for (i = 0; i < READS; i++) {
