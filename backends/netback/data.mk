@@ -6,7 +6,7 @@ include frontends/vars.mk
 
 # A vif without a process around it: for the daemon, tests, fuzzers and benchmarks.
 NETBACK_VIF_SRCS := $(addprefix backends/netback/,vif.c queue.c waiter_poll.c waiter_uring.c tx.c \
-	rx.c ctrl.c hash.c mcast.c packet.c steer.c port_tap.c port_packet.c)
+	rx.c ctrl.c hash.c mcast.c packet.c steer.c port.c port_tap.c port_packet.c)
 # What the daemon links besides its supervisor side.
 NETBACK_DATA_SRCS := $(NETBACK_VIF_SRCS) backends/netback/vif_worker.c
 

@@ -77,6 +77,9 @@ static inline void port_close(struct port *p)
 struct port *port_tap_open(int fd);
 /* An AF_PACKET socket bound by the supervisor, PACKET_VNET_HDR on. As above. */
 struct port *port_packet_open(int fd);
+/* What both are: a port that is nothing but its descriptor. */
+struct port *port_fd_open(const struct port_ops *ops, int fd);
+void port_fd_close(struct port *p);
 /* tests and benchmarks: packets go to and come from memory, see port_loop.h */
 struct port *port_loop_open(void);
 

@@ -8,10 +8,8 @@
 
 #include <errno.h>
 #include <linux/if_packet.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 static int packet_send(struct port *p, const struct iovec *iov, unsigned int nr_iov)
 {
@@ -76,30 +74,15 @@ static int packet_set_offload(struct port *p, unsigned int offload)
 	return 0;
 }
 
-static void packet_close(struct port *p)
-{
-	close(p->fd);
-	free(p);
-}
-
 static const struct port_ops packet_ops = {
 	.name = "packet",
 	.send = packet_send,
 	.receive = packet_receive,
 	.set_offload = packet_set_offload,
-	.close = packet_close,
+	.close = port_fd_close,
 };
 
 struct port *port_packet_open(int fd)
 {
-	struct port *p = calloc(1, sizeof(*p));
-
-	if (!p) {
-		close(fd);
-		errno = ENOMEM;
-		return NULL;
-	}
-	p->ops = &packet_ops;
-	p->fd = fd;
-	return p;
+	return port_fd_open(&packet_ops, fd);
 }

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <linux/if_tun.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -48,30 +47,15 @@ static int tap_set_offload(struct port *p, unsigned int offload)
 	return ioctl(p->fd, TUNSETOFFLOAD, flags) < 0 ? -errno : 0;
 }
 
-static void tap_close(struct port *p)
-{
-	close(p->fd);
-	free(p);
-}
-
 static const struct port_ops tap_ops = {
 	.name = "tap",
 	.send = tap_send,
 	.receive = tap_receive,
 	.set_offload = tap_set_offload,
-	.close = tap_close,
+	.close = port_fd_close,
 };
 
 struct port *port_tap_open(int fd)
 {
-	struct port *p = calloc(1, sizeof(*p));
-
-	if (!p) {
-		close(fd);
-		errno = ENOMEM;
-		return NULL;
-	}
-	p->ops = &tap_ops;
-	p->fd = fd;
-	return p;
+	return port_fd_open(&tap_ops, fd);
 }
