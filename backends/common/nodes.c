@@ -42,6 +42,17 @@ int nodes_optional(const struct node_reader *r, const char *node, uint64_t min,
 	return err == -ENOENT ? 0 : err;
 }
 
+int nodes_queue_dir(const struct node_reader *r, uint32_t i, uint32_t n, char *dir)
+{
+	int len = n == 1 ? snprintf(dir, STORE_PATH_MAX, "%s", r->dir)
+			 : snprintf(dir, STORE_PATH_MAX, "%s/queue-%u", r->dir, i);
+
+	if (len < STORE_PATH_MAX)
+		return 0;
+	snprintf(r->why, r->why_size, "its directory's path is too long");
+	return -ENAMETOOLONG;
+}
+
 static bool write_all(struct backend *be, store_txn t, const struct node *n,
 		      unsigned int count)
 {

@@ -32,6 +32,10 @@ int nodes_number(const struct node_reader *r, const char *dir, const char *node,
 int nodes_optional(const struct node_reader *r, const char *node, uint64_t min,
 		   uint64_t max, uint64_t *out);
 
+/* Into @dir, of STORE_PATH_MAX bytes: where a frontend of @n queues has the nodes of
+ * queue @i. 0 or -errno with the reason. */
+int nodes_queue_dir(const struct node_reader *r, uint32_t i, uint32_t n, char *dir);
+
 struct node {
 	const char *name;
 	uint64_t value;

@@ -107,22 +107,14 @@ static int read_queue(const struct node_reader *r, const char *dir,
 static int read_queues(const struct node_reader *r, struct vif_attach *a)
 {
 	char dir[STORE_PATH_MAX];
-	uint32_t i;
-	int err;
+	int err = 0;
 
-	if (a->nr_queues == 1)
-		return read_queue(r, r->dir, &a->queue[0]);
-	for (i = 0; i < a->nr_queues; i++) {
-		if (snprintf(dir, sizeof(dir), "%s/queue-%u", r->dir, i) >=
-		    (int)sizeof(dir)) {
-			snprintf(r->why, r->why_size, "its directory's path is too long");
-			return -ENAMETOOLONG;
-		}
-		err = read_queue(r, dir, &a->queue[i]);
-		if (err)
-			return err;
+	for (uint32_t i = 0; !err && i < a->nr_queues; i++) {
+		err = nodes_queue_dir(r, i, a->nr_queues, dir);
+		if (!err)
+			err = read_queue(r, dir, &a->queue[i]);
 	}
-	return 0;
+	return err;
 }
 
 /* Both nodes or neither. */
