@@ -9,7 +9,7 @@ $(eval $(call unit_test,front_net,tests/unit/front_net.c $(FRONT_LOOPBACK_SRCS) 
 
 # The attacks of tests/guest-process on blkback, all in one process. BLK_DATA_SRCS is
 # backends/blkback/data.mk's, which has been read by now.
-$(eval $(call unit_test,front_hostile,tests/unit/front_hostile.c $(sort $(BLK_DATA_SRCS) \
+$(eval $(call unit_test,front_hostile,tests/unit/front_hostile.c tests/unit/worker_stubs.c $(sort $(BLK_DATA_SRCS) \
 	$(addprefix tests/guest-process/,attack.c attack_vbd.c attack_vif.c) \
 	$(addprefix backends/blkback/,vbd_backend.c vbd_frontend.c vbd_medium.c image.c) \
 	$(addprefix backends/common/,nodes.c xenbus.c conf.c limit.c log.c metrics.c) \

@@ -28,6 +28,7 @@ $(eval $(call fuzzer,vbd_nodes,tests/fuzz/vbd_nodes.c backends/blkback/vbd_front
 	backends/common/log.c $(STORE_MEM_SRCS),))
 
 include frontends/vars.mk
-$(eval $(call unit_test,vbd_whole,tests/unit/vbd_whole.c $(VBD_BACKEND_SRCS) $(BLK_DATA_SRCS) \
+$(eval $(call unit_test,vbd_whole,tests/unit/vbd_whole.c tests/unit/worker_stubs.c \
+	$(VBD_BACKEND_SRCS) $(BLK_DATA_SRCS) \
 	$(sort $(FRONT_LOOPBACK_SRCS) $(LOOPBACK_SRCS) $(STORE_MEM_SRCS)) \
 	$(addprefix backends/common/,conf.c limit.c log.c metrics.c),-linih -luring -laio))

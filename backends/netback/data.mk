@@ -28,5 +28,5 @@ $(eval $(call fuzzer,vif,tests/fuzz/vif.c $(NETBACK_TEST_SRCS),-luring))
 $(eval $(call fuzzer,vif_packet,tests/fuzz/vif_packet.c $(addprefix backends/netback/,packet.c hash.c),))
 
 $(eval $(call bench_program,bench-loopback-net,bench/loopback_net.c $(NETBACK_TEST_SRCS),-luring))
-$(eval $(call unit_test,net_worker,tests/unit/net_worker.c backends/netback/vif_worker.c \
-	$(NETBACK_TEST_SRCS),-luring))
+$(eval $(call unit_test,net_worker,tests/unit/net_worker.c tests/unit/worker_stubs.c \
+	backends/netback/vif_worker.c $(NETBACK_TEST_SRCS),-luring))

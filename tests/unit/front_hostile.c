@@ -65,12 +65,6 @@ int backend_update(struct backend *b, const void *payload, size_t size, const in
 	return vbd_worker_class.update(w.dev, payload, size, fds, nfds);
 }
 
-int events_open_restricted_fd(uint32_t domid)
-{
-	(void)domid;
-	return open("/dev/null", O_RDWR | O_CLOEXEC);
-}
-
 struct events *events_fdopen_xen(int fd, uint32_t domid)
 {
 	(void)domid;
@@ -82,24 +76,6 @@ struct grants *worker_grants(struct worker *worker)
 {
 	(void)worker;
 	return loopback_grants(w.lb);
-}
-
-struct io_uring *worker_get_uring(struct worker *worker)
-{
-	(void)worker;
-	return NULL; /* libaio takes over */
-}
-
-struct io_uring *worker_get_polled_uring(struct worker *worker)
-{
-	(void)worker;
-	return NULL;
-}
-
-void worker_put_uring(struct worker *worker, struct io_uring *ring)
-{
-	(void)worker;
-	(void)ring;
 }
 
 void worker_broken(struct worker *worker, uint32_t devid, const char *fmt, ...)

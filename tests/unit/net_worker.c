@@ -42,18 +42,6 @@ void worker_broken(struct worker *w, uint32_t devid, const char *fmt, ...)
 	atomic_fetch_add(&w->broken, 1);
 }
 
-struct io_uring *worker_get_uring(struct worker *w)
-{
-	(void)w;
-	return NULL; /* none left */
-}
-
-void worker_put_uring(struct worker *w, struct io_uring *ring)
-{
-	(void)w;
-	CU_ASSERT_PTR_NULL(ring);
-}
-
 static struct loopback *events_of;
 static unsigned int events_left; /* so many succeed */
 

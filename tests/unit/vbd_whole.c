@@ -62,12 +62,6 @@ int backend_update(struct backend *b, const void *payload, size_t size, const in
 	return vbd_worker_class.update(dev, payload, size, &copy, nfds);
 }
 
-int events_open_restricted_fd(uint32_t domid)
-{
-	(void)domid;
-	return open("/dev/null", O_RDWR | O_CLOEXEC);
-}
-
 struct events *events_fdopen_xen(int fd, uint32_t domid)
 {
 	(void)domid;
@@ -79,24 +73,6 @@ struct grants *worker_grants(struct worker *w)
 {
 	(void)w;
 	return loopback_grants(lb);
-}
-
-struct io_uring *worker_get_uring(struct worker *w)
-{
-	(void)w;
-	return NULL; /* libaio takes over */
-}
-
-struct io_uring *worker_get_polled_uring(struct worker *w)
-{
-	(void)w;
-	return NULL;
-}
-
-void worker_put_uring(struct worker *w, struct io_uring *ring)
-{
-	(void)w;
-	(void)ring;
 }
 
 void worker_broken(struct worker *w, uint32_t devid, const char *fmt, ...)
