@@ -13,7 +13,6 @@
 #include "hypervisor/sched/sched.h"
 #include "hypervisor/sched/softirq.h"
 
-#define DOMAINS        DOMID_FIRST_RESERVED
 #define MAX_VCPUS      8192
 #define LEGACY_VCPUS   32 /* have their vcpu_info in the shared-info page */
 
@@ -183,7 +182,6 @@ int domain_kill(struct domain *d);  /* XEN_DOMCTL_destroydomain; -ERESTART */
 void domain_shutdown(struct domain *d, uint8_t reason);
 void domain_resume(struct domain *d);
 void domain_crash(struct domain *d, const char *why); /* current's state is printed */
-#define domain_crash_current(why) domain_crash(current->domain, why)
 
 int vcpu_map_info(struct vcpu *v, gfn_t gfn, uint32_t offset); /* VCPUOP_register_vcpu_info */
 void vcpu_unmap_info(struct vcpu *v);

@@ -106,7 +106,6 @@ static inline void list_del(struct list *n)
 }
 
 #define list_entry(p, type, member) container_of(p, type, member)
-#define list_first(head, type, member) list_entry((head)->next, type, member)
 #define list_for_each(pos, head) for (pos = (head)->next; pos != (head); pos = pos->next)
 
 /* ---- bits and atomics (x86 orders them; all are full barriers) ---- */

@@ -61,7 +61,6 @@ _Static_assert(sizeof(struct frame) == 32, "at most 32 bytes a page");
 #define FRAME_L3         (3ull << 61)
 #define FRAME_L4         (4ull << 61)
 #define FRAME_SEGDESC    (5ull << 61) /* in a GDT or LDT */
-#define FRAME_SHARED     (6ull << 61) /* unused: HVM page sharing */
 #define FRAME_WRITABLE   (7ull << 61) /* mapped writable */
 #define FRAME_PINNED     (1ull << 60) /* the guest asked to keep it typed */
 #define FRAME_VALIDATED  (1ull << 59)
