@@ -97,10 +97,8 @@ void event_port_free(struct domain *d, struct evtchn *c)
 
 void event_channel_set(struct evtchn *c, enum evtchn_state state)
 {
-	unsigned long flags = spin_lock_irqsave(&c->lock);
-
+	spin_guard_irqsave(&c->lock);
 	c->state = (uint8_t)state;
-	spin_unlock_irqrestore(&c->lock, flags);
 }
 
 /* Both ends, the lower address first. */
@@ -156,13 +154,11 @@ void event_deliver(struct domain *d, struct evtchn *c)
 int event_send(struct domain *d, uint32_t port)
 {
 	struct evtchn *c = event_channel(d, port);
-	unsigned long flags;
-	int rc = 0;
 
 	perfc_incr(events);
 	if (!c)
 		return -EINVAL;
-	flags = spin_lock_irqsave(&c->lock);
+	spin_guard_irqsave(&c->lock);
 	switch (c->state) {
 	case ECS_INTERDOMAIN:
 		event_deliver(c->remote.domain, c->remote.chn);
@@ -173,21 +169,20 @@ int event_send(struct domain *d, uint32_t port)
 	case ECS_UNBOUND: /* nobody listens yet */
 		break;
 	default:
-		rc = -EINVAL;
+		return -EINVAL;
 	}
-	spin_unlock_irqrestore(&c->lock, flags);
-	return rc;
+	return 0;
 }
 
 /* The port is closed only after virq_to_port was cleared under the lock held here. */
 void send_vcpu_virq(struct vcpu *v, unsigned int virq)
 {
-	unsigned long flags = spin_lock_irqsave(&v->event.virq_lock);
-	uint32_t port = v->event.virq_to_port[virq];
+	uint32_t port;
 
+	spin_guard_irqsave(&v->event.virq_lock);
+	port = v->event.virq_to_port[virq];
 	if (port)
 		event_deliver(v->domain, event_channel(v->domain, port));
-	spin_unlock_irqrestore(&v->event.virq_lock, flags);
 }
 
 void send_domain_virq(struct domain *d, unsigned int virq)
@@ -262,17 +257,14 @@ bool send_pirq(struct domain *d, unsigned int pirq)
 {
 	uint32_t *slot = event_pirq_slot(d, pirq, false);
 	struct evtchn *c = slot ? event_channel(d, READ_ONCE(*slot)) : NULL;
-	unsigned long flags;
-	bool bound;
 
 	if (!c)
 		return false;
-	flags = spin_lock_irqsave(&c->lock);
-	bound = c->state == ECS_PIRQ && c->pirq == pirq;
-	if (bound)
-		event_deliver(d, c);
-	spin_unlock_irqrestore(&c->lock, flags);
-	return bound;
+	spin_guard_irqsave(&c->lock);
+	if (c->state != ECS_PIRQ || c->pirq != pirq)
+		return false;
+	event_deliver(d, c);
+	return true;
 }
 
 /* ---- what a port shows ---- */
@@ -281,15 +273,11 @@ bool send_pirq(struct domain *d, unsigned int pirq)
 bool event_port_is_pending(struct domain *d, uint32_t port)
 {
 	struct evtchn *c = event_channel(d, port);
-	unsigned long flags;
-	bool yes;
 
 	if (!c)
 		return false;
-	flags = spin_lock_irqsave(&c->lock);
-	yes = c->state > ECS_RESERVED && d->event.ops->is_pending(d, port);
-	spin_unlock_irqrestore(&c->lock, flags);
-	return yes;
+	spin_guard_irqsave(&c->lock);
+	return c->state > ECS_RESERVED && d->event.ops->is_pending(d, port);
 }
 
 void event_check_pending(struct vcpu *v)

@@ -77,19 +77,17 @@ static void leave_queue(const struct domain *d, struct evtchn *c, event_word_t *
 			uint32_t old, uint32_t new)
 {
 	struct event_fifo_queue *q = queue_of(d, old);
-	unsigned long flags;
 
 	if (!q) {
 		atomic_cmpxchg(&c->last_queue, &old, new);
 		return;
 	}
-	flags = spin_lock_irqsave(&q->lock);
+	spin_guard_irqsave(&q->lock);
 	if (READ_ONCE(c->last_queue) == old && !(READ_ONCE(*word) & LINKED)) {
 		if (q->tail == c->port)
 			q->tail = 0;
 		WRITE_ONCE(c->last_queue, new);
 	}
-	spin_unlock_irqrestore(&q->lock, flags);
 }
 
 /* The port is pending, unmasked and not linked: into the queue of @v. */

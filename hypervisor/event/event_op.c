@@ -259,11 +259,10 @@ static long op_status(struct op_call *call)
 {
 	struct evtchn_status *op = call->arg;
 	struct evtchn *c = event_channel(call->d, op->port);
-	unsigned long flags;
 
 	if (!c)
 		return -EINVAL;
-	flags = spin_lock_irqsave(&c->lock);
+	spin_guard_irqsave(&c->lock);
 	op->vcpu = c->vcpu;
 	switch (c->state) {
 	case ECS_UNBOUND:
@@ -289,7 +288,6 @@ static long op_status(struct op_call *call)
 	default:
 		op->status = EVTCHNSTAT_closed;
 	}
-	spin_unlock_irqrestore(&c->lock, flags);
 	return 0;
 }
 
@@ -334,23 +332,19 @@ static long op_change(struct op_call *call)
 	struct domain *d = call->d;
 	struct evtchn *c = event_channel(d, op->port);
 	const struct event_abi_ops *ops;
-	unsigned long flags;
-	long rc = 0;
 
 	_Static_assert(!offsetof(struct evtchn_set_priority, port) &&
 			       !offsetof(struct evtchn_unmask, port), "the port first");
 	if (!c)
 		return -EINVAL;
-	flags = spin_lock_irqsave(&c->lock);
+	spin_guard_irqsave(&c->lock);
 	ops = d->event.ops;
 	if (c->state <= ECS_RESERVED)
-		rc = -EINVAL;
-	else if (call->cmd == EVTCHNOP_set_priority)
-		rc = ops->set_priority ? ops->set_priority(c, op->priority) : -ENOSYS;
-	else
-		ops->unmask(d, c);
-	spin_unlock_irqrestore(&c->lock, flags);
-	return rc;
+		return -EINVAL;
+	if (call->cmd == EVTCHNOP_set_priority)
+		return ops->set_priority ? ops->set_priority(c, op->priority) : -ENOSYS;
+	ops->unmask(d, c);
+	return 0;
 }
 
 static long op_reset(struct op_call *call)

@@ -160,11 +160,10 @@ static void tx_put(struct uart *u, char c)
 void serial_write(const char *s, size_t n)
 {
 	struct uart *u = uart;
-	unsigned long flags;
 
 	if (!u)
 		return;
-	flags = spin_lock_irqsave(&u->lock);
+	spin_guard_irqsave(&u->lock);
 	for (; n; n--, s++) {
 		if (*s == '\n')
 			tx_put(u, '\r');
@@ -176,7 +175,6 @@ void serial_write(const char *s, size_t n)
 		tx_some(u); /* its end raises the next interrupt */
 	if (u->irq_works && u->tx_cons != u->tx_prod)
 		set(u, REG_IER, IER_RX | IER_TX);
-	spin_unlock_irqrestore(&u->lock, flags);
 }
 
 /* In a panic: another CPU may have stopped with the lock; do without it then. */
