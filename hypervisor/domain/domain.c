@@ -55,6 +55,10 @@ static int check_config(const struct xen_domctl_createdomain *c)
 		return -EINVAL;
 	if (XEN_DOMCTL_GRANT_version(c->grant_opts) > 2)
 		return -EINVAL;
+	/* Negative: the command line's; those are also the most that anyone is given. */
+	if (c->max_grant_frames > (int64_t)opt_gnttab_max_frames ||
+	    c->max_maptrack_frames > (int64_t)opt_gnttab_max_maptrack_frames)
+		return -EINVAL;
 	return 0;
 }
 

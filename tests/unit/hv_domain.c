@@ -558,6 +558,8 @@ static void test_config(void)
 	REFUSED(c.flags = 1u << 20, -EINVAL);
 	REFUSED(c.flags = XEN_DOMCTL_CDF_hvm, -EOPNOTSUPP);
 	REFUSED(c.grant_opts = 3, -EINVAL);
+	REFUSED(c.max_grant_frames = 65, -EINVAL); /* gnttab_max_frames is 64 */
+	REFUSED(c.max_maptrack_frames = 1025, -EINVAL);
 	REFUSED(c.arch.emulation_flags = 1, -EINVAL);
 	REFUSED(c.vmtrace_size = 4096, -EINVAL);
 	CU_ASSERT(nothing_left());
