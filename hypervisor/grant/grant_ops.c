@@ -115,24 +115,8 @@ static long op_get_version(struct op_call *c)
 	return 0;
 }
 
-static long op_dump_table(struct op_call *c)
-{
-	struct gnttab_dump_table *op = c->arg;
-	struct domain *d = NULL;
-
-	op->status = GNTST_permission_denied;
-	if (current->domain->control)
-		d = domain_for(op->dom, &op->status);
-	if (d) {
-		grant_table_dump(d);
-		domain_put(d);
-	}
-	return 0;
-}
-
 static const struct op_def single_ops[] = {
 	[GNTTABOP_setup_table] = {op_setup_table, OP_INOUT(struct gnttab_setup_table)},
-	[GNTTABOP_dump_table] = {op_dump_table, OP_INOUT(struct gnttab_dump_table)},
 	[GNTTABOP_query_size] = {op_query_size, OP_INOUT(struct gnttab_query_size)},
 	[GNTTABOP_set_version] = {op_set_version, OP_IN(struct gnttab_set_version)},
 	[GNTTABOP_get_status_frames] = {op_get_status_frames,
@@ -320,6 +304,8 @@ long do_grant_table_op(unsigned int cmd, uint64_t uop, unsigned int count)
 	if (cmd >= ARRAY_SIZE(list_ops))
 		return -ENOSYS;
 	list = &list_ops[index_nospec(cmd, ARRAY_SIZE(list_ops))];
+	if (!list->fn)
+		return -ENOSYS;
 	b.cmd = cmd;
 	b.from.held = b.to.held = false;
 	b.from.d = b.to.d = NULL;

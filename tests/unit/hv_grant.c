@@ -341,6 +341,7 @@ static void test_device_and_batches(void)
 	CU_ASSERT_EQUAL(list_op(GNTTABOP_map_grant_ref, NULL, 1), -EFAULT);
 	CU_ASSERT_EQUAL(list_op(GNTTABOP_map_grant_ref, op, ~0u), -EINVAL);
 	CU_ASSERT_EQUAL(list_op(99, op, 1), -ENOSYS);
+	CU_ASSERT_EQUAL(list_op(GNTTABOP_dump_table, op, 1), -ENOSYS);
 	all_free();
 }
 
