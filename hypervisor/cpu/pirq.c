@@ -184,7 +184,8 @@ int pirq_bind(struct vcpu *v, unsigned int pirq, bool share)
 	spin_guard(&d->pirqs->lock);
 	if (p->bound)
 		return -EEXIST;
-	err = p->irq ? irq_guest_bind(p->irq, v, pirq, share) : -EINVAL;
+	/* One that was not mapped is not the domain's. */
+	err = p->irq ? irq_guest_bind(p->irq, v, pirq, share) : -EPERM;
 	if (!err) {
 		p->bound = true;
 		eoi_map_update(d->pirqs, p);

@@ -151,8 +151,7 @@ static long acquire_resource(struct op_call *c)
 
 /* ---- the call ---- */
 
-/* Not there: paging_op and sharing_op, as stock built without them; the M2P of 32-bit PV
- * guests, of which there are none. */
+/* Not there: paging_op and sharing_op, as stock built without them. */
 static const struct op_def ops[] = {
 	[XENMEM_increase_reservation] = {.fn = memory_reservation_op},
 	[XENMEM_decrease_reservation] = {.fn = memory_reservation_op},
@@ -181,6 +180,8 @@ static const struct op_def ops[] = {
 	[XENMEM_machphys_mapping] = {memory_machphys_mapping, OP_OUT(struct xen_machphys_mapping)},
 	[XENMEM_machphys_mfn_list] = {memory_machphys_list,
 		OP_INOUT(struct xen_machphys_mfn_list)},
+	/* Of 32-bit PV guests, of which there are none. */
+	[XENMEM_machphys_compat_mfn_list] = {.answer = -EOPNOTSUPP},
 	[XENMEM_set_pod_target] = {pod_target, OP_INOUT(struct xen_pod_target),
 		OP_DOMAIN(struct xen_pod_target, domid, ACCESS_DOMCTL)},
 	[XENMEM_get_pod_target] = {pod_target, OP_INOUT(struct xen_pod_target),
@@ -188,7 +189,7 @@ static const struct op_def ops[] = {
 	[XENMEM_get_vnumainfo] = {vnuma_info, OP_IN(struct xen_vnuma_topology_info),
 		OP_DOMAIN(struct xen_vnuma_topology_info, domid, ACCESS_MEMORY)},
 	[XENMEM_reserved_device_memory_map] = {reserved_device_memory,
-		OP_INOUT(struct xen_reserved_device_memory_map), .access = ACCESS_PHYSDEV},
+		OP_INOUT(struct xen_reserved_device_memory_map)},
 	/* Of HVM guests: stock's answer for a PV domain. */
 	[XENMEM_access_op] = {.answer = -EOPNOTSUPP, OP_IN(struct xen_mem_access_op),
 		OP_DOMAIN(struct xen_mem_access_op, domid, ACCESS_DOMCTL)},

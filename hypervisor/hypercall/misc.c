@@ -128,8 +128,11 @@ long do_hvm_op(unsigned long op, uint64_t arg)
 	case HVMOP_get_param:
 	case HVMOP_flush_tlbs:
 	case HVMOP_get_mem_type:
-	case HVMOP_altp2m:
+	case HVMOP_set_evtchn_upcall_vector:
+	case HVMOP_guest_request_vm_event:
 		return -EINVAL;
+	case HVMOP_altp2m:
+		return -EOPNOTSUPP;
 	default:
 		return -ENOSYS;
 	}

@@ -130,7 +130,7 @@ static bool read_known_msr(struct vcpu *v, uint32_t msr, uint64_t *value)
 		*value = 0;
 		return policy_has(p, 2 * 32 + 27);
 	case MSR_APIC_BASE:
-		if (!v->domain->hardware || !rdmsr_safe(msr, value))
+		if (!rdmsr_safe(msr, value))
 			return false;
 		*value &= ~(1ull << 8); /* which CPU is the boot CPU: vcpu 0's */
 		*value |= (uint64_t)!v->id << 8;

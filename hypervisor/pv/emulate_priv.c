@@ -181,8 +181,7 @@ static enum emulation emulate_0f(struct vcpu *v, struct cpu_user_regs *regs, con
 		v->pv.ctrlreg[0] &= ~(uint64_t)X86_CR0_TS;
 		fpu_set_ts(false);
 		return EMULATE_DONE;
-	case 0x08:
-	case 0x09:
+	case 0x09: /* INVD, which loses what others wrote, is nobody's */
 		if (v->domain->hardware) /* only of use, and only allowed, where devices are */
 			wbinvd();
 		return EMULATE_DONE;

@@ -104,6 +104,8 @@ int pv_set_debugreg(struct vcpu *v, unsigned int reg, uint64_t value)
 			return -EINVAL;
 		reg += 2;
 	}
+	if (reg >= 6 && reg <= 7 && value >> 32) /* as MOV to DR: SDM vol. 3, 18.2.6 */
+		return -EINVAL;
 	switch (reg) {
 	case 0 ... 3:
 		reg = (unsigned int)index_nospec(reg, 4);

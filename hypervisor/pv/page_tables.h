@@ -91,7 +91,8 @@ static inline bool frame_drop_use(struct frame *f)
 /* ---- page_types.c ---- */
 /*
  * Take what the L1 entry @e, not yet in a table of @pt_owner, has to hold; @e is put into
- * the form it gets in the table. 0, -EINVAL, -EPERM.
+ * the form it gets in the table. 0; -EBUSY: memory of another, or in another use; -EPERM:
+ * device memory that is not for them.
  */
 int l1e_get(uint64_t *e, struct domain *pt_owner, struct domain *page_owner);
 void l1e_put(uint64_t e);
@@ -165,7 +166,7 @@ void table_close(struct table *t);
 int table_update(struct table *t, unsigned int index, uint64_t new,
 		 struct domain *page_owner, bool preserve_ad);
 /* Checked update of an L1 entry of @d's, mapping @d's frames, if it still is @old: 0,
- * -EAGAIN if it is not, -EINVAL, -EPERM. */
+ * -EAGAIN if it is not, -EINVAL, -EBUSY, -EPERM. */
 int l1e_cmpxchg(uint64_t *l1e, uint64_t old, uint64_t new, struct domain *d);
 /* A frame held as an L1 table of @d's, if it is one now; NULL. */
 struct frame *l1_table_get(mfn_t mfn, const struct domain *d);

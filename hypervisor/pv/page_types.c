@@ -76,11 +76,11 @@ int l1e_get(uint64_t *e, struct domain *pt_owner, struct domain *page_owner)
 		*e &= ~CACHE_BITS;
 
 	if (!(*e & PTE_RW))
-		return frame_get(f, page_owner) ? 0 : -EINVAL;
+		return frame_get(f, page_owner) ? 0 : -EBUSY;
 	if (frame_hold(f, page_owner, FRAME_WRITABLE) ||
 	    frame_get_and_type(f, page_owner, FRAME_WRITABLE))
 		return 0;
-	return -EINVAL;
+	return -EBUSY;
 }
 
 void l1e_put(uint64_t e)

@@ -330,12 +330,14 @@ static void test_debug_registers(void)
 	CU_ASSERT_EQUAL(do_set_debugreg(7, 0), 0);
 	CU_ASSERT_EQUAL(dr[7], DR7_RESERVED_ONE);
 	CU_ASSERT_EQUAL(do_set_debugreg(5, 0), 0); /* DR7's other name */
+	CU_ASSERT_EQUAL(do_set_debugreg(5, 1ull << 32), -EINVAL);
 	vcpu.pv.ctrlreg[4] = 8;
 	CU_ASSERT_EQUAL(do_set_debugreg(5, 0), -EINVAL);
 	CU_ASSERT_EQUAL(do_set_debugreg(7, 1 | 2 << 16), 0);
 	CU_ASSERT_EQUAL(dr[7] & DR7_ACTIVE, 0); /* the machine never has it */
 	CU_ASSERT_EQUAL(do_get_debugreg(7) & 3, 1);
-	CU_ASSERT_EQUAL(do_set_debugreg(6, ~0ull), 0);
+	CU_ASSERT_EQUAL(do_set_debugreg(6, ~0ull), -EINVAL);
+	CU_ASSERT_EQUAL(do_set_debugreg(6, ~0u), 0);
 	CU_ASSERT_EQUAL(do_get_debugreg(6) >> 32, 0);
 	CU_ASSERT_EQUAL(do_get_debugreg(8), -EINVAL);
 	CU_ASSERT_EQUAL(do_get_debugreg(-1), -EINVAL);

@@ -371,14 +371,14 @@ static void test_refused(void)
 	struct frame *foreign = guest_page(other);
 	uint64_t hole = (uint64_t)HOLE_START << PAGE_SHIFT;
 
-	refused(page[3], 8, maddr(page[3]) | RW); /* itself */
-	refused(page[3], 8, maddr(page[0]) | RW); /* a table above */
-	refused(page[3], 511, maddr(page[2]) | RW);
-	refused(page[3], 8, maddr(foreign) | RO); /* another's */
-	refused(page[3], 8, maddr(foreign) | RW);
+	refused_as(-EBUSY, page[3], 8, maddr(page[3]) | RW); /* itself */
+	refused_as(-EBUSY, page[3], 8, maddr(page[0]) | RW); /* a table above */
+	refused_as(-EBUSY, page[3], 511, maddr(page[2]) | RW);
+	refused_as(-EBUSY, page[3], 8, maddr(foreign) | RO); /* another's */
+	refused_as(-EBUSY, page[3], 8, maddr(foreign) | RW);
 	refused_as(-EPERM, page[3], 8, hole | RO); /* device memory without the right */
 	refused_as(-EPERM, page[3], 8, 0x000ffffffffff000 | RO);
-	refused(page[3], 8, mfn_to_maddr(virt_to_mfn(d)) | RO); /* the hypervisor's */
+	refused_as(-EBUSY, page[3], 8, mfn_to_maddr(virt_to_mfn(d)) | RO); /* the hypervisor's */
 	refused(page[2], 8, maddr(page[3]) | RW | PTE_PS);
 	refused(page[2], 8, maddr(page[3]) | RW | PTE_G);
 	refused(page[2], 8, maddr(page[3]) | RW | PTE_PCD);
@@ -452,11 +452,11 @@ static void test_updates(void)
 	CU_ASSERT_EQUAL(l1[20], maddr(page[8]) | RO | PTE_NX | PTE_US);
 	CU_ASSERT_EQUAL(update(page[3], 20, maddr(page[8]) | RO), 0); /* flags alone */
 	audit();
-	CU_ASSERT_EQUAL(update(page[3], 20, maddr(page[1]) | RW), -EINVAL);
+	CU_ASSERT_EQUAL(update(page[3], 20, maddr(page[1]) | RW), -EBUSY);
 	CU_ASSERT_EQUAL(l1[20], maddr(page[8]) | RO | PTE_US);
 	CU_ASSERT_EQUAL(update(page[3], 3, maddr(page[3]) | RW),
-			-EINVAL); /* from RO to RW */
-	CU_ASSERT_EQUAL(update(page[3], 20, maddr(foreign) | RO), -EINVAL);
+			-EBUSY); /* from RO to RW */
+	CU_ASSERT_EQUAL(update(page[3], 20, maddr(foreign) | RO), -EBUSY);
 	audit();
 	CU_ASSERT_EQUAL(update(page[3], 20, 0), 0);
 	CU_ASSERT_EQUAL(refs_of(page[8]), 1);
@@ -533,7 +533,7 @@ static void test_foreign(void)
 	CU_ASSERT_EQUAL(type_of(foreign), FRAME_WRITABLE);
 	CU_ASSERT_EQUAL(
 		update_times(maddr(page[3]) + 168, maddr(page[9]) | RW, theirs, 0),
-		-EINVAL);
+		-EBUSY);
 	CU_ASSERT_EQUAL(update_times(maddr(page[3]) + 160, 0, DOMID_SELF, 0), 0);
 	CU_ASSERT_EQUAL(refs_of(foreign), 1);
 
@@ -585,7 +585,7 @@ static void test_devices(void)
 	CU_ASSERT_EQUAL(update_times(maddr(page[3]) + 33 * 8, io | RO, DOMID_IO, 0), 0);
 	CU_ASSERT_EQUAL(
 		update_times(maddr(page[3]) + 34 * 8, maddr(page[9]) | RO, DOMID_IO, 0),
-		-EINVAL);
+		-EBUSY);
 	/* With devices the guest chooses how memory is cached. */
 	CU_ASSERT_EQUAL(update(page[3], 35, maddr(page[9]) | RO | PTE_PAT), 0);
 	CU_ASSERT_EQUAL(table_of(page[3])[35], maddr(page[9]) | RO | PTE_PAT | PTE_US);
@@ -634,7 +634,7 @@ static void test_abandoned(void)
 	audit();
 	CU_ASSERT((page[0]->type & FRAME_PARTIAL) != 0);
 	CU_ASSERT_EQUAL(update(page[0], 0, 0), -EINVAL);
-	CU_ASSERT_EQUAL(update(page[3], 4, maddr(page[0]) | RW), -EINVAL);
+	CU_ASSERT_EQUAL(update(page[3], 4, maddr(page[0]) | RW), -EBUSY);
 	CU_ASSERT_EQUAL(pin(page[0], 3), -EINVAL);
 	audit();
 	while (pv_relinquish_page_tables(d))
@@ -730,7 +730,7 @@ static void test_va(void)
 	CU_ASSERT_EQUAL(do_update_va_mapping(HV_VIRT_START, 0, UVMF_NONE), -EINVAL);
 	CU_ASSERT_EQUAL(do_update_va_mapping(1ull << 60, 0, UVMF_NONE), -EINVAL);
 	CU_ASSERT_EQUAL(do_update_va_mapping(va, maddr(page[0]) | RW, UVMF_NONE),
-			-EINVAL);
+			-EBUSY);
 	CU_ASSERT_EQUAL(do_update_va_mapping(va, 0, UVMF_INVLPG | UVMF_ALL), 0);
 	CU_ASSERT_EQUAL(pv_read_l1e(va), 0);
 	audit();
@@ -783,8 +783,8 @@ static void test_grant_entries(void)
 			mfn_to_maddr(mfn) | PTE_P | PTE_US | PTE_A | 1 << 9);
 	CU_ASSERT_EQUAL(refs_of(foreign), 3);
 	/* More rights than were given are not to be had by an update. */
-	CU_ASSERT_EQUAL(update(page[3], 41, mfn_to_maddr(mfn) | RW), -EINVAL);
-	CU_ASSERT_EQUAL(update(page[3], 42, mfn_to_maddr(mfn) | RO), -EINVAL);
+	CU_ASSERT_EQUAL(update(page[3], 41, mfn_to_maddr(mfn) | RW), -EBUSY);
+	CU_ASSERT_EQUAL(update(page[3], 42, mfn_to_maddr(mfn) | RO), -EBUSY);
 
 	CU_ASSERT_EQUAL(pv_grant_unmap(va, mfn, 0, GNTMAP_host_map | GNTMAP_readonly),
 			GNTST_general_error);
