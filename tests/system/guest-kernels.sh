@@ -25,9 +25,8 @@ kernel_create()
 # kernel_ends NAME KERNEL MB [ARGUMENTS [LINE...]]: runs it to its end; it prints "done".
 kernel_ends()
 {
-	kernel_create "$@" && wait_for ${KERNEL_SECONDS:-30} guest_gone "$1" ||
-		{ echo "$1 does not end:"; tail -n 5 $CONSOLES/guest-$1.log; return 1; }
-	grep -q '^done' $CONSOLES/guest-$1.log || { tail -n 5 $CONSOLES/guest-$1.log; return 1; }
+	kernel_create "$@" && guest_wait "$1" done ${KERNEL_SECONDS:-30} || return 1
+	wait_for 10 guest_gone "$1" || { echo "$1 is still there"; return 1; }
 }
 
 free_is()
