@@ -117,10 +117,11 @@ bridge_up()
 	ip link set $BRIDGE up
 }
 
-# null_disk: /dev/nullb0, a disk that costs nothing. ram_disk N MB: /dev/ramN.
+# null_disk: /dev/nullb0, a disk that costs nothing, and takes 128 KiB in one piece, as
+# disks do (by itself 255 sectors). ram_disk N MB: /dev/ramN.
 null_disk()
 {
-	modprobe null_blk "$@"
+	modprobe null_blk max_sectors=2560 "$@"
 }
 
 ram_disk()
