@@ -396,8 +396,9 @@ void event_dump(struct domain *d)
 	       d->event.fifo ? "fifo" : "2-level", d->event.active,
 	       MIN(d->event.limit, d->event.max_ports));
 	for (port = 1; port < d->event.nr_valid; port++) {
-		const struct evtchn *c = event_channel(d, port);
+		struct evtchn *c = event_channel(d, port);
 
+		spin_guard_irqsave(&c->lock); /* it keeps the other end there */
 		if (c->state == ECS_FREE)
 			continue;
 		printk(LOG_INFO, "  %4u [%d/%d] v%u prio %u %s", port,

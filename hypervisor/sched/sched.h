@@ -19,7 +19,6 @@ enum vcpu_pause_flag {
 	VCPU_BLOCKED,      /* SCHEDOP_block, HLT */
 	VCPU_DOWN,         /* offline: never started, or VCPUOP_down */
 	VCPU_POLLING,      /* SCHEDOP_poll */
-	VCPU_MIGRATING,
 	VCPU_PAUSED_TOOLS, /* by domctl (domain's controller_pause_count is beside) */
 	VCPU_SHUTDOWN,     /* its domain is shutting down */
 };

@@ -9,7 +9,6 @@ enum softirq {
 	SOFTIRQ_TIMER,
 	SOFTIRQ_SCHEDULE,
 	SOFTIRQ_TASKLET,
-	SOFTIRQ_TIME_CALIBRATE,
 	SOFTIRQ_PIRQ, /* guests' interrupts become events: cpu/irq.c */
 	SOFTIRQ_CPU_DOWN, /* after all others */
 	SOFTIRQS
