@@ -18,6 +18,7 @@
 #define MSR_EFER 0xc0000080
 #define EFER_LMA (1ull << 10)
 #define LOW_MEMORY_END 0xa0000
+#define CPUID_HYPERVISOR (1u << 31)
 
 /* What an AP finds in the trampoline's page, after its code (cpu/trampoline.S). */
 struct trampoline_data {
@@ -346,6 +347,7 @@ void smp_boot_cpus(void)
 	struct trampoline_data *data;
 	struct ap_tables tables;
 	unsigned int i, cpu;
+	uint32_t regs[4];
 
 	vector_set_handler(VECTOR_EVENT_CHECK, event_interrupt);
 	vector_set_handler(VECTOR_CALL_FUNCTION, call_interrupt);
@@ -376,5 +378,7 @@ void smp_boot_cpus(void)
 out:
 	for (i = cpu = 0; i < nr_cpus; i++)
 		cpu += cpu_online(i);
+	cpuid(1, 0, regs);
+	spin_unfair = cpu > 1 && regs[2] & CPUID_HYPERVISOR;
 	printk(LOG_INFO, "%u CPU%s\n", cpu, cpu == 1 ? "" : "s");
 }

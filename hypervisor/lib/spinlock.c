@@ -114,12 +114,30 @@ void spin_lock_init(struct spinlock *l, enum lock_class class)
 	(void)class;
 }
 
+bool spin_unfair;
+
+/* Nobody has it, nobody waits. */
+static bool take_free(struct spinlock *l)
+{
+	uint32_t t = READ_ONCE(l->tickets);
+
+	return (uint16_t)t == (uint16_t)(t >> 16) &&
+	       __atomic_compare_exchange_n(&l->tickets, &t, t + TICKET, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
 static void lock_from(struct spinlock *l, void *at)
 {
 	uint32_t t;
 	uint16_t mine;
 
 	check_order(l, true);
+	if (unlikely(spin_unfair)) {
+		while (!take_free(l))
+			cpu_relax();
+		note_taken(l, at);
+		return;
+	}
 	t = __atomic_fetch_add(&l->tickets, TICKET, __ATOMIC_ACQUIRE);
 	mine = (uint16_t)(t >> 16);
 	while ((uint16_t)t != mine) {
@@ -136,14 +154,9 @@ void spin_lock(struct spinlock *l)
 
 bool spin_trylock(struct spinlock *l)
 {
-	uint32_t t = READ_ONCE(l->tickets);
-
-	if ((uint16_t)t != (uint16_t)(t >> 16))
+	if (!take_free(l))
 		return false;
 	check_order(l, false);
-	if (!__atomic_compare_exchange_n(&l->tickets, &t, t + TICKET, false, __ATOMIC_ACQUIRE,
-					 __ATOMIC_RELAXED))
-		return false;
 	note_taken(l, __builtin_return_address(0));
 	return true;
 }

@@ -53,6 +53,10 @@ void spin_check_irqs(void); /* from now on: while it starts, all are off */
 #define SPINLOCK(c) {0}
 #endif
 
+/* Locks go to whoever finds them free, and not by tickets. For CPUs that are threads of another
+ * machine: of those the one whose turn it is may not be running. */
+extern bool spin_unfair;
+
 void spin_lock_init(struct spinlock *l, enum lock_class class);
 void spin_lock(struct spinlock *l);
 bool spin_trylock(struct spinlock *l);
