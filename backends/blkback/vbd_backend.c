@@ -125,7 +125,7 @@ static void read_conf(struct backend *be)
 	v->max_persistent =
 		(uint32_t)conf_u64(be, "persistent-grants-max", VBD_DEFAULT_PERSISTENT);
 	v->direct_min = (uint32_t)conf_u64(be, "direct-min", 0);
-	v->poll = conf_bool(be->conf, be->guest, v->names, "poll", false);
+	v->poll = conf_bool(be->conf, be->guest, v->names, "poll", true);
 	store_get_u64(be->store, 0, be->path, "discard-enable", 0, 1, &enable);
 	v->discard = enable && conf_bool(be->conf, be->guest, v->names, "discard", true);
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Data arrives as it left: fio verifies random sizes, depths and offsets on disks
 # served in every way there is (persistent grants or not, indirect requests or not,
-# several queues, larger rings, both engines, 4096-byte sectors), and what is sent
+# several queues, larger rings, both engines, polled I/O, 4096-byte sectors), and what is sent
 # over the network in each direction has the same SHA-256, by IPv4 and IPv6.
 # limit: 1200
 . /rig/lib.sh
@@ -54,6 +54,18 @@ disk()
 {
 	check $1 guest_sh $2 "$(verify_job $3 ${5:-512})" 120 || return
 	check $1-seen-by-dom0 [ "$(dd if=$4 bs=64k iflag=direct 2>/dev/null | sha256sum)" = "$(tail -n 1 $RUN/check)" ]
+}
+
+# /dev/nullb0, a disk of 32 MB whose I/O is polled for, and that takes 32 KiB at a time.
+polled_disk()
+{
+	modprobe null_blk nr_devices=0 || return
+	[ -d /sys/kernel/config/nullb ] || mount -t configfs none /sys/kernel/config
+	mkdir /sys/kernel/config/nullb/nullb0 || return
+	for polled_set in size=32 memory_backed=1 submit_queues=2 poll_queues=2 max_sectors=64 power=1; do
+		echo ${polled_set#*=} >/sys/kernel/config/nullb/nullb0/${polled_set%=*} || return
+	done
+	[ $(cat /sys/block/nullb0/queue/io_poll) = 1 ]
 }
 
 # What a connected frontend chose, as it stands in xenstore.
@@ -136,6 +148,7 @@ bridge_up
 echo 0 >/proc/sys/net/ipv6/conf/$BRIDGE/accept_dad
 ip addr add fd09::1/64 dev $BRIDGE
 ram_disk 32
+check polled-disk polled_disk
 iperf3 -s -D
 check backends-start backends_start
 
@@ -143,12 +156,13 @@ check backends-start backends_start
 # that rings of 16 pages and requests of 256 segments do not go together.
 GUEST_IP=10.9.0.2
 GUEST_ARGS='blkfront=max_queues:2+max_ring_page_order:4+max_indirect_segments:16 netfront=max_queues:2'
-check rich-create guest_create rich pv "disk = [ 'phy:/dev/ram0,xvda,w', 'phy:/dev/ram1,xvdc,w' ]" \
+check rich-create guest_create rich pv "disk = [ 'phy:/dev/ram0,xvda,w', 'phy:/dev/ram1,xvdc,w', 'phy:/dev/nullb0,xvdd,w' ]" \
 	"vif = [ 'bridge=$BRIDGE' ]" || finish
 check rich-persistent [ "$(front rich vbd/51712/feature-persistent)" = 1 ]
 check rich-queues [ "$(front rich vbd/51712/multi-queue-num-queues)" = 2 ]
 [ $BACKEND = kernel ] || check rich-ring-pages [ "$(front rich vbd/51712/ring-page-order)" = 4 ]
 disk rich-disk rich /dev/xvda /dev/ram0
+disk rich-disk-polled rich /dev/xvdd /dev/nullb0
 if [ $BACKEND = xylem ]; then
 	check rich-4096 guest_sh rich '[ $(cat /sys/block/xvdc/queue/logical_block_size) = 4096 ]'
 	disk rich-disk-4096 rich /dev/xvdc /dev/ram1 4096
