@@ -49,17 +49,35 @@ unsigned int page_of_level(unsigned int l)
 	return i;
 }
 
+/* Of all its memory: the kernel lives in what is not the arena. */
+static bool is_own(unsigned long mfn)
+{
+	for (unsigned long pfn = 0; pfn < nr_pages; pfn++)
+		if (mfn_of(pfn) == mfn)
+			return true;
+	return false;
+}
+
+unsigned long any_foreign_mfn(void)
+{
+	unsigned long mfn = rnd(0x140000);
+
+	if (one_in(3))
+		return one_in(2) ? rnd64() : 0xfee00 + rnd(2);
+	while (is_own(mfn))
+		mfn++;
+	return mfn;
+}
+
 unsigned long any_mfn(void)
 {
 	switch (rnd(40)) {
 	case 0:
-		return rnd64();
 	case 1:
-		return rnd(0x140000);
 	case 2:
-		return 0xfee00 + rnd(2);
-	case 3:
-		return start_info->shared_info >> 12;
+		return deadly && one_in(2) ? mfn_of(rnd(nr_pages)) : any_foreign_mfn();
+	case 3: /* it tells the time, too */
+		return deadly ? start_info->shared_info >> 12 : any_foreign_mfn();
 	case 4: /* its boot tables: the live ones */
 		return mfn_of(pt_first + rnd(pt_count));
 	default:

@@ -145,6 +145,8 @@ void upcalls_disable(void);
 /* ---- lib/cpu.c ---- */
 extern char stacks[MAX_CPUS][STACK_SIZE];
 unsigned int cpu_id(void); /* which stack are we on */
+/* What VCPUOP_initialise wants for @cpu to run @fn on its stack, its traps as ours. */
+void cpu_context(struct vcpu_guest_context *c, unsigned int cpu, void (*fn)(void));
 int cpu_start(unsigned int cpu, void (*fn)(void)); /* another vcpu, its stack, its fn */
 uint64_t time_now(void); /* ns of system time: vcpu_time_info */
 void sleep_ms(unsigned int ms);

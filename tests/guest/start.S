@@ -140,6 +140,8 @@ guard_enter:
 	ret
 guard_leave: /* (struct guard *) */
 	mov	8(%rdi), %rsp
+	push	$0 /* flags that trap: AC, TF */
+	popf
 	mov	16(%rdi), %rbx
 	mov	24(%rdi), %rbp
 	mov	32(%rdi), %r12

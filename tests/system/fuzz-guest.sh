@@ -23,7 +23,7 @@ free_with_witness=$(free_memory)
 seed=$first
 while [ $seed -lt $((first + seeds)) ]; do
 	check fuzz-$seed fuzzed $seed $((1 + seed % 2))
-	tail -n 3 $CONSOLES/guest-fuzz$seed.log
+	grep '^vcpu [0-9]*:\|^done' $CONSOLES/guest-fuzz$seed.log
 	check witness-$seed kernel_lives witness
 	[ "${HV%-debug}" != xylem ] || check audit-$seed audited
 	check memory-$seed wait_for 20 free_is "$free_with_witness" || break

@@ -9,6 +9,16 @@
 static unsigned int version = 1;
 static uint32_t handles[64];
 
+/* A handle that was spoiled, for what the hypervisor writes: not over the kernel. */
+static void *harmless(void *p)
+{
+	unsigned long va = (unsigned long)p;
+
+	if (deadly || (va < IMAGE && (va < PHYSMAP || va >= (unsigned long)arena_at(0))))
+		return p;
+	return arena_at(any_page());
+}
+
 static void *grant_window(unsigned int frame)
 {
 	return (void *)(WINDOW + (WINDOW_PAGES + frame) * PAGE_SIZE);
@@ -22,6 +32,8 @@ static void grant_setup(void)
 
 	set_xen_guest_handle(setup.frame_list, list);
 	mutate(&setup, sizeof(setup), 16);
+	if (setup.frame_list.p != list)
+		set_xen_guest_handle(setup.frame_list, harmless(setup.frame_list.p));
 	if (one_in(8) && try_call(grant_table_op, GNTTABOP_set_version, &set, 1) == 0)
 		version = set.version;
 	setup.status = -1;
@@ -224,7 +236,7 @@ static void memory_reservation(void)
 	static const unsigned char ops[] = {XENMEM_increase_reservation, XENMEM_decrease_reservation,
 					    XENMEM_populate_physmap};
 	unsigned int i = any_page(), op = ops[rnd(3)];
-	xen_pfn_t list[8];
+	xen_pfn_t *list = (xen_pfn_t *)arena_at(any_page());
 	struct xen_memory_reservation r = {.nr_extents = 1, .domid = any_domain()};
 
 	for (unsigned int n = 0; n < 8; n++)
@@ -237,6 +249,7 @@ static void memory_reservation(void)
 	r.mem_flags = (unsigned int)(one_in(4) ? rnd64() : 0);
 	set_xen_guest_handle(r.extent_start, one_in(32) ? (void *)any_address() : list);
 	mutate(&r, sizeof(r), 16);
+	set_xen_guest_handle(r.extent_start, harmless(r.extent_start.p));
 	try_call(memory_op, op, &r);
 	/* Whatever happened: the arena page gets a frame again if it has none. */
 	if (op == XENMEM_decrease_reservation && pfn_of_mfn(arena_mfn(i)) != arena[i]) {
@@ -259,6 +272,10 @@ static void memory_exchange(void)
 	set_xen_guest_handle(x.out.extent_start, out);
 	map_at((unsigned long)arena_at(i), 0);
 	mutate(&x, sizeof(x), 4);
+	if (x.in.extent_start.p != in)
+		set_xen_guest_handle(x.in.extent_start, harmless(x.in.extent_start.p));
+	if (x.out.extent_start.p != out)
+		set_xen_guest_handle(x.out.extent_start, harmless(x.out.extent_start.p));
 	if (try_call(memory_op, XENMEM_exchange, &x) == 0 && x.nr_exchanged)
 		mfn_list[arena[i]] = out[0];
 	map_at((unsigned long)arena_at(i), arena_mfn(i) << 12 | PTE_DATA);
@@ -316,26 +333,30 @@ static void vcpu_timers(void)
 	}
 }
 
+/* Not SCHEDOP_block, which lets events in: its vcpu_info may be anywhere. */
+static void idle(void *unused)
+{
+	struct sched_poll nothing = {.nr_ports = 0};
+
+	(void)unused;
+	for (;;)
+		hcall(sched_op, SCHEDOP_poll, &nothing);
+}
+
 static void idle_forever(void)
 {
 	for (;;)
-		hcall(sched_op, SCHEDOP_block);
+		guarded(idle, NULL);
 }
 
-/* Vcpu 3 is started with a context that is nearly right; it would kill the guest if wrong. */
+/* Vcpu 3 is started with a context that is nearly right. What it needs to stay in
+ * idle_forever() lies before ldt_base and behind ctrlreg. */
 static void vcpu_context(void)
 {
 	struct vcpu_guest_context *c = scratch();
 	unsigned int cpu = 3;
 
-	memset(c, 0, sizeof(*c));
-	c->flags = VGCF_in_kernel;
-	c->user_regs.rip = (unsigned long)idle_forever;
-	c->user_regs.rsp = c->kernel_sp = (unsigned long)stacks[cpu] + STACK_SIZE;
-	c->user_regs.cs = FLAT_KERNEL_CS;
-	c->user_regs.ss = c->kernel_ss = FLAT_KERNEL_SS;
-	c->user_regs.rflags = 0x200;
-	c->ctrlreg[0] = 0x80050033;
+	cpu_context(c, cpu, idle_forever);
 	c->ctrlreg[3] = mfn_of(one_in(8) ? arena[page_of_level(4)] : pt_first) << 12;
 	c->ctrlreg[1] = one_in(4) ? arena_mfn(page_of_level(4)) << 12 : 0;
 	c->ldt_base = one_in(4) ? (unsigned long)arena_at(any_page()) : 0;
@@ -343,8 +364,11 @@ static void vcpu_context(void)
 	c->gdt_ents = one_in(4) ? rnd(2048) : 0;
 	for (unsigned int i = 0; i < 16; i++)
 		c->gdt_frames[i] = any_mfn();
-	if (one_in(4))
+	if (deadly && one_in(4))
 		mutate(c, sizeof(*c), 1);
+	else if (one_in(4))
+		mutate(&c->ldt_base, offsetof(struct vcpu_guest_context, debugreg) -
+			       offsetof(struct vcpu_guest_context, ldt_base), 1);
 	try_call(vcpu_op, VCPUOP_initialise, one_in(16) ? rnd(64) : cpu, c);
 	if (deadly || one_in(8))
 		try_call(vcpu_op, one_in(2) ? VCPUOP_up : VCPUOP_down, cpu);
@@ -398,7 +422,7 @@ static void multicall(void)
 
 	memset(m, 0, 8 * sizeof(*m));
 	for (unsigned int i = 0; i < n; i++) {
-		u[i] = (struct mmu_update){arena_mfn(page_of_level(1)) << 12 | rnd(512) * 8,
+		u[i] = (struct mmu_update){any_entry_address(page_of_level(1)),
 					   any_entry(1)};
 		switch (rnd(4)) {
 		case 0:
@@ -418,7 +442,12 @@ static void multicall(void)
 	}
 	if (one_in(8))
 		m[rnd(n)].op = deadly ? rnd64() : 43 + rnd(100);
-	try_call(multicall, one_in(32) ? (void *)any_address() : m, one_in(64) ? rnd64() : n);
+	/* Results are written to however many there are: not behind our own. */
+	if (one_in(32))
+		try_call(multicall, any_address(), one_in(2) ? rnd64() : n);
+	else
+		try_call(multicall, m, n);
+	trap_state_restore(); /* an entry of zeros is set_trap_table without a table */
 }
 
 static void rest(void)

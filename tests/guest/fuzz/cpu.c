@@ -34,6 +34,8 @@ static void fill_descriptors(void)
 	unsigned int i = any_page();
 	uint64_t *table = (uint64_t *)arena_at(i);
 
+	if (level[i] == 4 && !is_mine(i))
+		return;
 	if (map_at((unsigned long)table, arena_mfn(i) << 12 | PTE_DATA))
 		return;
 	level[i] = 0;
@@ -163,40 +165,55 @@ static void iret(void)
 	__builtin_unreachable();
 }
 
-/* Code of one instruction, privileged ones mostly, then ud2s. Registers point to the arena. */
+/* Code of one instruction, privileged ones mostly, then ud2s. Registers point to the arena.
+ * What is left of its bytes is run too: none of them touches the stack pointer. */
+#define MODRM 0x100
 static void instruction(void)
 {
-	static const unsigned char two[] = {0x00, 0x01, 0x06, 0x08, 0x09, 0x20, 0x21, 0x22, 0x23,
-					    0x30, 0x31, 0x32, 0x33, 0xa2, 0xc7, 0xae, 0x05, 0x34,
-					    0x35, 0xb0, 0xb1, 0xc0, 0xc1, 0xab, 0xb3, 0xbb, 0x0b};
-	static const unsigned char one[] = {0xe4, 0xe5, 0xe6, 0xe7, 0xec, 0xed, 0xee, 0xef, 0x6c,
-					    0x6d, 0x6e, 0x6f, 0xfa, 0xfb, 0xf4, 0x8e, 0x88, 0x89,
-					    0x86, 0x87, 0xc6, 0xc7, 0xcd, 0xcc, 0xf1,
-					    0x9b, 0xa4, 0xa5, 0xaa, 0xab, 0x9d, 0x8c};
+	static const uint16_t two[] = {
+		0x00 | MODRM, 0x01 | MODRM, 0x20 | MODRM, 0x21 | MODRM, 0x22 | MODRM, 0x23 | MODRM,
+		0xc7 | MODRM, 0xae | MODRM, 0xb0 | MODRM, 0xb1 | MODRM, 0xc0 | MODRM, 0xc1 | MODRM,
+		0xab | MODRM, 0xb3 | MODRM, 0xbb | MODRM, 0x06, 0x08, 0x09, 0x30, 0x31, 0x32, 0x33,
+		0xa2, 0x05, 0x34, 0x35, 0x0b};
+	static const uint16_t one[] = {
+		0x8c | MODRM, 0x8e | MODRM, 0x88 | MODRM, 0x89 | MODRM, 0x86 | MODRM, 0x87 | MODRM,
+		0xc6 | MODRM, 0xc7 | MODRM, 0xe4, 0xe5, 0xe6, 0xe7, 0xec, 0xed, 0xee, 0xef, 0x6c,
+		0x6d, 0x6e, 0x6f, 0xfa, 0xfb, 0xf4, 0xcd, 0xcc, 0xf1, 0x9b, 0xa4, 0xa5, 0xaa, 0xab,
+		0x9d};
 	static const unsigned char prefix[] = {0x66, 0xf0, 0xf2, 0xf3, 0x2e, 0x36, 0x64, 0x65, 0x67};
-	unsigned char *code = (unsigned char *)stacks[cpu_id()] + 64, *p = code;
+	static const unsigned char rest[] = {0x90, 0x98, 0x04, 0x3c, 0xa8, 0xb0, 0xd7, 0xf8};
+	unsigned char *code = (unsigned char *)stacks[cpu_id()] + 1024, *p = code;
 	unsigned long a = any_address(), b = any_address(), c = one_in(2) ? rnd64() : rnd(4096);
+	unsigned int opcode;
+	bool lock = false;
 
 	for (int i = 0; i < 48; i += 2)
 		memcpy(&code[i], "\x0f\x0b", 2);
-	while (one_in(3))
-		*p++ = prefix[rnd(sizeof(prefix))];
+	for (; one_in(3); p++) {
+		*p = prefix[rnd(sizeof(prefix))];
+		lock |= *p == 0xf0;
+	}
 	if (one_in(2))
 		*p++ = (unsigned char)(0x40 | rnd(16));
 	if (one_in(2)) {
 		*p++ = 0x0f;
-		*p++ = two[rnd(sizeof(two))];
+		opcode = two[rnd(ARRAY_SIZE(two))];
 	} else {
-		*p++ = one[rnd(sizeof(one))];
+		opcode = one[rnd(ARRAY_SIZE(one))];
 	}
-	do
-		*p = (unsigned char)rnd64();
-	while ((*p & 7) == 4 || (*p & 0x38) == 0x20); /* not the stack pointer */
+	*p++ = (unsigned char)opcode;
+	if (opcode & MODRM) {
+		do
+			*p = (unsigned char)rnd64();
+		while ((*p & 7) == 4 || (*p & 0x38) == 0x20); /* not the stack pointer */
+		if (lock)
+			*p &= 0x3f; /* QEMU 7.2 ends at LOCK BTC, XADD of a register */
+		p++;
+	}
 	if (p - code > 20)
 		return;
-	p++;
 	for (int i = 0; i < 5 && one_in(2); i++)
-		*p++ = (unsigned char)rnd64();
+		*p++ = rest[rnd(sizeof(rest))];
 	asm volatile("call *%[code]"
 		     : "+D"(a), "+S"(b), "+c"(c)
 		     : [code] "r"(code), "a"(rnd64()), "b"(a), "d"(rnd(0x10000))

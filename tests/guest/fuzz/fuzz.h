@@ -25,6 +25,12 @@ static inline bool one_in(unsigned long n)
 	return rnd(n) == 0;
 }
 
+/* An L4 is one vcpu's: no other one fills it between its being looked at and loaded. */
+static inline bool is_mine(unsigned int i)
+{
+	return i % MAX_CPUS == cpu_id();
+}
+
 /* One of the arena's pages; one of LEVEL rather, if there is one. */
 unsigned int any_page(void);
 unsigned int page_of_level(unsigned int l);
@@ -38,10 +44,12 @@ static inline char *arena_at(unsigned int i)
 }
 
 unsigned long any_mfn(void);      /* mostly the arena's */
+unsigned long any_foreign_mfn(void);
 unsigned long any_address(void);  /* mostly of memory that may be written */
 domid_t any_domain(void);         /* mostly DOMID_SELF */
 uint32_t any_port(void);
 uint64_t any_entry(unsigned int l); /* for a table of that level */
+uint64_t any_entry_address(unsigned int i); /* of page @i of the arena */
 uint64_t any_descriptor(void);
 /* Sometimes (one in ODDS) one random word of it is changed. */
 void mutate(void *p, size_t size, unsigned long odds);

@@ -51,6 +51,8 @@ static void fill(void)
 	unsigned int i = any_page(), l = (unsigned int)rnd(5);
 	uint64_t *table = (uint64_t *)arena_at(i);
 
+	if ((l == 4 || level[i] == 4) && !is_mine(i))
+		return;
 	if (map_at((unsigned long)table, arena_mfn(i) << 12 | PTE_DATA))
 		return;
 	memset(table, 0, PAGE_SIZE);
@@ -84,6 +86,17 @@ static void pin(void)
 	try_call(mmuext_op, op, n, one_in(2) ? &done : NULL, any_domain());
 }
 
+/* An L4 may be the root: what the kernel is mapped by stays. */
+static unsigned long any_index(unsigned int i)
+{
+	return rnd(level[i] == 4 && !deadly ? 255 : 512);
+}
+
+uint64_t any_entry_address(unsigned int i)
+{
+	return arena_mfn(i) << 12 | any_index(i) * 8;
+}
+
 /* Where an entry is: in a page of the arena, a live L4 slot to play with, the window's L1. */
 static uint64_t any_place(unsigned int *l)
 {
@@ -102,8 +115,7 @@ static uint64_t any_place(unsigned int *l)
 	default:
 		*l = 1 + (unsigned int)rnd(4);
 		i = page_of_level(*l);
-		/* An L4 may be the root: what the kernel is mapped by stays. */
-		return arena_mfn(i) << 12 | rnd(*l == 4 && !deadly ? 256 : 512) * 8;
+		return any_entry_address(i);
 	}
 }
 
@@ -120,7 +132,7 @@ static void update(void)
 		if (one_in(64))
 			u[k].ptr = rnd64();
 		else if (one_in(32))
-			u[k].ptr = any_mfn() << 12 | rnd(512) * 8;
+			u[k].ptr = (deadly ? any_mfn() : any_foreign_mfn()) << 12 | rnd(512) * 8;
 	}
 	if (one_in(32))
 		domains |= (uint32_t)(any_domain() + 1) << 16;
@@ -139,17 +151,26 @@ static void machphys(void)
 	try_call(mmu_update, &u, 1, NULL, DOMID_SELF);
 }
 
+/* Whether the kernel can live with it as its root: a copy may have spoiled it. */
+static bool is_root(unsigned int i)
+{
+	const uint64_t *live = (void *)start_info->pt_base, *table = (void *)arena_at(i);
+
+	return table[511] == live[511] && table[PHYSMAP >> 39 & 511] == live[PHYSMAP >> 39 & 511];
+}
+
 static void new_base(void)
 {
 	unsigned int i = page_of_level(4);
 	struct mmuext_op op = {.cmd = one_in(3) ? MMUEXT_NEW_USER_BASEPTR : MMUEXT_NEW_BASEPTR};
 
 	op.arg1.mfn = one_in(4) ? mfn_of(pt_first) :
-		      one_in(16) ? any_mfn() :
+		      one_in(16) ? any_foreign_mfn() :
 				   arena_mfn(i);
 	if (op.cmd == MMUEXT_NEW_USER_BASEPTR && one_in(3))
 		op.arg1.mfn = 0;
-	try_call(mmuext_op, &op, 1, NULL, DOMID_SELF);
+	if (op.cmd == MMUEXT_NEW_USER_BASEPTR || deadly || (is_mine(i) && is_root(i)))
+		try_call(mmuext_op, &op, 1, NULL, DOMID_SELF);
 	if (one_in(2)) { /* and back */
 		op.cmd = MMUEXT_NEW_BASEPTR;
 		op.arg1.mfn = mfn_of(pt_first);
@@ -200,7 +221,7 @@ static void look(void)
 static void write_entry(void)
 {
 	unsigned int i = page_of_level(one_in(8) ? (unsigned int)rnd(5) : 1);
-	uint64_t *at = (uint64_t *)arena_at(i) + rnd(512), e = any_entry(level[i]);
+	uint64_t *at = (uint64_t *)arena_at(i) + any_index(i), e = any_entry(level[i]);
 	uint64_t old = e, bit = rnd(64);
 	uint32_t *half = (uint32_t *)at + rnd(2);
 

@@ -11,33 +11,39 @@ unsigned int cpu_id(void)
 	return (unsigned int)((sp - (unsigned long)stacks) >> STACK_SHIFT) % MAX_CPUS;
 }
 
-int cpu_start(unsigned int cpu, void (*fn)(void))
+void cpu_context(struct vcpu_guest_context *c, unsigned int cpu, void (*fn)(void))
 {
-	static struct vcpu_guest_context c;
 	extern const char secondary_start[], event_callback[], failsafe_callback[],
 		syscall_callback[], trap_stubs[];
 	unsigned long top = (unsigned long)stacks[cpu] + STACK_SIZE;
+
+	memset(c, 0, sizeof(*c));
+	c->flags = VGCF_in_kernel;
+	c->user_regs.rip = (unsigned long)secondary_start;
+	c->user_regs.rbx = (unsigned long)fn;
+	c->user_regs.rsp = top;
+	c->user_regs.cs = FLAT_KERNEL_CS;
+	c->user_regs.ss = FLAT_KERNEL_SS;
+	c->user_regs.rflags = 0x200;
+	c->kernel_ss = FLAT_KERNEL_SS;
+	c->kernel_sp = top;
+	for (unsigned int i = 0; i < 32; i++)
+		c->trap_ctxt[i] = (struct trap_info){(uint8_t)i, i == 3 || i == 4 ? 3 : 0,
+						     FLAT_KERNEL_CS,
+						     (unsigned long)trap_stubs + i * 16};
+	c->event_callback_eip = (unsigned long)event_callback;
+	c->failsafe_callback_eip = (unsigned long)failsafe_callback;
+	c->syscall_callback_eip = (unsigned long)syscall_callback;
+	c->ctrlreg[0] = 0x80050033;
+	c->ctrlreg[3] = mfn_of(pt_first) << 12;
+}
+
+int cpu_start(unsigned int cpu, void (*fn)(void))
+{
+	static struct vcpu_guest_context c;
 	int ret;
 
-	memset(&c, 0, sizeof(c));
-	c.flags = VGCF_in_kernel;
-	c.user_regs.rip = (unsigned long)secondary_start;
-	c.user_regs.rbx = (unsigned long)fn;
-	c.user_regs.rsp = top;
-	c.user_regs.cs = FLAT_KERNEL_CS;
-	c.user_regs.ss = FLAT_KERNEL_SS;
-	c.user_regs.rflags = 0x200;
-	c.kernel_ss = FLAT_KERNEL_SS;
-	c.kernel_sp = top;
-	for (unsigned int i = 0; i < 32; i++)
-		c.trap_ctxt[i] = (struct trap_info){(uint8_t)i, i == 3 || i == 4 ? 3 : 0,
-						    FLAT_KERNEL_CS,
-						    (unsigned long)trap_stubs + i * 16};
-	c.event_callback_eip = (unsigned long)event_callback;
-	c.failsafe_callback_eip = (unsigned long)failsafe_callback;
-	c.syscall_callback_eip = (unsigned long)syscall_callback;
-	c.ctrlreg[0] = 0x80050033;
-	c.ctrlreg[3] = mfn_of(pt_first) << 12;
+	cpu_context(&c, cpu, fn);
 	ret = (int)hcall(vcpu_op, VCPUOP_initialise, cpu, &c);
 	return ret ? ret : (int)hcall(vcpu_op, VCPUOP_up, cpu);
 }
