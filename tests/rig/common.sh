@@ -12,6 +12,7 @@ PKG=$RIG_CACHE/pkg
 XEN_BIN=usr/lib/xen-4.17/bin
 # Every Linux here: without the self-tests of its ciphers (README.md, "What QEMU gets wrong").
 LINUX_ARGS="console=hvc0 quiet cryptomgr.notests=1"
+[ "${EMULATOR:-qemu}" != bochs ] || LINUX_ARGS="$LINUX_ARGS clearcpuid=321" # XSAVEC: README.md
 
 die()
 {
