@@ -37,8 +37,14 @@ def register(values, n):
     return int.from_bytes(bytes.fromhex(values[n * 16 : n * 16 + 16]), "little")
 
 
-ask("?")
-ask("Hg1")
+def first_cpu():
+    """Selects it; reports of the machine's stop come before the answer."""
+    send("Hg1")
+    while receive() != "OK":
+        pass
+
+
+first_cpu()
 for attempt in range(300):
     values = ask("g")
     rsp = register(values, RSP)
@@ -46,13 +52,13 @@ for attempt in range(300):
     if ours and ask(f"m{register(values, RIP) - 1:x},1") == HLT:
         end = (rsp & -STACK) + GUARD_END
         print(f"rsp {rsp:x} becomes {end:x}")
-        answer = ask(f"P{RSP:x}={end.to_bytes(8, 'little').hex()}")
+        values = values[: RSP * 16] + end.to_bytes(8, "little").hex() + values[RSP * 16 + 16 :]
+        answer = ask("G" + values)
         send("c")
         time.sleep(1)
         sys.exit(answer != "OK")
     send("c")
     time.sleep(0.1)
     stub.send(b"\x03")
-    receive()
-    ask("Hg1")
+    first_cpu()
 sys.exit("the CPU was never seen idle")
