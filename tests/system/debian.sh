@@ -86,7 +86,8 @@ held | grep -v '^grants' >$RUN/held
 check stock-cycles-$cycles all_cycles
 check nothing-left-of-cycles sh -c ". /rig/lib.sh; held | grep -v '^grants' | diff $RUN/held -"
 check shutdown xl shutdown -w g1
-check nothing-left sh -c '[ -z "$(losetup -a)" ] && ! ls /sys/class/net | grep -q ^vif &&
+# xl has seen the guest shut down; who started it takes its devices away now.
+check nothing-left wait_for 60 sh -c '[ -z "$(losetup -a)" ] && ! ls /sys/class/net | grep -q ^vif &&
 	[ -z "$(ls /run/xylem/*/worker-* 2>/dev/null)" ] && [ $(xl list | wc -l) = 2 ]'
 check units-stop systemctl stop blkback netback
 check units-no-failure sh -c '! systemctl is-failed blkback netback'
